@@ -1,0 +1,5 @@
+//! Running the branch models.
+
+mod runtime;
+
+pub use runtime::{BranchSession, Runtime, RuntimeError};

@@ -1,0 +1,172 @@
+//! ONNX Runtime: finding its library, loading it, running one branch model. The only file that knows the `ort` crate,
+//! whose interface still moves.
+
+use std::path::{Path, PathBuf};
+
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::value::TensorRef;
+
+use crate::metric::Metric;
+use crate::scoring::calibration::RawOutput;
+use crate::view;
+
+/// Name of the library on this platform.
+const LIBRARY: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
+/// Folder into which `scripts/setup-onnxruntime` unpacks the library.
+const PROJECT_FOLDER: &str = ".onnxruntime";
+/// Where distributions install libraries.
+const SYSTEM_FOLDERS: [&str; 5] =
+    ["/usr/local/lib", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/opt/onnxruntime/lib"];
+
+/// What can go wrong with ONNX Runtime.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no library to load.
+    #[error(
+        "ONNX Runtime was not found (looked in {looked_in}). Run `scripts/setup-onnxruntime`, or name the library with \
+         --onnxruntime PATH or ORT_DYLIB_PATH"
+    )]
+    NotFound {
+        /// The places that were tried.
+        looked_in: String,
+    },
+    /// The library was found but cannot be used.
+    #[error("ONNX Runtime at {} cannot be loaded: {reason}. Run `scripts/setup-onnxruntime` for a version that fits", path.display())]
+    Unloadable {
+        /// The library.
+        path: PathBuf,
+        /// What the loader said.
+        reason: String,
+    },
+    /// The model is not valid for this runtime.
+    #[error("the {metric} model cannot be loaded: {reason}")]
+    Model {
+        /// The model's metric.
+        metric: Metric,
+        /// What ONNX Runtime said.
+        reason: String,
+    },
+    /// A run failed.
+    #[error("the {metric} model failed: {reason}")]
+    Run {
+        /// The model's metric.
+        metric: Metric,
+        /// What ONNX Runtime said.
+        reason: String,
+    },
+}
+
+/// The loaded ONNX Runtime.
+#[derive(Clone)]
+pub struct Runtime {
+    environment: Environment,
+    path: PathBuf,
+}
+
+impl Runtime {
+    /// Loads ONNX Runtime from `explicit`, else from the place where the project's own setup put it, else from system
+    /// folders.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] or [`RuntimeError::Unloadable`], naming the remedy.
+    pub fn load(explicit: Option<&Path>) -> Result<Self, RuntimeError> {
+        let path = locate(explicit)?;
+        let unloadable = |reason: String| RuntimeError::Unloadable { path: path.clone(), reason };
+        // An absolute path: ort resolves relative ones against the executable, users mean the working directory.
+        let absolute = std::path::absolute(&path).map_err(|error| unloadable(error.to_string()))?;
+        let environment = ort::init_from(&absolute)
+            .map_err(|error| unloadable(error.to_string()))?
+            .with_name("clearshot")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| unloadable(error.to_string()))?;
+        Ok(Self { environment, path: absolute })
+    }
+
+    /// The library in use.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn locate(explicit: Option<&Path>) -> Result<PathBuf, RuntimeError> {
+    if let Some(path) = explicit {
+        let found = path.is_file().then(|| path.to_owned());
+        return found.ok_or_else(|| RuntimeError::NotFound { looked_in: path.display().to_string() });
+    }
+    let beside_executable = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+    // The executable of a checkout lies in target/<profile>/, that of a test in target/<profile>/deps/.
+    let checkouts = beside_executable.iter().flat_map(|folder| folder.ancestors().take(4).map(|up| up.join(PROJECT_FOLDER)));
+    let folders: Vec<PathBuf> = std::iter::once(PathBuf::from(PROJECT_FOLDER))
+        .chain(checkouts)
+        .chain(beside_executable.clone())
+        .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
+        .collect();
+    folders.iter().map(|folder| folder.join(LIBRARY)).find(|path| path.is_file()).ok_or_else(|| RuntimeError::NotFound {
+        looked_in: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// One branch model, ready to run. A session runs one batch at a time; run several sessions for parallelism.
+pub struct BranchSession {
+    metric: Metric,
+    session: Session,
+    input: String,
+}
+
+impl BranchSession {
+    /// Loads a branch model with a number of intra-op threads.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
+    pub fn new(runtime: &Runtime, metric: Metric, onnx: &[u8], intra_threads: usize) -> Result<Self, RuntimeError> {
+        let model_error = |reason: String| RuntimeError::Model { metric, reason };
+        let session = Session::builder(&runtime.environment)
+            .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::Level3)?))
+            .and_then(|builder| Ok(builder.with_intra_threads(intra_threads)?))
+            // Scores must not depend on how work was split.
+            .and_then(|builder| Ok(builder.with_deterministic_compute(true)?))
+            .and_then(|mut builder| builder.commit_from_memory(onnx))
+            .map_err(|error| model_error(error.to_string()))?;
+        let input = session.inputs().first().map(|input| input.name().to_owned());
+        let input = input.ok_or_else(|| model_error("it has no input".into()))?;
+        Ok(Self { metric, session, input })
+    }
+
+    /// The metric this session scores.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Runs a batch of view tensors, each of [`view::shape`], one output per tensor in the same order.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Run`] when a tensor has the wrong length or ONNX Runtime fails.
+    pub fn run<T: AsRef<[f32]>>(&mut self, tensors: &[T]) -> Result<Vec<RawOutput>, RuntimeError> {
+        let metric = self.metric;
+        let run_error = |reason: String| RuntimeError::Run { metric, reason };
+        let [channels, height, width] = view::shape(metric);
+        let mut batch = Vec::with_capacity(tensors.len() * view::len(metric));
+        for tensor in tensors {
+            if tensor.as_ref().len() != view::len(metric) {
+                return Err(run_error(format!("a tensor of {} values came, {} are needed", tensor.as_ref().len(), view::len(metric))));
+            }
+            batch.extend_from_slice(tensor.as_ref());
+        }
+        let shape = [tensors.len(), channels, height, width];
+        let input = TensorRef::from_array_view((shape, batch.as_slice())).map_err(|error| run_error(error.to_string()))?;
+        let outputs = self
+            .session
+            .run(ort::inputs![self.input.as_str() => input])
+            .map_err(|error| run_error(error.to_string()))?;
+        let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|error| run_error(error.to_string()))?;
+        if values.len() != 2 * tensors.len() {
+            return Err(run_error(format!("{} outputs came for a batch of {}", values.len(), tensors.len())));
+        }
+        Ok(values.chunks_exact(2).map(|pair| RawOutput { raw: pair[0], log_scale: pair[1] }).collect())
+    }
+}

@@ -1,0 +1,78 @@
+//! Decoding behind limits, with EXIF orientation applied.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+
+use super::complete::jpeg_is_complete;
+use super::{Format, IngestError, Limits, sniff};
+
+/// A decoded upload.
+#[derive(Debug)]
+pub struct Photo {
+    /// Format found by its signature.
+    pub format: Format,
+    /// EXIF orientation as stored in the file, 1 to 8 (1 where there is none).
+    pub orientation: u8,
+    /// Upright pixels, 8-bit RGB; transparent parts lie on white.
+    pub pixels: RgbImage,
+}
+
+/// Decodes an upload to upright 8-bit RGB.
+///
+/// # Errors
+/// [`IngestError`]: empty, unsupported, beyond the limits, or not decodable. A panic inside a decoder is caught and
+/// reported as not decodable.
+pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, IngestError> {
+    if bytes.is_empty() {
+        return Err(IngestError::Empty);
+    }
+    let format = sniff(bytes).ok_or(IngestError::UnsupportedFormat)?;
+    // Decoders meet hostile input; one that panics must cost its own request only. Nothing outlives the closure
+    // but its result, so no broken state can be observed.
+    catch_unwind(AssertUnwindSafe(|| decode_as(bytes, format, limits)))
+        .unwrap_or_else(|_| Err(IngestError::Undecodable { format, reason: "the decoder gave up".into() }))
+}
+
+fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, IngestError> {
+    let undecodable = |error: image::ImageError| match error {
+        image::ImageError::Limits(_) => {
+            IngestError::TooLarge { width: 0, height: 0, limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes) }
+        }
+        other => IngestError::Undecodable { format, reason: other.to_string() },
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.image_format());
+    let mut decoder_limits = image::Limits::default();
+    decoder_limits.max_alloc = Some(limits.max_decoded_bytes);
+    reader.limits(decoder_limits);
+    let mut decoder = reader.into_decoder().map_err(undecodable)?;
+    let (width, height) = decoder.dimensions();
+    limits.check(width, height, decoder.total_bytes())?;
+    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
+        return Err(IngestError::Undecodable { format, reason: "the file ends before the image does".into() });
+    }
+    // Broken metadata must not cost a photo that decodes.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    image.apply_orientation(orientation);
+    Ok(Photo { format, orientation: orientation.to_exif(), pixels: flatten(image) })
+}
+
+/// 8-bit RGB with transparency composited over white, as a cut-out car would be shown on a page.
+fn flatten(image: DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8();
+    }
+    let rgba = image.into_rgba8();
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (from, to) in rgba.pixels().zip(rgb.pixels_mut()) {
+        let alpha = u32::from(from[3]);
+        for channel in 0..3 {
+            let over_white = (u32::from(from[channel]) * alpha + 255 * (255 - alpha) + 127) / 255;
+            to[channel] = u8::try_from(over_white).unwrap_or(u8::MAX);
+        }
+    }
+    rgb
+}

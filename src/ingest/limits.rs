@@ -1,0 +1,77 @@
+//! What an upload may claim before a single pixel is allocated.
+
+use clap::Args;
+
+use super::IngestError;
+
+/// Caps on uploads. All are checked against the header, before any pixel buffer exists.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Limits {
+    /// Largest request body in bytes.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = Limits::default().max_body_bytes)]
+    pub max_body_bytes: usize,
+    /// Largest image in pixels (width times height).
+    #[arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels)]
+    pub max_pixels: u64,
+    /// Largest width or height in pixels.
+    #[arg(long, env = "CLEARSHOT_MAX_SIDE", default_value_t = Limits::default().max_side)]
+    pub max_side: u32,
+    /// Smallest width or height in pixels.
+    #[arg(long, env = "CLEARSHOT_MIN_SIDE", default_value_t = Limits::default().min_side)]
+    pub min_side: u32,
+    /// Largest decoded image in bytes; a 16-bit RGBA image takes eight per pixel.
+    #[arg(long, env = "CLEARSHOT_MAX_DECODED_BYTES", default_value_t = Limits::default().max_decoded_bytes)]
+    pub max_decoded_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 32 << 20,
+            max_pixels: 64_000_000,
+            max_side: 16_384,
+            min_side: 32,
+            max_decoded_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// Checks the claimed size of an image.
+    ///
+    /// # Errors
+    /// [`IngestError::TooSmall`] or [`IngestError::TooLarge`], naming the limit that was crossed.
+    pub fn check(&self, width: u32, height: u32, decoded_bytes: u64) -> Result<(), IngestError> {
+        if width.min(height) < self.min_side {
+            return Err(IngestError::TooSmall { width, height, min_side: self.min_side });
+        }
+        let too_large = |limit: String| Err(IngestError::TooLarge { width, height, limit });
+        if width.max(height) > self.max_side {
+            return too_large(format!("at most {} pixels a side", self.max_side));
+        }
+        if u64::from(width) * u64::from(height) > self.max_pixels {
+            return too_large(format!("at most {} pixels in all", self.max_pixels));
+        }
+        if decoded_bytes > self.max_decoded_bytes {
+            return too_large(format!("at most {} bytes when decoded", self.max_decoded_bytes));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_exact_at_the_boundary() {
+        let limits = Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
+        assert!(limits.check(100, 100, 30_000).is_ok());
+        assert!(matches!(limits.check(100, 101, 1), Err(IngestError::TooLarge { .. })));
+        assert!(matches!(limits.check(100, 100, 30_001), Err(IngestError::TooLarge { .. })));
+        assert!(limits.check(200, 32, 1).is_ok());
+        assert!(matches!(limits.check(201, 32, 1), Err(IngestError::TooLarge { .. })));
+        assert!(matches!(limits.check(200, 31, 1), Err(IngestError::TooSmall { .. })));
+        assert!(matches!(limits.check(0, 0, 0), Err(IngestError::TooSmall { .. })));
+    }
+}

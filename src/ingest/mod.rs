@@ -1,0 +1,52 @@
+//! From uploaded bytes to upright pixels: sniff the format, check the limits, decode, apply EXIF orientation.
+//!
+//! The trainer decodes its photos and its synthetic uploads through the same [`decode`], so that training and
+//! serving cannot differ here.
+
+mod complete;
+mod decode;
+mod limits;
+mod sniff;
+
+pub use decode::{Photo, decode};
+pub use limits::Limits;
+pub use sniff::{Format, sniff};
+
+/// Why an upload could not be turned into pixels. Each variant is the client's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// Nothing was sent.
+    #[error("the body is empty")]
+    Empty,
+    /// The bytes are not one of the supported image formats.
+    #[error("the bytes are not a supported image format (JPEG, PNG, WebP, GIF, BMP)")]
+    UnsupportedFormat,
+    /// The bytes claim a supported format but do not decode.
+    #[error("the {format} image cannot be decoded: {reason}")]
+    Undecodable {
+        /// The format found by its signature.
+        format: Format,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// Width, height, pixel count or decoded size is beyond the limits.
+    #[error("the image of {width}x{height} pixels is too large: {limit}")]
+    TooLarge {
+        /// Width claimed by the header.
+        width: u32,
+        /// Height claimed by the header.
+        height: u32,
+        /// The limit that was crossed.
+        limit: String,
+    },
+    /// A side is too short to be scored.
+    #[error("the image of {width}x{height} pixels is too small: each side needs at least {min_side} pixels")]
+    TooSmall {
+        /// Width claimed by the header.
+        width: u32,
+        /// Height claimed by the header.
+        height: u32,
+        /// Smallest accepted side.
+        min_side: u32,
+    },
+}

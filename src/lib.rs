@@ -1,0 +1,11 @@
+//! Clearshot: how blurred, how far off in brightness and how tilted is a photo, in physical units with honest
+//! intervals, over HTTP.
+//!
+//! A photo's way through this crate: [`http`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] -> [`http`]. The
+//! trainer (workspace member `trainer/`) shares everything but [`http`].
+
+pub mod engine;
+pub mod ingest;
+pub mod metric;
+pub mod scoring;
+pub mod view;

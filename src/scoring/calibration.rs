@@ -1,0 +1,202 @@
+//! Maps a branch's raw output to a value in physical units with an interval of stated coverage.
+//!
+//! Value: a strictly increasing piecewise-linear curve, fitted by isotonic regression. Interval: split conformal
+//! prediction on residuals normalised by the scale that the network itself predicts (Lei et al., "Distribution-free
+//! predictive inference for regression", 2018), with quantiles per bin of that scale (Mondrian conformal prediction,
+//! Vovk et al. 2003), so that a photo without evidence gets a wide interval. Fitting lives in the trainer.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a branch network emits for one photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RawOutput {
+    /// Ranking output; only its order means something.
+    pub raw: f32,
+    /// Natural logarithm of the expected absolute error, in the units of `raw`.
+    pub log_scale: f32,
+}
+
+/// A calibrated value with its interval, in the metric's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Best estimate.
+    pub value: f32,
+    /// Lower end of the interval, at most `value`.
+    pub low: f32,
+    /// Upper end of the interval, at least `value`.
+    pub high: f32,
+}
+
+/// One bin of the conformal intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct IntervalBin {
+    /// The bin holds outputs whose `log_scale` is at most this; the last bin holds all the rest.
+    pub max_log_scale: f32,
+    /// Interval below the value, in units of the predicted scale.
+    pub below: f32,
+    /// Interval above the value, in units of the predicted scale.
+    pub above: f32,
+}
+
+/// A fitted calibration, as stored in a model card.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "Unchecked")]
+pub struct Calibration {
+    coverage: f32,
+    samples: usize,
+    range: [f32; 2],
+    curve: Vec<[f32; 2]>,
+    intervals: Vec<IntervalBin>,
+}
+
+/// A calibration that would not give finite, ordered answers.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("invalid calibration: {0}")]
+pub struct CalibrationError(String);
+
+/// The stored form, before its laws are checked.
+#[derive(Deserialize)]
+struct Unchecked {
+    coverage: f32,
+    samples: usize,
+    range: [f32; 2],
+    curve: Vec<[f32; 2]>,
+    intervals: Vec<IntervalBin>,
+}
+
+impl TryFrom<Unchecked> for Calibration {
+    type Error = CalibrationError;
+
+    fn try_from(stored: Unchecked) -> Result<Self, CalibrationError> {
+        let Unchecked { coverage, samples, range, curve, intervals } = stored;
+        Self::new(coverage, samples, range, curve, intervals)
+    }
+}
+
+impl Calibration {
+    /// Checks and builds a calibration.
+    ///
+    /// `curve` holds (raw, value) knots; `range` bounds values and intervals; `samples` says on how many samples it was
+    /// fitted; `coverage` is the share of true values the intervals hold.
+    ///
+    /// # Errors
+    /// [`CalibrationError`] unless knots and bins are finite, both coordinates of the curve strictly increase, bins are
+    /// in ascending order and their widths are not negative.
+    pub fn new(
+        coverage: f32,
+        samples: usize,
+        range: [f32; 2],
+        curve: Vec<[f32; 2]>,
+        intervals: Vec<IntervalBin>,
+    ) -> Result<Self, CalibrationError> {
+        let law = |holds: bool, law: &str| if holds { Ok(()) } else { Err(CalibrationError(law.to_owned())) };
+        law(coverage > 0.0 && coverage < 1.0, "coverage must lie between 0 and 1")?;
+        law(range.iter().all(|end| end.is_finite()) && range[0] < range[1], "the range must be finite and ascending")?;
+        law(curve.len() >= 2, "the curve needs two knots")?;
+        law(curve.iter().flatten().all(|coordinate| coordinate.is_finite()), "the curve must be finite")?;
+        law(
+            curve.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]),
+            "the curve must strictly increase",
+        )?;
+        law(!intervals.is_empty(), "there must be an interval bin")?;
+        let finite = |bin: &IntervalBin| [bin.max_log_scale, bin.below, bin.above].iter().all(|value| value.is_finite());
+        law(intervals.iter().all(finite), "interval bins must be finite")?;
+        law(intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0), "interval widths must not be negative")?;
+        law(
+            intervals.windows(2).all(|pair| pair[0].max_log_scale < pair[1].max_log_scale),
+            "interval bins must be in ascending order",
+        )?;
+        Ok(Self { coverage, samples, range, curve, intervals })
+    }
+
+    /// Share of true values that the intervals hold on unseen photos.
+    #[must_use]
+    pub fn coverage(&self) -> f32 {
+        self.coverage
+    }
+
+    /// Number of samples the calibration was fitted on.
+    #[must_use]
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Calibrated value and interval of one output. A non-finite output is no evidence: it gets the middle of the range
+    /// and the whole range as its interval.
+    #[must_use]
+    pub fn apply(&self, output: RawOutput) -> Estimate {
+        let [min, max] = self.range;
+        if !output.raw.is_finite() || !output.log_scale.is_finite() {
+            return Estimate { value: f32::midpoint(min, max), low: min, high: max };
+        }
+        let value = self.value(output.raw);
+        let bin = self.bin(output.log_scale);
+        let scale = output.log_scale.exp();
+        Estimate {
+            value,
+            low: (value - bin.below * scale).clamp(min, value),
+            high: (value + bin.above * scale).clamp(value, max),
+        }
+    }
+
+    /// The curve, continued along its outer segments and bounded by the range.
+    #[must_use]
+    pub fn value(&self, raw: f32) -> f32 {
+        let after = self.curve.partition_point(|knot| knot[0] <= raw).clamp(1, self.curve.len() - 1);
+        let ([x0, y0], [x1, y1]) = (self.curve[after - 1], self.curve[after]);
+        let value = y0 + (raw - x0) / (x1 - x0) * (y1 - y0);
+        value.clamp(self.range[0], self.range[1])
+    }
+
+    fn bin(&self, log_scale: f32) -> IntervalBin {
+        let index = self.intervals.partition_point(|bin| bin.max_log_scale < log_scale);
+        self.intervals[index.min(self.intervals.len() - 1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn calibration() -> Calibration {
+        let bins = [(-1.0, 1.0, 2.0), (0.0, 3.0, 4.0)];
+        let intervals = bins.map(|(max_log_scale, below, above)| IntervalBin { max_log_scale, below, above }).to_vec();
+        let curve = vec![[-2.0, -10.0], [0.0, 0.5], [1.0, 8.0]];
+        Calibration::new(0.9, 1000, [-20.0, 20.0], curve, intervals).expect("the laws hold")
+    }
+
+    #[test]
+    fn interpolates_extrapolates_and_bounds() {
+        let calibration = calibration();
+        assert!((calibration.value(-1.0) - -4.75).abs() < 1e-6);
+        assert!((calibration.value(2.0) - 15.5).abs() < 1e-6);
+        assert!((calibration.value(9.0) - 20.0).abs() < 1e-6);
+        let wide = calibration.apply(RawOutput { raw: 0.0, log_scale: 0.0 });
+        assert!((wide.low - -2.5).abs() < 1e-6 && (wide.high - 4.5).abs() < 1e-6);
+        let blind = calibration.apply(RawOutput { raw: f32::NAN, log_scale: 0.0 });
+        assert_eq!((blind.low, blind.high), (-20.0, 20.0));
+    }
+
+    #[test]
+    fn refuses_a_curve_with_a_plateau() {
+        let bin = IntervalBin { max_log_scale: 0.0, below: 1.0, above: 1.0 };
+        let plateau = vec![[0.0, 0.0], [1.0, 1.0], [2.0, 1.0]];
+        assert!(Calibration::new(0.9, 10, [0.0, 1.0], plateau, vec![bin]).is_err());
+        let stored = r#"{"coverage":0.9,"samples":1,"range":[0,1],"curve":[[0,1],[1,0]],"intervals":[]}"#;
+        assert!(serde_json::from_str::<Calibration>(stored).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn value_is_monotone_and_inside_its_interval(a in -50.0f32..50.0, b in -50.0f32..50.0, log_scale in -20.0f32..20.0) {
+            let calibration = calibration();
+            let (low, high) = if a <= b { (a, b) } else { (b, a) };
+            prop_assert!(calibration.value(low) <= calibration.value(high));
+            let estimate = calibration.apply(RawOutput { raw: a, log_scale });
+            prop_assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
+            prop_assert!(estimate.low >= -20.0 && estimate.high <= 20.0);
+        }
+    }
+}

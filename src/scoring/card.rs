@@ -1,0 +1,204 @@
+//! Model cards: what a trained branch is, what it was trained on and how to read its output.
+//!
+//! `models/<metric>.json` lies beside `models/<metric>.onnx`. Loading checks the card against the file's hash and
+//! against the view of this code, so that a swapped, truncated or outdated model never serves a score.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::metric::Metric;
+use crate::scoring::calibration::Calibration;
+use crate::view;
+
+/// Everything known about one branch model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ModelCard {
+    /// What the model measures.
+    pub metric: Metric,
+    /// Unit of calibrated values.
+    pub unit: String,
+    /// Version, derived from the weights: metric and the first eight digits of the hash.
+    pub version: String,
+    /// SHA-256 of the ONNX file, lower-case hexadecimal.
+    pub sha256: String,
+    /// Input the model takes.
+    pub preprocessing: Preprocessing,
+    /// How raw outputs become values and intervals.
+    pub calibration: Calibration,
+    /// Where the weights come from.
+    pub training: Training,
+    /// Held-out figures by set (`all` and each category), on groups that neither training nor calibration saw.
+    #[serde(default)]
+    pub evaluation: BTreeMap<String, Figures>,
+    /// What the model is for, and what it cannot do.
+    pub intended_use: String,
+}
+
+/// The input of a model: a view of this code by name and version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Preprocessing {
+    /// Name and version of the view (see `src/view`).
+    pub view: String,
+    /// Long side of the reference view in pixels.
+    pub reference_long_side: u32,
+    /// Shape of one item, channels first.
+    pub shape: [usize; 3],
+}
+
+/// Where the weights of a model come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Training {
+    /// Photos used for training the weights.
+    pub photos: usize,
+    /// Groups (houses, sites, photos) they belong to.
+    pub groups: usize,
+    /// SHA-256 over the sorted hashes of all photo files of the folder.
+    pub photos_digest: String,
+    /// Smallest and largest magnitude of the synthetic degradation.
+    pub magnitudes: [f32; 2],
+    /// Seed of photos, degradations and weights.
+    pub seed: u64,
+    /// Optimiser steps done at the checkpoint that was kept.
+    pub steps: usize,
+    /// Command line that reproduces the model.
+    pub command: String,
+}
+
+/// Figures of merit on held-out photos.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Figures {
+    /// Number of samples.
+    pub samples: usize,
+    /// Pearson correlation of calibrated value and truth.
+    pub pearson: f32,
+    /// Spearman rank correlation of raw output and truth.
+    pub spearman: f32,
+    /// Mean absolute error of the calibrated value.
+    pub mean_absolute_error: f32,
+    /// Median absolute error.
+    pub median_absolute_error: f32,
+    /// 95th percentile of the absolute error.
+    pub p95_absolute_error: f32,
+    /// Share of true values inside their interval.
+    pub coverage: f32,
+    /// Mean width of the intervals.
+    pub mean_interval_width: f32,
+}
+
+/// A card whose model file is the one it describes, and whose view is the one of this code.
+#[derive(Clone, Debug)]
+pub struct VerifiedModel {
+    /// The card.
+    pub card: ModelCard,
+    /// The ONNX file's bytes, as hashed.
+    pub onnx: Vec<u8>,
+}
+
+/// Why a model was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The card is not valid JSON or breaks a law of its types.
+    #[error("{} is not a valid model card: {source}", path.display())]
+    Invalid {
+        /// The card.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The model file is not the one the card describes.
+    #[error("{} does not match its card: the card says sha256 {expected}, the file has {actual}", path.display())]
+    HashMismatch {
+        /// The model file.
+        path: PathBuf,
+        /// The hash in the card.
+        expected: String,
+        /// The hash of the file.
+        actual: String,
+    },
+    /// The card describes another metric or another view than this code's.
+    #[error("{} does not fit this version of clearshot: {reason}", path.display())]
+    Incompatible {
+        /// The card.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+}
+
+impl Preprocessing {
+    /// The preprocessing of this code for a metric.
+    #[must_use]
+    pub fn of(metric: Metric) -> Self {
+        Self {
+            view: view::name(metric).to_owned(),
+            reference_long_side: view::LONG_SIDE,
+            shape: view::shape(metric),
+        }
+    }
+}
+
+/// Lower-case hexadecimal SHA-256.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+        hex
+    })
+}
+
+/// Path of a metric's model file in a models folder.
+#[must_use]
+pub fn onnx_path(models: &Path, metric: Metric) -> PathBuf {
+    models.join(format!("{metric}.onnx"))
+}
+
+/// Path of a metric's card in a models folder.
+#[must_use]
+pub fn card_path(models: &Path, metric: Metric) -> PathBuf {
+    models.join(format!("{metric}.json"))
+}
+
+impl VerifiedModel {
+    /// Reads a metric's model and card from a models folder and checks that they belong together and to this code.
+    ///
+    /// # Errors
+    /// [`CardError`], naming the file and the remedy's starting point.
+    pub fn load(models: &Path, metric: Metric) -> Result<Self, CardError> {
+        let path = card_path(models, metric);
+        let card: ModelCard = serde_json::from_slice(&read(&path)?)
+            .map_err(|source| CardError::Invalid { path: path.clone(), source })?;
+        if card.metric != metric {
+            let reason = format!("it is the card of {}, not of {metric}", card.metric);
+            return Err(CardError::Incompatible { path, reason });
+        }
+        let preprocessing = Preprocessing::of(metric);
+        if card.preprocessing != preprocessing {
+            let reason = format!("the model wants {:?}, this code makes {preprocessing:?}", card.preprocessing);
+            return Err(CardError::Incompatible { path, reason });
+        }
+        let path = onnx_path(models, metric);
+        let onnx = read(&path)?;
+        let actual = sha256_hex(&onnx);
+        if actual != card.sha256 {
+            return Err(CardError::HashMismatch { path, expected: card.sha256, actual });
+        }
+        Ok(Self { card, onnx })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, CardError> {
+    std::fs::read(path).map_err(|source| CardError::Unreadable { path: path.to_owned(), source })
+}

@@ -1,0 +1,4 @@
+//! From raw model outputs to calibrated values, intervals, quality and a verdict.
+
+pub mod calibration;
+pub mod card;
