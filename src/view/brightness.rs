@@ -3,7 +3,7 @@
 use fast_image_resize::FilterType;
 
 use super::ReferenceView;
-use super::reference::resize;
+use super::resample::resize_part;
 
 const SIDE: usize = 64;
 pub(super) const SHAPE: [usize; 3] = [3, SIDE, SIDE];
@@ -12,6 +12,6 @@ pub(super) const SHAPE: [usize; 3] = [3, SIDE, SIDE];
 pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
     let pixels = view.pixels();
     let part = [0.0, 0.0, f64::from(pixels.width()), f64::from(pixels.height())];
-    let small = resize(pixels, part, SIDE as u32, SIDE as u32, FilterType::Box);
+    let small = resize_part(pixels, part, SIDE as u32, SIDE as u32, FilterType::Box);
     (0..3).flat_map(|channel| small.pixels().map(move |pixel| f32::from(pixel[channel]) / 255.0)).collect()
 }

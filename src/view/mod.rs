@@ -7,10 +7,12 @@
 mod blur;
 mod brightness;
 mod reference;
+mod resample;
 mod rotation;
 
 pub use blur::{GRID, TILE};
 pub use reference::{LONG_SIDE, ReferenceView};
+pub use resample::{resize_part, shrink_to};
 
 use crate::metric::Metric;
 

@@ -6,7 +6,7 @@
 
 use fast_image_resize::FilterType;
 
-use super::reference::resize;
+use super::resample::resize_part;
 use super::{ReferenceView, luma};
 
 const DISCS: usize = 2;
@@ -20,7 +20,7 @@ pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
     let diameter = width.min(height);
     let ends = [(0.0, 0.0), (width - diameter, height - diameter)];
     let crop = |(left, top): (f64, f64)| {
-        resize(pixels, [left, top, diameter, diameter], SIDE as u32, SIDE as u32, FilterType::Bilinear)
+        resize_part(pixels, [left, top, diameter, diameter], SIDE as u32, SIDE as u32, FilterType::Bilinear)
     };
     ends.into_iter().flat_map(|end| crop(end).pixels().map(|pixel| luma(pixel.0)).collect::<Vec<_>>()).collect()
 }

@@ -1,0 +1,32 @@
+//! Scaling with antialiasing: the one place where pixels change size, in serving and in training.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+
+/// Scales the part `[left, top, width, height]` (in pixels, within the image) to `width` x `height` pixels.
+#[must_use]
+pub fn resize_part(from: &RgbImage, part: [f64; 4], width: u32, height: u32, filter: FilterType) -> RgbImage {
+    let source = ImageRef::new(from.width(), from.height(), from.as_raw(), PixelType::U8x3)
+        .expect("an RgbImage holds exactly width * height * 3 bytes");
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let [left, top, part_width, part_height] = part;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, part_width, part_height);
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .expect("the part lies within the image and both images have the same pixel type");
+    RgbImage::from_raw(width, height, target.into_vec()).expect("the target holds exactly width * height * 3 bytes")
+}
+
+/// Scales an image down, never up, so that its long side is at most `long_side`.
+#[must_use]
+pub fn shrink_to(image: RgbImage, long_side: u32, filter: FilterType) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let longest = width.max(height);
+    if longest <= long_side {
+        return image;
+    }
+    let scale = f64::from(long_side) / f64::from(longest);
+    let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    resize_part(&image, [0.0, 0.0, f64::from(width), f64::from(height)], scaled(width), scaled(height), filter)
+}

@@ -1,0 +1,14 @@
+//! Trains Clearshot's branch models without labels: photos are degraded by known magnitudes, a Siamese network learns to
+//! rank them, and calibration on other photos turns its output into physical units with intervals.
+//!
+//! Way of the data: [`photos`] -> [`transform`] -> [`upload`] -> [`generator`] -> [`model`] + [`siamese`] -> [`train`] ->
+//! `export` -> `calibrate` -> `evaluate`.
+
+pub mod generator;
+pub mod model;
+pub mod photos;
+pub mod raster;
+pub mod siamese;
+pub mod train;
+pub mod transform;
+pub mod upload;

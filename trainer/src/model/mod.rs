@@ -1,0 +1,123 @@
+//! The branch networks. Each is a CNN encoder and a fully connected block that emit two numbers for a photo: the
+//! ranking output and the logarithm of its expected error.
+//!
+//! Only operations that ONNX export knows are used; see `export.rs`. Fully connected layers are 1x1 convolutions: ONNX
+//! Runtime computes those item by item, so that a score does not depend on the batch it came in.
+
+mod blur;
+mod brightness;
+mod rotation;
+
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use clearshot::metric::Metric;
+use clearshot::view;
+
+/// A branch network.
+#[derive(Module, Debug)]
+pub enum Branch {
+    /// Blur from tiles.
+    Blur(blur::BlurNet),
+    /// Brightness from the whole photo.
+    Brightness(brightness::BrightnessNet),
+    /// Rotation by a learned vote over edge directions.
+    Rotation(rotation::RotationNet),
+}
+
+impl Branch {
+    /// A network with fresh weights.
+    #[must_use]
+    pub fn new(metric: Metric, device: &Device) -> Self {
+        match metric {
+            Metric::Blur => Self::Blur(blur::BlurNet::new(device)),
+            Metric::Brightness => Self::Brightness(brightness::BrightnessNet::new(device)),
+            Metric::Rotation => Self::Rotation(rotation::RotationNet::new(device)),
+        }
+    }
+
+    /// Training forward pass: view tensors `[batch, channels, height, width]` to `[batch, 2]` (raw, log scale).
+    #[must_use]
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Blur(net) => net.forward(input),
+            Self::Brightness(net) => net.forward(input),
+            Self::Rotation(net) => net.forward(input),
+        }
+    }
+
+    /// Serving forward pass, as exported: the same for all but rotation, which also looks at the mirrored photo and
+    /// weighs what it sees in each disc.
+    #[must_use]
+    pub fn serve(&self, input: Tensor<4>) -> Tensor<2> {
+        match self {
+            Self::Rotation(net) => net.serve(input),
+            Self::Blur(_) | Self::Brightness(_) => self.forward(input),
+        }
+    }
+}
+
+/// Shape of one training sample: one view tensor, or for rotation one of its discs.
+#[must_use]
+pub fn training_shape(metric: Metric) -> [usize; 3] {
+    let [channels, height, width] = view::shape(metric);
+    match metric {
+        Metric::Rotation => [1, height, width],
+        Metric::Blur | Metric::Brightness => [channels, height, width],
+    }
+}
+
+/// 3x3 (or other) convolution, batch normalisation, ReLU.
+#[derive(Module, Debug)]
+struct ConvBlock {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl ConvBlock {
+    fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
+        Self { conv: conv(channels, kernel, stride, false, device), norm: BatchNormConfig::new(channels[1]).init(device) }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        relu(self.norm.forward(self.conv.forward(input)))
+    }
+}
+
+/// The fully connected block: features `[batch, features, 1, 1]` to `[batch, outputs, 1, 1]`.
+#[derive(Module, Debug)]
+struct Head {
+    hidden: Conv2d,
+    output: Conv2d,
+}
+
+impl Head {
+    fn new(features: usize, hidden: usize, outputs: usize, device: &Device) -> Self {
+        Self { hidden: conv([features, hidden], 1, 1, true, device), output: conv([hidden, outputs], 1, 1, true, device) }
+    }
+
+    fn forward(&self, features: Tensor<4>) -> Tensor<4> {
+        self.output.forward(relu(self.hidden.forward(features)))
+    }
+}
+
+fn conv(channels: [usize; 2], kernel: usize, stride: usize, bias: bool, device: &Device) -> Conv2d {
+    let padding = kernel / 2;
+    Conv2dConfig::new(channels, [kernel, kernel])
+        .with_stride([stride, stride])
+        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+        .with_bias(bias)
+        .init(device)
+}
+
+/// Larger of two tensors, in operations that export.
+fn maximum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    a.clone() + relu(b - a)
+}
+
+/// Global sum over the plane, keeping four dimensions.
+fn plane_sum(input: Tensor<4>) -> Tensor<4> {
+    input.sum_dim(2).sum_dim(3)
+}

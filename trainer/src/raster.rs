@@ -1,0 +1,117 @@
+//! Pixel work that several transformations share: float planes, convolution, noise.
+
+use fast_image_resize::FilterType;
+use image::RgbImage;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// An RGB image as three float planes, values in 0..=1 (transformations may leave the range; [`Planes::quantise`]
+/// clips). Float, because an integer shift or blur leaves histogram gaps that a network would read.
+#[derive(Clone)]
+pub struct Planes {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// R, G and B, row by row.
+    pub channels: [Vec<f32>; 3],
+}
+
+impl Planes {
+    /// Splits an image into planes.
+    #[must_use]
+    pub fn from_image(image: &RgbImage) -> Self {
+        let channels = std::array::from_fn(|channel| image.pixels().map(|pixel| f32::from(pixel[channel]) / 255.0).collect());
+        Self { width: image.width() as usize, height: image.height() as usize, channels }
+    }
+
+    /// Back to 8 bits with Gaussian noise of the given standard deviation and half a step of dither, so that no value
+    /// is rounded in a way that tells what was done to it.
+    #[must_use]
+    pub fn quantise(&self, noise: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+        // Drawing a normal per value would cost more than the blur; picks from a table look the same to JPEG.
+        let table: Vec<f32> = (0..4093)
+            .map(|_| {
+                let normal: f32 = StandardNormal.sample(rng);
+                255.0 * noise * normal + rng.random_range(0.0..1.0)
+            })
+            .collect();
+        let mut image = RgbImage::new(self.width as u32, self.height as u32);
+        let mut pick = rng.random_range(0..table.len());
+        for (index, pixel) in image.pixels_mut().enumerate() {
+            for channel in 0..3 {
+                pick += 1;
+                if pick == table.len() {
+                    pick = 0;
+                }
+                pixel[channel] = (self.channels[channel][index] * 255.0 + table[pick]).clamp(0.0, 255.0) as u8;
+            }
+            // A stride that changes at random keeps the table's period out of the picture.
+            if index % 61 == 0 {
+                pick = rng.random_range(0..table.len());
+            }
+        }
+        image
+    }
+
+    /// Convolves every plane with a horizontal and a vertical kernel of the same odd length; edges are replicated.
+    #[must_use]
+    pub fn convolve_separable(&self, kernel: &[f32]) -> Self {
+        let taps: Vec<(isize, f32)> = taps_of(kernel);
+        let across: Vec<_> = taps.iter().map(|&(offset, weight)| (offset, 0, weight)).collect();
+        let down: Vec<_> = taps.iter().map(|&(offset, weight)| (0, offset, weight)).collect();
+        self.convolve(&across).convolve(&down)
+    }
+
+    /// Convolves every plane with the kernel given as (dx, dy, weight) taps; edges are replicated.
+    #[must_use]
+    pub fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
+        let channels = std::array::from_fn(|channel| convolve_plane(&self.channels[channel], self.width, self.height, taps));
+        Self { channels, ..*self }
+    }
+}
+
+fn taps_of(kernel: &[f32]) -> Vec<(isize, f32)> {
+    let radius = kernel.len() as isize / 2;
+    let taps = kernel.iter().enumerate().map(|(index, &weight)| (index as isize - radius, weight));
+    taps.filter(|(_, weight)| *weight > 1e-7).collect()
+}
+
+fn convolve_plane(plane: &[f32], width: usize, height: usize, taps: &[(isize, isize, f32)]) -> Vec<f32> {
+    let reach = taps.iter().map(|tap| tap.0.unsigned_abs()).max().unwrap_or(0);
+    // Rows padded by replication, so that the inner loop is a plain multiply-add over slices.
+    let padded_width = width + 2 * reach;
+    let mut padded = Vec::with_capacity(padded_width * height);
+    for row in plane.chunks_exact(width) {
+        padded.extend(std::iter::repeat_n(row[0], reach));
+        padded.extend_from_slice(row);
+        padded.extend(std::iter::repeat_n(row[width - 1], reach));
+    }
+    let mut result = vec![0.0; width * height];
+    for (y, target) in result.chunks_exact_mut(width).enumerate() {
+        for &(dx, dy, weight) in taps {
+            let row = (y as isize + dy).clamp(0, height as isize - 1) as usize;
+            let start = row * padded_width + (reach as isize + dx) as usize;
+            for (sum, value) in target.iter_mut().zip(&padded[start..start + width]) {
+                *sum += weight * value;
+            }
+        }
+    }
+    result
+}
+
+/// One of the antialiasing filters that cameras, editors and browsers use, at random: a fixed one would become a
+/// signature.
+#[must_use]
+pub fn any_filter(rng: &mut ChaCha8Rng) -> FilterType {
+    let filters =
+        [FilterType::Box, FilterType::Bilinear, FilterType::Hamming, FilterType::CatmullRom, FilterType::Mitchell, FilterType::Lanczos3];
+    filters[rng.random_range(0..filters.len())]
+}
+
+/// HSV value: the largest of the three channels.
+#[must_use]
+pub fn hsv_value(rgb: [f32; 3]) -> f32 {
+    rgb[0].max(rgb[1]).max(rgb[2])
+}

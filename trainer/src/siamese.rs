@@ -1,0 +1,119 @@
+//! The ranking loss of the Siamese network, on all pairs of a batch.
+//!
+//! Each image is scored once and every pair of the batch is compared, within and across photos (RankIQA, Liu et al.,
+//! ICCV 2017: n passes instead of n^2 - n). The loss of a pair is that of RankNet (Burges et al., ICML 2005), weighted by
+//! the true gap, since magnitudes are known. A regression term fixes the scale, and a Laplace likelihood teaches the
+//! second output how large the error of the first is (Kendall and Gal, NeurIPS 2017).
+
+use burn::tensor::activation::relu;
+use burn::tensor::{Tensor, TensorData};
+
+/// Steepness of the ranking loss: raw outputs run over about +-1.7.
+const STEEPNESS: f32 = 4.0;
+/// True gap, in units of raw outputs, from which on a pair counts fully.
+const FULL_GAP: f32 = 0.5;
+const REGRESSION_WEIGHT: f32 = 2.0;
+const LIKELIHOOD_WEIGHT: f32 = 0.2;
+
+/// Maps magnitudes to targets of the raw output and back: the range becomes -1.7 to 1.7, about unit variance.
+#[derive(Clone, Copy, Debug)]
+pub struct TargetScale {
+    centre: f32,
+    spread: f32,
+}
+
+impl TargetScale {
+    /// The scale for a range of magnitudes.
+    #[must_use]
+    pub fn new(range: [f32; 2]) -> Self {
+        Self { centre: f32::midpoint(range[0], range[1]), spread: (range[1] - range[0]) / 3.4 }
+    }
+
+    /// Target of the raw output for a magnitude.
+    #[must_use]
+    pub fn target(self, magnitude: f32) -> f32 {
+        (magnitude - self.centre) / self.spread
+    }
+
+    /// Size of a difference of raw outputs in the magnitude's unit.
+    #[must_use]
+    pub fn to_units(self, raw_difference: f32) -> f32 {
+        raw_difference * self.spread
+    }
+}
+
+/// Training loss of a batch: `outputs` `[batch, 2]` (raw, log scale), `targets` `[batch, 1]`.
+#[must_use]
+pub fn loss(outputs: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let device = outputs.device();
+    let column = |index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
+    let (raw, log_scale) = (column(0), column(1));
+    let gap = targets.clone() - targets.clone().transpose();
+    let difference = raw.clone() - raw.clone().transpose();
+    let agreement = difference * gap.clone().sign() * STEEPNESS;
+    // softplus(-z), stable for large |z|
+    let pair_loss = relu(-agreement.clone()) + (-agreement.abs()).exp().add_scalar(1.0).log();
+    let weight = gap.abs().div_scalar(FULL_GAP);
+    let weight = weight.clone() - relu(weight.add_scalar(-1.0));
+    let ranking = (pair_loss * weight.clone()).sum() / weight.sum().add_scalar(1e-6);
+    let error = (raw - targets).abs();
+    // Huber with a small knee: close to the absolute error, smooth at zero.
+    let knee = 0.05;
+    let beyond = relu(error.clone().add_scalar(-knee));
+    let within = error.clone() - beyond.clone();
+    let regression = (within.clone() * within).div_scalar(2.0 * knee) + beyond;
+    let likelihood = error.detach() * (-log_scale.clone()).exp() + log_scale;
+    ranking + regression.mean() * REGRESSION_WEIGHT + likelihood.mean() * LIKELIHOOD_WEIGHT
+}
+
+/// Outputs of a batch as plain numbers: (raw, log scale) per sample.
+///
+/// # Errors
+/// When the device fails to deliver them.
+pub fn to_pairs(outputs: Tensor<2>) -> anyhow::Result<Vec<(f32, f32)>> {
+    let values: Vec<f32> = TensorData::to_vec(&outputs.into_data()).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    Ok(values.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
+}
+
+/// Share of pairs with a true gap whose outputs are in the true order.
+#[must_use]
+pub fn pair_accuracy(raw: &[f32], truth: &[f32]) -> f32 {
+    let (mut right, mut pairs) = (0u32, 0u32);
+    for (i, (&raw_i, &truth_i)) in raw.iter().zip(truth).enumerate() {
+        for (&raw_j, &truth_j) in raw[..i].iter().zip(truth) {
+            if (truth_i - truth_j).abs() > f32::EPSILON {
+                pairs += 1;
+                right += u32::from((raw_i > raw_j) == (truth_i > truth_j));
+            }
+        }
+    }
+    if pairs == 0 { 0.0 } else { right as f32 / pairs as f32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    fn loss_of(outputs: [[f32; 2]; 3], targets: [f32; 3]) -> f32 {
+        let device = Device::flex();
+        let outputs = Tensor::<2>::from_data(outputs, &device);
+        let targets = Tensor::<1>::from_data(targets, &device).reshape([3, 1]);
+        loss(outputs, targets).into_scalar()
+    }
+
+    #[test]
+    fn right_order_costs_less_than_wrong_order_and_error_must_be_admitted() {
+        let targets = [-1.0, 0.0, 1.0];
+        let right = loss_of([[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]], targets);
+        let wrong = loss_of([[1.0, -1.0], [0.0, -1.0], [-1.0, -1.0]], targets);
+        let admitted = loss_of([[1.0, 0.5], [0.0, -1.0], [-1.0, 0.5]], targets);
+        assert!(right < admitted && admitted < wrong, "{right} {admitted} {wrong}");
+    }
+
+    #[test]
+    fn pair_accuracy_counts_ordered_pairs_only() {
+        assert!((pair_accuracy(&[0.1, 0.2, 0.0], &[1.0, 2.0, 2.0]) - 0.5).abs() < 1e-6);
+        assert!(pair_accuracy(&[0.1, 0.2], &[1.0, 1.0]).abs() < 1e-6);
+    }
+}

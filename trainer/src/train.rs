@@ -1,0 +1,310 @@
+//! Training one branch: all-pairs ranking, cosine decay, checkpoints with resume, early stopping on held-out groups.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use burn::module::Module;
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Tensor, TensorData};
+use clearshot::metric::Metric;
+use serde::{Deserialize, Serialize};
+
+use crate::generator::{Batch, Recipe};
+use crate::model::{Branch, training_shape};
+use crate::photos::{Library, Part, progress};
+use crate::siamese::{self, TargetScale};
+use crate::transform::{self, Transformation};
+
+/// Everything that decides what a training run gives; stored with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Name of the transformation.
+    pub transformation: String,
+    /// Smallest and largest magnitude.
+    pub range: [f32; 2],
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Photos in a batch.
+    pub photos: usize,
+    /// Magnitudes for each photo of a batch.
+    pub magnitudes: usize,
+    /// Largest learning rate, reached after the warm-up and then lowered along a cosine.
+    pub learning_rate: f64,
+    /// Steps between validations.
+    pub validate_every: usize,
+    /// Validations without gain after which training stops.
+    pub patience: usize,
+    /// Seed of photos, degradations and weights.
+    pub seed: u64,
+}
+
+impl Settings {
+    /// The transformation that is trained.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn transformation(&self) -> Result<&'static dyn Transformation> {
+        transform::find(&self.transformation).map_err(anyhow::Error::msg)
+    }
+
+    /// The generator's recipe.
+    ///
+    /// # Errors
+    /// When there is no transformation of that name.
+    pub fn recipe(&self) -> Result<Recipe> {
+        Ok(Recipe {
+            transformation: self.transformation()?,
+            range: self.range,
+            photos: self.photos,
+            magnitudes: self.magnitudes,
+            seed: self.seed,
+        })
+    }
+
+    /// The command line that gives the same training, but for the folder of photos.
+    #[must_use]
+    pub fn command(&self) -> String {
+        format!(
+            "clearshot-train train --photos PHOTOS --transformation {} --range={},{} --steps {} --batch-photos {} --magnitudes {} \
+             --learning-rate {} --validate-every {} --patience {} --seed {}",
+            self.transformation,
+            self.range[0],
+            self.range[1],
+            self.steps,
+            self.photos,
+            self.magnitudes,
+            self.learning_rate,
+            self.validate_every,
+            self.patience,
+            self.seed
+        )
+    }
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: usize,
+    /// Step of the best checkpoint.
+    pub best_step: usize,
+    /// Mean absolute validation error of the best checkpoint, in the magnitude's unit.
+    pub best_error: f32,
+    /// Validations since then.
+    pub without_gain: usize,
+}
+
+/// A folder with settings, checkpoints and metrics of one run.
+pub struct Run {
+    folder: PathBuf,
+}
+
+impl Run {
+    /// The run of a transformation in a work folder.
+    #[must_use]
+    pub fn new(work: &Path, transformation: &str) -> Self {
+        Self { folder: work.join(transformation) }
+    }
+
+    /// Settings of a run that was started before.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn settings(&self) -> Result<Settings> {
+        read_json(&self.folder.join("settings.json"))
+    }
+
+    /// Progress of a run that was started before.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn progress(&self) -> Result<Progress> {
+        read_json(&self.folder.join("progress.json"))
+    }
+
+    /// The network at the best checkpoint, freshly loaded.
+    ///
+    /// # Errors
+    /// When there is no checkpoint, or it is not of this network.
+    pub fn best(&self, metric: Metric, device: &Device) -> Result<Branch> {
+        load(Branch::new(metric, device), &self.folder.join("best.bpk"))
+    }
+}
+
+fn load(branch: Branch, path: &Path) -> Result<Branch> {
+    branch.try_load_file(path).map_err(|error| anyhow::anyhow!("{} is not a checkpoint of this network: {error:?}", path.display()))
+}
+
+/// Trains one branch into `run`. With `resume` it goes on where an earlier run of the same settings stopped.
+///
+/// # Errors
+/// When files cannot be written, the generator dies, or the settings to resume differ.
+pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &Device, resume: bool) -> Result<()> {
+    let recipe = settings.recipe()?;
+    let metric = recipe.transformation.branch();
+    let scale = TargetScale::new(settings.range);
+    fs::create_dir_all(&run.folder)?;
+    let device = device.clone().autodiff();
+    device.seed(settings.seed);
+    let mut branch = Branch::new(metric, &device);
+    let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).init();
+    let mut state = Progress { step: 0, best_step: 0, best_error: f32::INFINITY, without_gain: 0 };
+    let resuming = resume && run.folder.join("progress.json").is_file();
+    if resuming {
+        ensure!(run.settings()? == *settings, "the run in {} had other settings", run.folder.display());
+        state = run.progress()?;
+        branch = load(branch, &run.folder.join("last.bpk"))?;
+        optimiser = optimiser.load(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    } else {
+        write_json(&run.folder.join("settings.json"), settings)?;
+    }
+    let mut log = MetricsLog::open(&run.folder.join("metrics.jsonl"), resuming)?;
+    let validation = validation_set(library, &recipe)?;
+    let mut stream = recipe.stream(Arc::clone(library), state.step)?;
+    let bar = progress(settings.steps as u64, metric.name());
+    bar.set_position(state.step as u64);
+    let mut running = Running::default();
+    while state.step < settings.steps {
+        let batch = stream.next_batch()?;
+        let rate = learning_rate(settings, state.step);
+        let (input, targets) = tensors(&batch, metric, scale, &device);
+        let outputs = branch.forward(input);
+        let loss = siamese::loss(outputs.clone(), targets);
+        let raw: Vec<f32> = siamese::to_pairs(outputs)?.into_iter().map(|pair| pair.0).collect();
+        running.add(loss.clone().into_scalar::<f32>(), siamese::pair_accuracy(&raw, &batch.magnitudes));
+        let gradients = GradientsParams::from_grads(loss.backward(), &branch);
+        branch = optimiser.step(rate, branch, gradients);
+        state.step += 1;
+        bar.inc(1);
+        if state.step.is_multiple_of(10) {
+            bar.set_message(format!("loss {:.3} pairs {:.3} error {:.3}", running.loss(), running.accuracy(), state.best_error));
+        }
+        if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
+            let error = validate(&branch.valid(), metric, scale, &validation)?;
+            log.write(&serde_json::json!({
+                "step": state.step, "loss": running.loss(), "pair_accuracy": running.accuracy(), "learning_rate": rate,
+                "validation_error": error.0, "validation_pair_accuracy": error.1,
+            }))?;
+            running = Running::default();
+            state.without_gain += 1;
+            if error.0 < state.best_error {
+                state = Progress { best_step: state.step, best_error: error.0, without_gain: 0, ..state };
+                save(&branch, &run.folder.join("best.bpk"))?;
+            }
+            checkpoint(run, &branch, &optimiser, &state)?;
+            if state.without_gain >= settings.patience {
+                bar.println(format!("{metric}: no gain in {} validations, stopping early", settings.patience));
+                break;
+            }
+        }
+    }
+    bar.finish();
+    Ok(())
+}
+
+/// Warm-up over the first 2 %, then half a cosine down to a hundredth.
+fn learning_rate(settings: &Settings, step: usize) -> f64 {
+    let warm_up = (settings.steps / 50).max(10) as f64;
+    let at = (step + 1) as f64;
+    let cosine = 0.5 * (1.0 + (std::f64::consts::PI * at / settings.steps as f64).cos());
+    settings.learning_rate * (at / warm_up).min(1.0) * (0.01 + 0.99 * cosine)
+}
+
+fn tensors(batch: &Batch, metric: Metric, scale: TargetScale, device: &Device) -> (Tensor<4>, Tensor<2>) {
+    let [channels, height, width] = training_shape(metric);
+    let count = batch.magnitudes.len();
+    let each = batch.inputs.len() / count;
+    let wanted = channels * height * width;
+    let inputs: Vec<f32> = batch.inputs.chunks_exact(each).flat_map(|sample| &sample[..wanted]).copied().collect();
+    let targets: Vec<f32> = batch.magnitudes.iter().map(|&magnitude| scale.target(magnitude)).collect();
+    (
+        Tensor::from_data(TensorData::new(inputs, [count, channels, height, width]), device),
+        Tensor::from_data(TensorData::new(targets, [count, 1]), device),
+    )
+}
+
+/// A fixed set of degraded photos of groups that are not trained on.
+fn validation_set(library: &Library, recipe: &Recipe) -> Result<Vec<Batch>> {
+    ensure!(!library.part(Part::Validate).is_empty(), "there are no photos to validate on");
+    Ok((0..12).map(|step| recipe.batch(library, Part::Validate, step)).collect())
+}
+
+/// Mean absolute error in the magnitude's unit, and pair accuracy.
+fn validate(branch: &Branch, metric: Metric, scale: TargetScale, set: &[Batch]) -> Result<(f32, f32)> {
+    let device = Device::clone(branch.devices().first().context("a network has a device")?);
+    let (mut error, mut accuracy, mut count) = (0.0, 0.0, 0);
+    for batch in set {
+        let (input, _) = tensors(batch, metric, scale, &device);
+        let raw: Vec<f32> = siamese::to_pairs(branch.forward(input))?.into_iter().map(|pair| pair.0).collect();
+        for (raw, magnitude) in raw.iter().zip(&batch.magnitudes) {
+            error += scale.to_units((raw - scale.target(*magnitude)).abs());
+        }
+        accuracy += siamese::pair_accuracy(&raw, &batch.magnitudes);
+        count += raw.len();
+    }
+    Ok((error / count as f32, accuracy / set.len() as f32))
+}
+
+fn checkpoint(run: &Run, branch: &Branch, optimiser: &ModuleOptimizer, state: &Progress) -> Result<()> {
+    save(branch, &run.folder.join("last.bpk"))?;
+    optimiser.save(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    // Last, so that a run cut off between the files resumes from what it says.
+    write_json(&run.folder.join("progress.json"), state)
+}
+
+fn save(branch: &Branch, path: &Path) -> Result<()> {
+    branch.valid().save_file(path).map_err(|error| anyhow::anyhow!("cannot write {}: {error:?}", path.display()))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}: train first", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// Means since the last validation.
+#[derive(Default)]
+struct Running {
+    loss: f32,
+    accuracy: f32,
+    steps: u32,
+}
+
+impl Running {
+    fn add(&mut self, loss: f32, accuracy: f32) {
+        self.loss += loss;
+        self.accuracy += accuracy;
+        self.steps += 1;
+    }
+
+    fn loss(&self) -> f32 {
+        self.loss / self.steps.max(1) as f32
+    }
+
+    fn accuracy(&self) -> f32 {
+        self.accuracy / self.steps.max(1) as f32
+    }
+}
+
+/// Metrics as JSON lines, flushed at each, so that a run can be watched.
+struct MetricsLog(BufWriter<File>);
+
+impl MetricsLog {
+    fn open(path: &Path, append: bool) -> Result<Self> {
+        let file = OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path)?;
+        Ok(Self(BufWriter::new(file)))
+    }
+
+    fn write(&mut self, metrics: &serde_json::Value) -> Result<()> {
+        writeln!(self.0, "{metrics}")?;
+        Ok(self.0.flush()?)
+    }
+}

@@ -1,0 +1,143 @@
+//! Brightness: a shift of HSV value V; in training also gamma and linear-light exposure changes that shift V as much.
+
+use clearshot::metric::Metric;
+use clearshot::view;
+use fast_image_resize::FilterType;
+use image::RgbImage;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Degraded, Frame, Transformation};
+use crate::raster::{self, Planes, hsv_value};
+
+/// Shift of V; magnitude in V, which runs from 0 to 1.
+pub(super) struct Brightness;
+
+impl Transformation for Brightness {
+    fn name(&self) -> &'static str {
+        "brightness"
+    }
+
+    fn branch(&self) -> Metric {
+        Metric::Brightness
+    }
+
+    fn magnitudes(&self) -> [f32; 2] {
+        [-0.5, 0.5]
+    }
+
+    fn evaluated(&self) -> [f32; 2] {
+        [-0.4, 0.4]
+    }
+
+    fn degrade(&self, photo: &RgbImage, magnitude: f32, _range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
+        let image = match frame {
+            Frame::Part => part(photo, rng),
+            Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+        };
+        let mut planes = Planes::from_image(&image);
+        // A pure V shift lifts the black point, so that a network could read it off the histogram's ends and be blind
+        // to a photo that is really under- or overexposed; hence the other two.
+        match (frame, rng.random_range(0..10)) {
+            (Frame::Part, 0..=2) => change_exposure(&mut planes, magnitude, gamma),
+            (Frame::Part, 3..=5) => change_exposure(&mut planes, magnitude, linear_light),
+            _ => shift_value(&mut planes, magnitude),
+        }
+        let noise = if frame == Frame::Part { rng.random_range(0.0..0.012) } else { 0.0 };
+        let long_side = image.width().max(image.height());
+        Degraded { pixels: planes.quantise(noise, rng), long_side }
+    }
+}
+
+fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
+    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
+    let share = [rng.random_range(0.7..=1.0), rng.random_range(0.7..=1.0)];
+    let (cut_width, cut_height) = ((width * share[0]).floor().max(1.0), (height * share[1]).floor().max(1.0));
+    let left = rng.random_range(0.0..=width - cut_width).floor();
+    let top = rng.random_range(0.0..=height - cut_height).floor();
+    let long = rng.random_range(128.0..320.0f64).min(cut_width.max(cut_height));
+    let scale = long / cut_width.max(cut_height);
+    let scaled = |side: f64| ((side * scale).round() as u32).max(1);
+    view::resize_part(photo, [left, top, cut_width, cut_height], scaled(cut_width), scaled(cut_height), raster::any_filter(rng))
+}
+
+/// Adds to V, keeping hue and saturation: all channels of a pixel are scaled by the ratio of new to old V.
+fn shift_value(planes: &mut Planes, shift: f32) {
+    map_pixels(planes, |rgb| {
+        let value = hsv_value(rgb);
+        let shifted = (value + shift).clamp(0.0, 1.0);
+        if value > 0.0 { rgb.map(|channel| channel * shifted / value) } else { [shifted; 3] }
+    });
+}
+
+/// Applies `curve` with the strength whose mean change of V is `shift`; where no strength reaches it, shifts V.
+fn change_exposure(planes: &mut Planes, shift: f32, curve: fn(f32, f32) -> f32) {
+    let values: Vec<f32> = (0..planes.channels[0].len())
+        .step_by(7)
+        .map(|index| hsv_value(std::array::from_fn(|channel| planes.channels[channel][index])))
+        .collect();
+    let mean_change =
+        |strength: f32| values.iter().map(|&value| curve(value, strength).clamp(0.0, 1.0) - value).sum::<f32>() / values.len() as f32;
+    let (mut low, mut high) = (-6.0f32, 6.0f32);
+    if mean_change(low) > shift || mean_change(high) < shift {
+        shift_value(planes, shift);
+        return;
+    }
+    for _ in 0..24 {
+        let middle = f32::midpoint(low, high);
+        if mean_change(middle) < shift { low = middle } else { high = middle }
+    }
+    let strength = f32::midpoint(low, high);
+    map_pixels(planes, |rgb| rgb.map(|channel| curve(channel, strength).clamp(0.0, 1.0)));
+}
+
+/// Gamma 2^-strength.
+fn gamma(value: f32, strength: f32) -> f32 {
+    value.max(0.0).powf((-strength).exp2())
+}
+
+/// Exposure by `strength` stops in linear light (IEC 61966-2-1 sRGB), highlights clip as a sensor does.
+fn linear_light(value: f32, strength: f32) -> f32 {
+    let linear = if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) };
+    let exposed = (linear * strength.exp2()).min(1.0);
+    if exposed <= 0.003_130_8 { exposed * 12.92 } else { 1.055 * exposed.powf(1.0 / 2.4) - 0.055 }
+}
+
+fn map_pixels(planes: &mut Planes, change: impl Fn([f32; 3]) -> [f32; 3]) {
+    for index in 0..planes.channels[0].len() {
+        let changed = change(std::array::from_fn(|channel| planes.channels[channel][index]));
+        for (plane, value) in planes.channels.iter_mut().zip(changed) {
+            plane[index] = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gradient() -> Planes {
+        let image = RgbImage::from_fn(64, 48, |x, y| image::Rgb([(40 + 2 * x) as u8, (60 + 2 * y) as u8, 90]));
+        Planes::from_image(&image)
+    }
+
+    fn mean_value(planes: &Planes) -> f32 {
+        let count = planes.channels[0].len();
+        (0..count).map(|i| hsv_value(std::array::from_fn(|c| planes.channels[c][i]))).sum::<f32>() / count as f32
+    }
+
+    #[test]
+    fn every_kind_of_exposure_changes_the_mean_of_v_by_its_magnitude() {
+        for shift in [-0.2f32, 0.0, 0.25] {
+            let before = mean_value(&gradient());
+            let mut shifted = gradient();
+            shift_value(&mut shifted, shift);
+            assert!((mean_value(&shifted) - before - shift).abs() < 0.02);
+            for curve in [gamma, linear_light] {
+                let mut exposed = gradient();
+                change_exposure(&mut exposed, shift, curve);
+                assert!((mean_value(&exposed) - before - shift).abs() < 0.02);
+            }
+        }
+    }
+}

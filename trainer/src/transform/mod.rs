@@ -1,0 +1,65 @@
+//! Degradations of known magnitude. Adding one is one file and one line in [`REGISTRY`].
+
+mod blur;
+mod brightness;
+mod rotation;
+
+use clearshot::metric::Metric;
+use image::RgbImage;
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// How much of the photo a degraded image shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A part at a random scale, augmented: cheap, for training.
+    Part,
+    /// The whole photo as a client would upload it, for calibration and evaluation.
+    Whole,
+}
+
+/// A degraded image, before compression.
+pub struct Degraded {
+    /// The pixels.
+    pub pixels: RgbImage,
+    /// Long side of the reference view of this image: for a part, what the part would measure in the photo's view.
+    pub long_side: u32,
+}
+
+/// A degradation with one magnitude in physical units.
+pub trait Transformation: Send + Sync {
+    /// Name in the registry, on the command line and in file names.
+    fn name(&self) -> &'static str;
+
+    /// The branch (view and network) that learns this transformation.
+    fn branch(&self) -> Metric;
+
+    /// Magnitudes that are trained by default, smallest and largest.
+    fn magnitudes(&self) -> [f32; 2];
+
+    /// Magnitudes that are evaluated by default.
+    fn evaluated(&self) -> [f32; 2];
+
+    /// Draws a magnitude from a range.
+    fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
+        rng.random_range(range[0]..=range[1])
+    }
+
+    /// Degrades a photo by `magnitude`; `range` holds all magnitudes that will be asked for, so that what depends on the
+    /// largest (the crop of a rotation) is the same for all. Magnitude 0 takes the very same path as every other.
+    fn degrade(&self, photo: &RgbImage, magnitude: f32, range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded;
+}
+
+/// All transformations.
+pub static REGISTRY: [&dyn Transformation; 3] = [&blur::Blur, &brightness::Brightness, &rotation::Rotation];
+
+/// Finds a transformation by name.
+///
+/// # Errors
+/// A message that lists the names there are.
+pub fn find(name: &str) -> Result<&'static dyn Transformation, String> {
+    REGISTRY.iter().copied().find(|transformation| transformation.name() == name).ok_or_else(|| {
+        let names: Vec<_> = REGISTRY.iter().map(|transformation| transformation.name()).collect();
+        format!("unknown transformation `{name}`; there are {}", names.join(", "))
+    })
+}
