@@ -99,14 +99,17 @@ fn locate(explicit: Option<&Path>) -> Result<PathBuf, RuntimeError> {
     }
     let beside_executable = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
     // The executable of a checkout lies in target/<profile>/, that of a test in target/<profile>/deps/.
-    let checkouts = beside_executable.iter().flat_map(|folder| folder.ancestors().take(4).map(|up| up.join(PROJECT_FOLDER)));
+    let checkouts =
+        beside_executable.iter().flat_map(|folder| folder.ancestors().take(4).map(|up| up.join(PROJECT_FOLDER)));
     let folders: Vec<PathBuf> = std::iter::once(PathBuf::from(PROJECT_FOLDER))
         .chain(checkouts)
         .chain(beside_executable.clone())
         .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
         .collect();
-    folders.iter().map(|folder| folder.join(LIBRARY)).find(|path| path.is_file()).ok_or_else(|| RuntimeError::NotFound {
-        looked_in: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
+    folders.iter().map(|folder| folder.join(LIBRARY)).find(|path| path.is_file()).ok_or_else(|| {
+        RuntimeError::NotFound {
+            looked_in: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
+        }
     })
 }
 
@@ -153,12 +156,17 @@ impl BranchSession {
         let mut batch = Vec::with_capacity(tensors.len() * view::len(metric));
         for tensor in tensors {
             if tensor.as_ref().len() != view::len(metric) {
-                return Err(run_error(format!("a tensor of {} values came, {} are needed", tensor.as_ref().len(), view::len(metric))));
+                return Err(run_error(format!(
+                    "a tensor of {} values came, {} are needed",
+                    tensor.as_ref().len(),
+                    view::len(metric)
+                )));
             }
             batch.extend_from_slice(tensor.as_ref());
         }
         let shape = [tensors.len(), channels, height, width];
-        let input = TensorRef::from_array_view((shape, batch.as_slice())).map_err(|error| run_error(error.to_string()))?;
+        let input =
+            TensorRef::from_array_view((shape, batch.as_slice())).map_err(|error| run_error(error.to_string()))?;
         let outputs = self
             .session
             .run(ort::inputs![self.input.as_str() => input])

@@ -13,7 +13,9 @@ pub(super) fn jpeg_is_complete(bytes: &[u8]) -> bool {
             0xFF => at += 1,
             0x01 | 0xD0..=0xD7 => at += 2,
             _ => {
-                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { return false };
+                let Some(&[high, low]) = bytes.get(at + 2..at + 4) else {
+                    return false;
+                };
                 at += 2 + usize::from(u16::from_be_bytes([high, low]));
                 if marker == SOS {
                     return bytes.get(at..).is_some_and(|scan| scan.windows(2).any(|pair| pair == [0xFF, 0xD9]));

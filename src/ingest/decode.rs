@@ -38,9 +38,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, IngestError> {
 
 fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, IngestError> {
     let undecodable = |error: image::ImageError| match error {
-        image::ImageError::Limits(_) => {
-            IngestError::TooLarge { width: 0, height: 0, limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes) }
-        }
+        image::ImageError::Limits(_) => IngestError::TooLarge {
+            width: 0,
+            height: 0,
+            limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes),
+        },
         other => IngestError::Undecodable { format, reason: other.to_string() },
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.image_format());

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn limits_are_exact_at_the_boundary() {
-        let limits = Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
+        let limits =
+            Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
         assert!(limits.check(100, 100, 30_000).is_ok());
         assert!(matches!(limits.check(100, 101, 1), Err(IngestError::TooLarge { .. })));
         assert!(matches!(limits.check(100, 100, 30_001), Err(IngestError::TooLarge { .. })));

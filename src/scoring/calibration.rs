@@ -90,7 +90,9 @@ impl Calibration {
         curve: Vec<[f32; 2]>,
         intervals: Vec<IntervalBin>,
     ) -> Result<Self, CalibrationError> {
-        let law = |holds: bool, law: &str| if holds { Ok(()) } else { Err(CalibrationError(law.to_owned())) };
+        let law = |holds: bool, law: &str| {
+            if holds { Ok(()) } else { Err(CalibrationError(law.to_owned())) }
+        };
         law(coverage > 0.0 && coverage < 1.0, "coverage must lie between 0 and 1")?;
         law(range.iter().all(|end| end.is_finite()) && range[0] < range[1], "the range must be finite and ascending")?;
         law(curve.len() >= 2, "the curve needs two knots")?;
@@ -100,7 +102,8 @@ impl Calibration {
             "the curve must strictly increase",
         )?;
         law(!intervals.is_empty(), "there must be an interval bin")?;
-        let finite = |bin: &IntervalBin| [bin.max_log_scale, bin.below, bin.above].iter().all(|value| value.is_finite());
+        let finite =
+            |bin: &IntervalBin| [bin.max_log_scale, bin.below, bin.above].iter().all(|value| value.is_finite());
         law(intervals.iter().all(finite), "interval bins must be finite")?;
         law(intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0), "interval widths must not be negative")?;
         law(

@@ -141,11 +141,7 @@ impl Preprocessing {
     /// The preprocessing of this code for a metric.
     #[must_use]
     pub fn of(metric: Metric) -> Self {
-        Self {
-            view: view::name(metric).to_owned(),
-            reference_long_side: view::LONG_SIDE,
-            shape: view::shape(metric),
-        }
+        Self { view: view::name(metric).to_owned(), reference_long_side: view::LONG_SIDE, shape: view::shape(metric) }
     }
 }
 

@@ -11,7 +11,8 @@ pub fn resize_part(from: &RgbImage, part: [f64; 4], width: u32, height: u32, fil
         .expect("an RgbImage holds exactly width * height * 3 bytes");
     let mut target = Image::new(width, height, PixelType::U8x3);
     let [left, top, part_width, part_height] = part;
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, part_width, part_height);
+    let options =
+        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(left, top, part_width, part_height);
     Resizer::new()
         .resize(&source, &mut target, &options)
         .expect("the part lies within the image and both images have the same pixel type");

@@ -1,14 +1,15 @@
 //! Batches of degraded photos with known magnitudes, reproducible from a seed, made while the network trains.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
+use clearshot::view::{self, ReferenceView};
 use image::{Rgb, RgbImage};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use std::sync::Arc;
 
 use crate::photos::{Library, Part, Photo};
 use crate::transform::{Frame, Transformation};
@@ -62,8 +63,20 @@ impl Recipe {
     /// The view tensor of one photo degraded by `magnitude`.
     #[must_use]
     pub fn sample(&self, photo: &RgbImage, magnitude: f32, frame: Frame, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        view::tensor(self.transformation.branch(), &self.reference_view(photo, magnitude, frame, rng))
+    }
+
+    /// The reference view of one photo degraded by `magnitude`, compressed and decoded.
+    #[must_use]
+    pub fn reference_view(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> ReferenceView {
         let degraded = self.transformation.degrade(photo, magnitude, self.range, frame, rng);
-        upload::view_tensor(self.transformation.branch(), degraded, frame, rng)
+        upload::receive(degraded, frame, rng)
     }
 
     /// An independent random stream for one slot of one step of one part.
@@ -136,7 +149,8 @@ fn pick(photos: &[&Photo], rng: &mut ChaCha8Rng) -> RgbImage {
 
 fn no_photo(rng: &mut ChaCha8Rng) -> RgbImage {
     let base: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.0..255.0));
-    let slope: [f32; 2] = if rng.random_bool(0.5) { [0.0; 2] } else { std::array::from_fn(|_| rng.random_range(-0.2..0.2)) };
+    let slope: [f32; 2] =
+        if rng.random_bool(0.5) { [0.0; 2] } else { std::array::from_fn(|_| rng.random_range(-0.2..0.2)) };
     let noise = if rng.random_bool(0.5) { 0.0 } else { rng.random_range(0.0..60.0f32) };
     RgbImage::from_fn(440, 330, |x, y| {
         let shade = slope[0] * (x as f32 - 220.0) + slope[1] * (y as f32 - 165.0) + noise * (rng.random::<f32>() - 0.5);

@@ -2,9 +2,14 @@
 //! rank them, and calibration on other photos turns its output into physical units with intervals.
 //!
 //! Way of the data: [`photos`] -> [`transform`] -> [`upload`] -> [`generator`] -> [`model`] + [`siamese`] -> [`train`] ->
-//! `export` -> `calibrate` -> `evaluate`.
+//! [`export`] -> [`calibrate`] -> [`evaluate`].
 
+pub mod baseline;
+pub mod calibrate;
+pub mod evaluate;
+pub mod export;
 pub mod generator;
+pub mod measure;
 pub mod model;
 pub mod photos;
 pub mod raster;

@@ -1,14 +1,23 @@
 //! `clearshot-train`: trains, exports, calibrates and evaluates the branch models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clearshot::engine::Runtime;
+use clearshot_trainer::calibrate::calibrate;
+use clearshot_trainer::evaluate::{self, Options, evaluate};
+use clearshot_trainer::export::export;
 use clearshot_trainer::photos::Library;
 use clearshot_trainer::train::{Run, Settings, train};
-use clearshot_trainer::transform;
+use clearshot_trainer::transform::{self, REGISTRY, Transformation};
+use tracing_subscriber::EnvFilter;
+
+/// Tensors of a step are large and short-lived; the system allocator hands each back to the kernel and faults it in again.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 #[command(version, about = "Trains, exports, calibrates and evaluates Clearshot's branch models", max_term_width = 120)]
@@ -20,7 +29,73 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Train the network of one transformation into the work folder.
-    Train(TrainArgs),
+    Train {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        work: WorkArgs,
+        #[command(flatten)]
+        which: WhichArgs,
+        #[command(flatten)]
+        training: TrainingArgs,
+    },
+    /// Write the best checkpoint as ONNX, checked against the trainer's own forward pass.
+    Export {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        work: WorkArgs,
+        #[command(flatten)]
+        which: WhichArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
+    },
+    /// Fit curve and intervals of an exported model on photos that training never saw, and write its card.
+    Calibrate {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        work: WorkArgs,
+        #[command(flatten)]
+        which: WhichArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
+    /// Measure a calibrated model on photos that nothing else saw; prints a table and fills in the card.
+    Evaluate {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        which: WhichArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+        /// Smallest and largest magnitude, in the transformation's unit [default: the transformation's own].
+        #[arg(long, value_parser = parse_range, allow_hyphen_values = true)]
+        range: Option<Range>,
+        /// Measure the classical rivals beside the model: Laplacian variance, mean V, Hough lines.
+        #[arg(long)]
+        baselines: bool,
+        /// Seed of the degradations.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Train, export, calibrate and evaluate all three branches.
+    All {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        work: WorkArgs,
+        #[command(flatten)]
+        training: TrainingArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+    },
 }
 
 /// Where the photos are.
@@ -43,6 +118,33 @@ struct WorkArgs {
     work: PathBuf,
 }
 
+/// Which branch.
+#[derive(Args)]
+struct WhichArgs {
+    /// Name of the transformation: blur, brightness or rotation.
+    #[arg(long, value_parser = parse_transformation)]
+    transformation: Named,
+}
+
+/// Where models are.
+#[derive(Args)]
+struct ModelsArgs {
+    /// Folder of the exported models and their cards.
+    #[arg(long, default_value = "models")]
+    out: PathBuf,
+    /// ONNX Runtime's library; default: where scripts/setup-onnxruntime put it, else the system's.
+    #[arg(long, env = "ORT_DYLIB_PATH")]
+    onnxruntime: Option<PathBuf>,
+}
+
+/// How much to measure.
+#[derive(Args, Clone, Copy)]
+struct MeasureArgs {
+    /// Magnitudes measured per photo for calibration and evaluation; three times as many for photos from 900 pixels up.
+    #[arg(long, default_value_t = 3)]
+    per_photo: usize,
+}
+
 /// What computes.
 #[derive(Clone, Copy, ValueEnum)]
 enum Compute {
@@ -52,42 +154,26 @@ enum Compute {
     Cuda,
 }
 
-#[derive(Args)]
-struct TrainArgs {
-    #[command(flatten)]
-    photos: PhotosArgs,
-    #[command(flatten)]
-    work: WorkArgs,
-    /// What to train: a name from the registry (blur, brightness, rotation).
-    #[arg(long)]
-    transformation: String,
-    #[command(flatten)]
-    settings: SettingsArgs,
-    /// Smallest and largest magnitude, in the transformation's unit [default: the transformation's own].
-    #[arg(long, value_delimiter = ',', num_args = 2, allow_hyphen_values = true)]
-    range: Option<Vec<f32>>,
-    /// Go on from the last checkpoint of the same settings.
-    #[arg(long)]
-    resume: bool,
-}
-
-/// How to train; what is not given is the transformation's default.
+/// How to train.
 #[derive(Args, Clone)]
-struct SettingsArgs {
-    /// Optimiser steps.
+struct TrainingArgs {
+    /// Smallest and largest magnitude, in the transformation's unit [default: the transformation's own].
+    #[arg(long, value_parser = parse_range, allow_hyphen_values = true)]
+    range: Option<Range>,
+    /// Optimiser steps [default: the transformation's own].
     #[arg(long)]
     steps: Option<usize>,
     /// Photos in a batch.
-    #[arg(long)]
-    batch_photos: Option<usize>,
+    #[arg(long, default_value_t = 8)]
+    batch_photos: usize,
     /// Magnitudes drawn for each photo of a batch.
-    #[arg(long)]
-    magnitudes: Option<usize>,
-    /// Largest learning rate.
+    #[arg(long, default_value_t = 4)]
+    magnitudes: usize,
+    /// Largest learning rate, reached after a warm-up and lowered along a cosine.
     #[arg(long, default_value_t = 2e-3)]
     learning_rate: f64,
     /// Steps between validations on held-out groups.
-    #[arg(long, default_value_t = 250)]
+    #[arg(long, default_value_t = 200)]
     validate_every: usize,
     /// Validations without gain after which training stops.
     #[arg(long, default_value_t = 12)]
@@ -98,42 +184,141 @@ struct SettingsArgs {
     /// What computes.
     #[arg(long, value_enum, default_value_t = Compute::Cpu)]
     device: Compute,
+    /// A twentieth of the default steps: to see it work in minutes, not to get a good model.
+    #[arg(long)]
+    quick: bool,
+    /// Go on from the last checkpoint of the same settings.
+    #[arg(long)]
+    resume: bool,
 }
 
-/// Tensors of a step are large and short-lived; the system allocator hands each back to the kernel and faults it in again.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+/// Two ascending magnitudes.
+#[derive(Clone, Copy)]
+struct Range([f32; 2]);
+
+/// A transformation of the registry.
+#[derive(Clone, Copy)]
+struct Named(&'static dyn Transformation);
+
+fn parse_range(text: &str) -> Result<Range, String> {
+    let parsed =
+        text.split_once(',').and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]));
+    parsed
+        .filter(|[low, high]: &[f32; 2]| low < high)
+        .map(Range)
+        .ok_or_else(|| "two ascending numbers, like -30,30".to_owned())
+}
+
+fn parse_transformation(name: &str) -> Result<Named, String> {
+    transform::find(name).map(Named)
+}
 
 fn main() -> Result<()> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
+    let quiet = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
+    tracing_subscriber::fmt().with_env_filter(quiet).with_writer(std::io::stderr).with_target(false).init();
     match Cli::parse().command {
-        Command::Train(args) => {
-            let library = Arc::new(Library::open(&args.photos.photos, args.photos.manifest.as_deref())?);
-            let settings = settings(&args.transformation, args.range.as_deref(), &args.settings)?;
-            let run = Run::new(&args.work.work, &args.transformation);
-            train(&library, &settings, &run, &device(args.settings.device)?, args.resume)
+        Command::Train { photos, work, which, training } => {
+            let library = Arc::new(open(&photos)?);
+            train_one(&library, which.transformation.0, &work, &training)
+        }
+        Command::Export { photos, work, which, models } => {
+            export_one(&open(&photos)?, which.transformation.0, &work, &models)
+        }
+        Command::Calibrate { photos, work, which, models, measure } => {
+            calibrate_one(&open(&photos)?, which.transformation.0, &work, &models, measure)
+        }
+        Command::Evaluate { photos, which, models, measure, range, baselines, seed } => {
+            let transformation = which.transformation.0;
+            let range = range.map_or(transformation.evaluated(), |range| range.0);
+            let options = Options { range, per_photo: measure.per_photo, baselines, seed };
+            evaluate_one(&open(&photos)?, transformation, &models, options)
+        }
+        Command::All { photos, work, training, models, measure } => {
+            let library = Arc::new(open(&photos)?);
+            for transformation in REGISTRY {
+                train_one(&library, transformation, &work, &training)?;
+                export_one(&library, transformation, &work, &models)?;
+                calibrate_one(&library, transformation, &work, &models, measure)?;
+                let options = Options {
+                    range: transformation.evaluated(),
+                    per_photo: measure.per_photo,
+                    baselines: false,
+                    seed: training.seed,
+                };
+                evaluate_one(&library, transformation, &models, options)?;
+            }
+            Ok(())
         }
     }
 }
 
-fn settings(transformation: &str, range: Option<&[f32]>, args: &SettingsArgs) -> Result<Settings> {
-    let transformation = transform::find(transformation).map_err(anyhow::Error::msg)?;
-    let range = match range {
-        Some(&[low, high]) if low < high => [low, high],
-        Some(_) => anyhow::bail!("--range takes two ascending numbers"),
-        None => transformation.magnitudes(),
-    };
-    Ok(Settings {
+fn open(photos: &PhotosArgs) -> Result<Library> {
+    Library::open(&photos.photos, photos.manifest.as_deref())
+        .with_context(|| format!("cannot use the photos in {}", photos.photos.display()))
+}
+
+fn runtime(models: &ModelsArgs) -> Result<Runtime> {
+    Ok(Runtime::load(models.onnxruntime.as_deref())?)
+}
+
+fn run_of(work: &WorkArgs, transformation: &dyn Transformation) -> Run {
+    Run::new(Path::new(&work.work), transformation.name())
+}
+
+fn train_one(
+    library: &Arc<Library>,
+    transformation: &'static dyn Transformation,
+    work: &WorkArgs,
+    args: &TrainingArgs,
+) -> Result<()> {
+    let default_steps = transformation.steps() / if args.quick { 20 } else { 1 };
+    let steps = args.steps.unwrap_or(default_steps);
+    let settings = Settings {
         transformation: transformation.name().to_owned(),
-        range,
-        steps: args.steps.unwrap_or(4000),
-        photos: args.batch_photos.unwrap_or(8),
-        magnitudes: args.magnitudes.unwrap_or(4),
+        range: args.range.map_or(transformation.magnitudes(), |range| range.0),
+        steps,
+        photos: args.batch_photos,
+        magnitudes: args.magnitudes,
         learning_rate: args.learning_rate,
-        validate_every: args.validate_every,
+        validate_every: args.validate_every.min(steps.div_ceil(2)),
         patience: args.patience,
         seed: args.seed,
-    })
+    };
+    train(library, &settings, &run_of(work, transformation), &device(args.device)?, args.resume)
+}
+
+fn export_one(
+    library: &Library,
+    transformation: &dyn Transformation,
+    work: &WorkArgs,
+    models: &ModelsArgs,
+) -> Result<()> {
+    let difference = export(library, &run_of(work, transformation), &runtime(models)?, &models.out)?;
+    println!("{}: exported; differs from the trainer by {difference:.1e} at most", transformation.name());
+    Ok(())
+}
+
+fn calibrate_one(
+    library: &Library,
+    transformation: &dyn Transformation,
+    work: &WorkArgs,
+    models: &ModelsArgs,
+    measure: MeasureArgs,
+) -> Result<()> {
+    let card = calibrate(library, &run_of(work, transformation), &runtime(models)?, &models.out, measure.per_photo)?;
+    println!("{}: calibrated on {} samples", card.version, card.calibration.samples());
+    Ok(())
+}
+
+fn evaluate_one(
+    library: &Library,
+    transformation: &'static dyn Transformation,
+    models: &ModelsArgs,
+    options: Options,
+) -> Result<()> {
+    let evaluation: evaluate::Evaluation = evaluate(library, transformation, &runtime(models)?, &models.out, options)?;
+    println!("{}", evaluation.table);
+    Ok(())
 }
 
 fn device(compute: Compute) -> Result<Device> {
@@ -142,6 +327,8 @@ fn device(compute: Compute) -> Result<Device> {
         #[cfg(feature = "cuda")]
         Compute::Cuda => Ok(Device::cuda(0)),
         #[cfg(not(feature = "cuda"))]
-        Compute::Cuda => anyhow::bail!("this build has no CUDA: build the trainer with `--features cuda`"),
+        Compute::Cuda => {
+            anyhow::bail!("this build has no CUDA: build the trainer with `--features cuda`")
+        }
     }
 }

@@ -80,11 +80,8 @@ impl Library {
         files.sort();
         ensure!(!files.is_empty(), "no photos ({}) below {}", EXTENSIONS.join(", "), folder.display());
         let bar = progress(files.len() as u64, "photos");
-        let read: Vec<(String, Result<(RgbImage, String), String>)> = files
-            .par_iter()
-            .progress_with(bar)
-            .map(|path| (relative(path, folder), read_photo(path)))
-            .collect();
+        let read: Vec<(String, Result<(RgbImage, String), String>)> =
+            files.par_iter().progress_with(bar).map(|path| (relative(path, folder), read_photo(path))).collect();
         let mut photos = Vec::new();
         let mut skipped = Vec::new();
         let mut hashes = Vec::new();
@@ -146,7 +143,10 @@ fn split(photos: &mut [Photo]) -> Result<()> {
     let groups: BTreeSet<(String, String)> =
         photos.iter().map(|photo| (sha256_hex(photo.group.as_bytes()), photo.group.clone())).collect();
     let count = groups.len();
-    ensure!(count >= 4, "{count} groups of photos are too few: training, validation, calibration and test need one each");
+    ensure!(
+        count >= 4,
+        "{count} groups of photos are too few: training, validation, calibration and test need one each"
+    );
     let share = |percent: usize| (count * percent / 100).max(1);
     let (test, calibrate, validate) = (share(15), share(15), share(7));
     let parts: BTreeMap<String, Part> = groups

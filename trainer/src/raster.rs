@@ -22,7 +22,8 @@ impl Planes {
     /// Splits an image into planes.
     #[must_use]
     pub fn from_image(image: &RgbImage) -> Self {
-        let channels = std::array::from_fn(|channel| image.pixels().map(|pixel| f32::from(pixel[channel]) / 255.0).collect());
+        let channels =
+            std::array::from_fn(|channel| image.pixels().map(|pixel| f32::from(pixel[channel]) / 255.0).collect());
         Self { width: image.width() as usize, height: image.height() as usize, channels }
     }
 
@@ -67,7 +68,8 @@ impl Planes {
     /// Convolves every plane with the kernel given as (dx, dy, weight) taps; edges are replicated.
     #[must_use]
     pub fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
-        let channels = std::array::from_fn(|channel| convolve_plane(&self.channels[channel], self.width, self.height, taps));
+        let channels =
+            std::array::from_fn(|channel| convolve_plane(&self.channels[channel], self.width, self.height, taps));
         Self { channels, ..*self }
     }
 }
@@ -105,8 +107,14 @@ fn convolve_plane(plane: &[f32], width: usize, height: usize, taps: &[(isize, is
 /// signature.
 #[must_use]
 pub fn any_filter(rng: &mut ChaCha8Rng) -> FilterType {
-    let filters =
-        [FilterType::Box, FilterType::Bilinear, FilterType::Hamming, FilterType::CatmullRom, FilterType::Mitchell, FilterType::Lanczos3];
+    let filters = [
+        FilterType::Box,
+        FilterType::Bilinear,
+        FilterType::Hamming,
+        FilterType::CatmullRom,
+        FilterType::Mitchell,
+        FilterType::Lanczos3,
+    ];
     filters[rng.random_range(0..filters.len())]
 }
 

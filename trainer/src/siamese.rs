@@ -5,8 +5,8 @@
 //! the true gap, since magnitudes are known. A regression term fixes the scale, and a Laplace likelihood teaches the
 //! second output how large the error of the first is (Kendall and Gal, NeurIPS 2017).
 
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::{Tensor, TensorData};
 
 /// Steepness of the ranking loss: raw outputs run over about +-1.7.
 const STEEPNESS: f32 = 4.0;
@@ -71,7 +71,7 @@ pub fn loss(outputs: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
 /// # Errors
 /// When the device fails to deliver them.
 pub fn to_pairs(outputs: Tensor<2>) -> anyhow::Result<Vec<(f32, f32)>> {
-    let values: Vec<f32> = TensorData::to_vec(&outputs.into_data()).map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let values: Vec<f32> = outputs.into_data().try_to_vec().map_err(|error| anyhow::anyhow!("{error:?}"))?;
     Ok(values.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
 }
 

@@ -135,7 +135,9 @@ impl Run {
 }
 
 fn load(branch: Branch, path: &Path) -> Result<Branch> {
-    branch.try_load_file(path).map_err(|error| anyhow::anyhow!("{} is not a checkpoint of this network: {error:?}", path.display()))
+    branch
+        .try_load_file(path)
+        .map_err(|error| anyhow::anyhow!("{} is not a checkpoint of this network: {error:?}", path.display()))
 }
 
 /// Trains one branch into `run`. With `resume` it goes on where an earlier run of the same settings stopped.
@@ -180,7 +182,12 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         state.step += 1;
         bar.inc(1);
         if state.step.is_multiple_of(10) {
-            bar.set_message(format!("loss {:.3} pairs {:.3} error {:.3}", running.loss(), running.accuracy(), state.best_error));
+            bar.set_message(format!(
+                "loss {:.3} pairs {:.3} error {:.3}",
+                running.loss(),
+                running.accuracy(),
+                state.best_error
+            ));
         }
         if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
             let error = validate(&branch.valid(), metric, scale, &validation)?;

@@ -2,8 +2,7 @@
 //! very functions that serve uploads.
 
 use clearshot::ingest::{self, Limits};
-use clearshot::metric::Metric;
-use clearshot::view::{self, ReferenceView};
+use clearshot::view::ReferenceView;
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand::Rng;
@@ -34,9 +33,9 @@ pub fn encode(image: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> Vec<u8> {
     bytes
 }
 
-/// The view tensor of a degraded image after compression and decoding; one part in eight is never compressed.
+/// The reference view of a degraded image after compression and decoding; one part in eight is never compressed.
 #[must_use]
-pub fn view_tensor(branch: Metric, degraded: Degraded, frame: Frame, rng: &mut ChaCha8Rng) -> Vec<f32> {
+pub fn receive(degraded: Degraded, frame: Frame, rng: &mut ChaCha8Rng) -> ReferenceView {
     let Degraded { pixels, long_side } = degraded;
     let received = if frame == Frame::Part && rng.random_bool(0.125) {
         pixels
@@ -44,5 +43,5 @@ pub fn view_tensor(branch: Metric, degraded: Degraded, frame: Frame, rng: &mut C
         let limits = Limits { min_side: 1, ..Limits::default() };
         ingest::decode(&encode(&pixels, frame, rng), &limits).expect("our own JPEG decodes").pixels
     };
-    view::tensor(branch, &ReferenceView::with_long_side(received, long_side))
+    ReferenceView::with_long_side(received, long_side)
 }

@@ -2,14 +2,21 @@
 //! flat tiles (sky, wall) and a soft background behind a sharp subject do not decide.
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
-use burn::tensor::activation::sigmoid;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
+use clearshot::view;
 
 use super::{ConvBlock, Head, conv, plane_sum};
 
 const ENCODED: usize = 64;
-const EMBEDDED: usize = 48;
+/// What a tile tells, as a small plane: export can give a dimension back to the batch only if its size already stands
+/// among the others (see [`BlurNet::forward`]).
+const GROUPS: usize = TILES;
+const GROUP: usize = 6;
+const TILES: usize = view::GRID * view::GRID;
+/// The last numbers of a tile are its trust in two roles, say "has texture" and "is the sharpest".
+const ROLES: usize = 2;
 
 /// See the module's header.
 #[derive(Module, Debug)]
@@ -21,8 +28,8 @@ pub struct BlurNet {
     deepest: ConvBlock,
     attention: Conv2d,
     tile: Head,
-    trust: Conv2d,
-    photo: Head,
+    photo: Conv2d,
+    output: Conv2d,
 }
 
 impl BlurNet {
@@ -34,19 +41,24 @@ impl BlurNet {
             deep: ConvBlock::new([32, 48], 3, 1, device),
             deepest: ConvBlock::new([48, ENCODED], 3, 2, device),
             attention: conv([ENCODED, 1], 1, 1, true, device),
-            tile: Head::new(ENCODED + 1, 64, EMBEDDED, device),
-            trust: conv([EMBEDDED, 2], 1, 1, true, device),
-            photo: Head::new(2 * EMBEDDED, 64, 2, device),
+            tile: Head::new(ENCODED + 1, 64, GROUPS * GROUP, device),
+            photo: Conv2dConfig::new([ROLES, 64], [GROUPS, GROUP]).init(device),
+            output: conv([64, 2], 1, 1, true, device),
         }
     }
 
     /// `[batch, tiles, height, width]` to `[batch, 2]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let [batch, tiles, height, width] = input.dims();
+        let [batch, _, height, width] = input.dims();
+        let device = input.device();
+        let pick = |tensor: &Tensor<4>, axis: usize, from: usize, count: usize| {
+            tensor.clone().select(axis, Tensor::arange(from as i64..(from + count) as i64, &device))
+        };
+        // Tiles become items: tile by tile, all photos of the batch.
+        let tiles = Tensor::cat((0..TILES).map(|tile| pick(&input, 1, tile, 1)).collect(), 0);
         let pixels = (height * width) as f32;
-        let tile = input.reshape([batch * tiles, 1, height, width]);
-        let mean = plane_sum(tile.clone()).div_scalar(pixels);
-        let centred = tile - mean;
+        let mean = plane_sum(tiles.clone()).div_scalar(pixels);
+        let centred = tiles - mean;
         let deviation = plane_sum(centred.clone() * centred.clone()).div_scalar(pixels).add_scalar(1e-5).sqrt();
         // Blur is a ratio between frequencies; contrast is not blur, but it tells how far noise can be trusted.
         let contrast = deviation.clone().log();
@@ -55,15 +67,20 @@ impl BlurNet {
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
         let attention = sigmoid(self.attention.forward(encoded.clone()));
         let attended = plane_sum(encoded * attention.clone()) / plane_sum(attention).add_scalar(1e-3);
-        let embedded = self.tile.forward(Tensor::cat(vec![attended, contrast], 1));
-        // Two ways to weigh the tiles, say "all with texture" and "the sharpest": softmax over tiles of a bounded logit.
-        let trust = self.trust.forward(embedded.clone()).tanh().mul_scalar(4.0).exp();
-        let trust = trust.reshape([batch, tiles, 2, 1]).permute([0, 2, 1, 3]);
-        let trust = trust.clone() / trust.sum_dim(2);
-        let embedded = embedded.reshape([batch, tiles, EMBEDDED, 1]).permute([0, 3, 1, 2]);
-        // [batch, 2, tiles, 1] * [batch, 1, tiles, EMBEDDED] -> [batch, 2, 1, EMBEDDED]
-        let pooled = (trust * embedded).sum_dim(2);
-        let output = self.photo.forward(pooled.reshape([batch, 2 * EMBEDDED, 1, 1]));
-        output.reshape([batch, 2])
+        let told = self.tile.forward(Tensor::cat(vec![attended, contrast], 1)); // [tiles * batch, GROUPS * GROUP, 1, 1]
+        // Reshaped, not transposed: transposing does not export.
+        let group = |group: usize| pick(&told, 1, group * GROUP, GROUP).reshape([TILES * batch, 1, GROUP, 1]);
+        let groups = (0..GROUPS).map(group).collect();
+        let told = Tensor::cat(groups, 1).reshape([TILES, batch, GROUPS, GROUP]);
+        // Softmax over tiles of a bounded logit, one for each role.
+        let trust = |role: usize| {
+            let logit = pick(&pick(&told, 2, GROUPS - 1, 1), 3, GROUP - ROLES + role, 1); // [tiles, batch, 1, 1]
+            let weight = logit.tanh().mul_scalar(4.0).exp();
+            weight.clone() / weight.sum_dim(0)
+        };
+        let pooled =
+            (0..ROLES).map(|role| (told.clone() * trust(role)).sum_dim(0).reshape([batch, 1, GROUPS, GROUP])).collect();
+        let pooled = Tensor::cat(pooled, 1); // [batch, ROLES, GROUPS, GROUP]
+        self.output.forward(relu(self.photo.forward(pooled))).reshape([batch, 2])
     }
 }

@@ -78,7 +78,10 @@ struct ConvBlock {
 
 impl ConvBlock {
     fn new(channels: [usize; 2], kernel: usize, stride: usize, device: &Device) -> Self {
-        Self { conv: conv(channels, kernel, stride, false, device), norm: BatchNormConfig::new(channels[1]).init(device) }
+        Self {
+            conv: conv(channels, kernel, stride, false, device),
+            norm: BatchNormConfig::new(channels[1]).init(device),
+        }
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
@@ -95,7 +98,10 @@ struct Head {
 
 impl Head {
     fn new(features: usize, hidden: usize, outputs: usize, device: &Device) -> Self {
-        Self { hidden: conv([features, hidden], 1, 1, true, device), output: conv([hidden, outputs], 1, 1, true, device) }
+        Self {
+            hidden: conv([features, hidden], 1, 1, true, device),
+            output: conv([hidden, outputs], 1, 1, true, device),
+        }
     }
 
     fn forward(&self, features: Tensor<4>) -> Tensor<4> {

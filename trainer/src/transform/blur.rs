@@ -33,6 +33,10 @@ impl Transformation for Blur {
         [0.0, 5.0]
     }
 
+    fn steps(&self) -> usize {
+        1800
+    }
+
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
         // Sharp and slightly soft photos are what most uploads are; they get extra samples.
         match rng.random_range(0..10) {
@@ -42,7 +46,14 @@ impl Transformation for Blur {
         }
     }
 
-    fn degrade(&self, photo: &RgbImage, magnitude: f32, _range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
+    fn degrade(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        _range: [f32; 2],
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> Degraded {
         let (image, oversampling) = match frame {
             Frame::Part => part(photo, rng),
             Frame::Whole => (view::shrink_to(photo.clone(), LONG_SIDE, FilterType::Lanczos3), 1.0),
@@ -73,7 +84,13 @@ fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> (RgbImage, f64) {
     let top = rng.random_range(0.0..=height - cut_height).floor();
     let scaled = |side: f64| ((side / shrink).round() as u32).max(1);
     let filter = raster::any_filter(rng);
-    let image = view::resize_part(photo, [left, top, cut_width.floor(), cut_height.floor()], scaled(cut_width), scaled(cut_height), filter);
+    let image = view::resize_part(
+        photo,
+        [left, top, cut_width.floor(), cut_height.floor()],
+        scaled(cut_width),
+        scaled(cut_height),
+        filter,
+    );
     (image, oversampling)
 }
 

@@ -30,7 +30,18 @@ impl Transformation for Brightness {
         [-0.4, 0.4]
     }
 
-    fn degrade(&self, photo: &RgbImage, magnitude: f32, _range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
+    fn steps(&self) -> usize {
+        3000
+    }
+
+    fn degrade(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        _range: [f32; 2],
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> Degraded {
         let image = match frame {
             Frame::Part => part(photo, rng),
             Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
@@ -58,7 +69,13 @@ fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
     let long = rng.random_range(128.0..320.0f64).min(cut_width.max(cut_height));
     let scale = long / cut_width.max(cut_height);
     let scaled = |side: f64| ((side * scale).round() as u32).max(1);
-    view::resize_part(photo, [left, top, cut_width, cut_height], scaled(cut_width), scaled(cut_height), raster::any_filter(rng))
+    view::resize_part(
+        photo,
+        [left, top, cut_width, cut_height],
+        scaled(cut_width),
+        scaled(cut_height),
+        raster::any_filter(rng),
+    )
 }
 
 /// Adds to V, keeping hue and saturation: all channels of a pixel are scaled by the ratio of new to old V.
@@ -76,8 +93,9 @@ fn change_exposure(planes: &mut Planes, shift: f32, curve: fn(f32, f32) -> f32) 
         .step_by(7)
         .map(|index| hsv_value(std::array::from_fn(|channel| planes.channels[channel][index])))
         .collect();
-    let mean_change =
-        |strength: f32| values.iter().map(|&value| curve(value, strength).clamp(0.0, 1.0) - value).sum::<f32>() / values.len() as f32;
+    let mean_change = |strength: f32| {
+        values.iter().map(|&value| curve(value, strength).clamp(0.0, 1.0) - value).sum::<f32>() / values.len() as f32
+    };
     let (mut low, mut high) = (-6.0f32, 6.0f32);
     if mean_change(low) > shift || mean_change(high) < shift {
         shift_value(planes, shift);

@@ -40,6 +40,9 @@ pub trait Transformation: Send + Sync {
     /// Magnitudes that are evaluated by default.
     fn evaluated(&self) -> [f32; 2];
 
+    /// Optimiser steps by default: what two cores do in 5 to 60 minutes.
+    fn steps(&self) -> usize;
+
     /// Draws a magnitude from a range.
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
         rng.random_range(range[0]..=range[1])
@@ -47,7 +50,14 @@ pub trait Transformation: Send + Sync {
 
     /// Degrades a photo by `magnitude`; `range` holds all magnitudes that will be asked for, so that what depends on the
     /// largest (the crop of a rotation) is the same for all. Magnitude 0 takes the very same path as every other.
-    fn degrade(&self, photo: &RgbImage, magnitude: f32, range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded;
+    fn degrade(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        range: [f32; 2],
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> Degraded;
 }
 
 /// All transformations.

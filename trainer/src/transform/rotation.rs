@@ -31,13 +31,24 @@ impl Transformation for Rotation {
         [-30.0, 30.0]
     }
 
+    fn steps(&self) -> usize {
+        4200
+    }
+
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
         // Most uploads are nearly upright: a fifth of the samples lies within a tenth of the range.
         let magnitude = rng.random_range(range[0]..=range[1]);
         if rng.random_bool(0.2) { magnitude / 10.0 } else { magnitude }
     }
 
-    fn degrade(&self, photo: &RgbImage, magnitude: f32, range: [f32; 2], frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
+    fn degrade(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        range: [f32; 2],
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> Degraded {
         let pixels = match frame {
             Frame::Part => turned_disc(photo, magnitude, rng),
             Frame::Whole => turned_photo(photo, magnitude, range[0].abs().max(range[1].abs())),
@@ -99,7 +110,8 @@ mod tests {
 
     /// Angle of the boundary between a dark lower and a bright upper half, clockwise positive.
     fn horizon(image: &RgbImage) -> f64 {
-        let edge = |x: u32| (0..image.height()).find(|&y| image.get_pixel(x, y)[0] < 128).expect("there is a dark half");
+        let edge =
+            |x: u32| (0..image.height()).find(|&y| image.get_pixel(x, y)[0] < 128).expect("there is a dark half");
         let (left, right) = (image.width() / 4, image.width() * 3 / 4);
         (f64::from(edge(right)) - f64::from(edge(left))).atan2(f64::from(right - left)).to_degrees()
     }
@@ -125,13 +137,16 @@ mod tests {
 
     fn horizon_is_missing(image: &RgbImage) -> bool {
         let column = |x: u32| (0..image.height()).map(move |y| image.get_pixel(x, y)[0]);
-        [image.width() / 4, image.width() * 3 / 4].into_iter().any(|x| column(x).next().is_none_or(|v| v < 128) || column(x).all(|v| v >= 128))
+        [image.width() / 4, image.width() * 3 / 4]
+            .into_iter()
+            .any(|x| column(x).next().is_none_or(|v| v < 128) || column(x).all(|v| v >= 128))
     }
 
     #[test]
     fn the_crop_is_the_same_for_every_angle_and_holds_no_fill() {
         let photo = RgbImage::from_fn(400, 300, |x, y| image::Rgb([(x % 200) as u8, (y % 200) as u8, 255]));
-        let sizes: Vec<_> = [-30.0f32, 0.0, 12.0, 30.0].map(|degrees| turned_photo(&photo, degrees, 30.0).dimensions()).to_vec();
+        let sizes: Vec<_> =
+            [-30.0f32, 0.0, 12.0, 30.0].map(|degrees| turned_photo(&photo, degrees, 30.0).dimensions()).to_vec();
         assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]));
         let share = inscribed_share(400.0, 300.0, 30f64.to_radians());
         let (half_width, half_height) = (200.0 * share, 150.0 * share);

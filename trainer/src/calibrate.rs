@@ -1,0 +1,266 @@
+//! Fits the monotone curve from raw output to physical units and the conformal intervals, on photos that training never
+//! saw, and writes the model card.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use clearshot::engine::{BranchSession, Runtime};
+use clearshot::metric::Metric;
+use clearshot::scoring::calibration::{Calibration, IntervalBin, RawOutput};
+use clearshot::scoring::card::{self, ModelCard, Preprocessing, Training, sha256_hex};
+
+use crate::measure::{Plan, Sample, measure};
+use crate::photos::{Library, Part};
+use crate::train::Run;
+
+/// Share of true values the intervals hold.
+const COVERAGE: f32 = 0.9;
+/// Samples per knot of the curve and per interval bin, at least.
+const PER_KNOT: usize = 30;
+const PER_BIN: usize = 150;
+
+/// Calibrates the exported model of a run and writes its card beside it.
+///
+/// # Errors
+/// When the model has not been exported or there are too few photos.
+pub fn calibrate(
+    library: &Library,
+    run: &Run,
+    runtime: &Runtime,
+    models: &Path,
+    per_photo: usize,
+) -> Result<ModelCard> {
+    let settings = run.settings()?;
+    let progress = run.progress()?;
+    let mut recipe = settings.recipe()?;
+    let metric = recipe.transformation.branch();
+    let path = card::onnx_path(models, metric);
+    let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
+    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
+    let plan = Plan { part: Part::Calibrate, per_photo, baselines: false };
+    let mut samples = measure(library, &recipe, plan, &mut session)?;
+    // The magnitudes that matter most, once more: a crop made for a smaller range shows more of the photo.
+    recipe.range = intersection(settings.range, recipe.transformation.evaluated());
+    recipe.seed = recipe.seed.wrapping_add(1);
+    samples.extend(measure(library, &recipe, plan, &mut session)?);
+    let range = value_range(metric, settings.range);
+    let sha256 = sha256_hex(&onnx);
+    let card = ModelCard {
+        metric,
+        unit: metric.unit().to_owned(),
+        version: format!("{metric}-{}", &sha256[..8]),
+        sha256,
+        preprocessing: Preprocessing::of(metric),
+        calibration: fit(&samples, range)?,
+        training: Training {
+            photos: library.part(Part::Train).len(),
+            groups: library.groups(Part::Train),
+            photos_digest: library.digest.clone(),
+            magnitudes: settings.range,
+            seed: settings.seed,
+            steps: progress.best_step,
+            command: settings.command(),
+        },
+        evaluation: std::collections::BTreeMap::new(),
+        intended_use: intended_use(metric).to_owned(),
+    };
+    write_card(models, &card)?;
+    Ok(card)
+}
+
+/// Writes a card into a models folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_card(models: &Path, card: &ModelCard) -> Result<()> {
+    let path = card::card_path(models, card.metric);
+    let mut text = serde_json::to_string_pretty(card)?;
+    text.push('\n');
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The part of a range that lies in another; the first where they do not meet.
+#[must_use]
+pub fn intersection(range: [f32; 2], other: [f32; 2]) -> [f32; 2] {
+    let met = [range[0].max(other[0]), range[1].min(other[1])];
+    if met[0] < met[1] { met } else { range }
+}
+
+fn value_range(metric: Metric, trained: [f32; 2]) -> [f32; 2] {
+    let (low, high) = metric.range();
+    intersection(trained, [low, high])
+}
+
+fn fit(samples: &[Sample], range: [f32; 2]) -> Result<Calibration> {
+    let mut samples: Vec<(RawOutput, f32)> = samples
+        .iter()
+        .filter(|sample| sample.output.raw.is_finite() && sample.output.log_scale.is_finite())
+        .map(|sample| (sample.output, sample.truth))
+        .collect();
+    ensure!(samples.len() >= 2, "{} samples are too few to calibrate", samples.len());
+    samples.sort_by(|a, b| a.0.raw.total_cmp(&b.0.raw));
+    let curve = curve(&samples, range);
+    let whole = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0 };
+    let values = Calibration::new(COVERAGE, samples.len(), range, curve.clone(), vec![whole])?;
+    let intervals = intervals(&samples, &values);
+    Ok(Calibration::new(COVERAGE, samples.len(), range, curve, intervals)?)
+}
+
+/// Isotonic regression (pool adjacent violators) over medians of equally filled bins, then made strictly increasing.
+/// Medians weighted by the network's own confidence: a photo without a cue must not bend the curve for the others.
+fn curve(samples: &[(RawOutput, f32)], range: [f32; 2]) -> Vec<[f32; 2]> {
+    let knots = (samples.len() / PER_KNOT).clamp(2, 40);
+    let mut points: Vec<(f32, f32, f32)> = (0..knots)
+        .map(|knot| {
+            let bin = &samples[knot * samples.len() / knots..(knot + 1) * samples.len() / knots];
+            let raw = bin.iter().map(|sample| sample.0.raw).sum::<f32>() / bin.len() as f32;
+            (raw, weighted_median(bin), bin.len() as f32)
+        })
+        .collect();
+    pool_adjacent_violators(&mut points);
+    let step = (range[1] - range[0]) * 1e-4;
+    let mut curve: Vec<[f32; 2]> = Vec::with_capacity(points.len());
+    for (raw, value, _) in points {
+        match curve.last() {
+            Some(last) if raw <= last[0] => {}
+            Some(last) => curve.push([raw, value.max(last[1] + step)]),
+            None => curve.push([raw, value]),
+        }
+    }
+    // A degenerate network (one output for all) still needs a curve; its intervals will say how little it knows.
+    if curve.len() < 2 {
+        let [raw, value] = curve[0];
+        curve.push([raw + 1.0, value + step]);
+    }
+    curve
+}
+
+fn weighted_median(bin: &[(RawOutput, f32)]) -> f32 {
+    let mut weighted: Vec<(f32, f32)> = bin.iter().map(|(output, truth)| (*truth, (-output.log_scale).exp())).collect();
+    weighted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = weighted.iter().map(|pair| pair.1).sum::<f32>() / 2.0;
+    let mut sum = 0.0;
+    for &(truth, weight) in &weighted {
+        sum += weight;
+        if sum >= half {
+            return truth;
+        }
+    }
+    weighted.last().map_or(0.0, |pair| pair.0)
+}
+
+/// Makes values (second) non-decreasing by pooling neighbours by weight (third); Robertson et al., 1988.
+fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
+    let mut blocks: Vec<(f32, f32, usize)> = Vec::new();
+    for point in points.iter() {
+        blocks.push((point.1, point.2, 1));
+        while let [.., (left, left_weight, left_count), (right, right_weight, right_count)] = blocks[..] {
+            if left <= right {
+                break;
+            }
+            let weight = left_weight + right_weight;
+            blocks.truncate(blocks.len() - 2);
+            blocks.push(((left * left_weight + right * right_weight) / weight, weight, left_count + right_count));
+        }
+    }
+    let values = blocks.into_iter().flat_map(|(value, _, count)| std::iter::repeat_n(value, count));
+    for (point, value) in points.iter_mut().zip(values) {
+        point.1 = value;
+    }
+}
+
+/// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale.
+fn intervals(samples: &[(RawOutput, f32)], values: &Calibration) -> Vec<IntervalBin> {
+    let mut residuals: Vec<(f32, f32)> = samples
+        .iter()
+        .map(|(output, truth)| (output.log_scale, (truth - values.value(output.raw)) / output.log_scale.exp()))
+        .collect();
+    residuals.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let bins = (residuals.len() / PER_BIN).clamp(1, 8);
+    let mut intervals: Vec<IntervalBin> = Vec::with_capacity(bins);
+    for bin in 0..bins {
+        let part = &residuals[bin * residuals.len() / bins..(bin + 1) * residuals.len() / bins];
+        let max_log_scale = part.last().map_or(0.0, |last| last.0);
+        let tail = (1.0 - COVERAGE) / 2.0;
+        let above = conformal_quantile(part.iter().map(|pair| pair.1).collect(), 1.0 - tail);
+        let below = conformal_quantile(part.iter().map(|pair| -pair.1).collect(), 1.0 - tail);
+        if intervals.last().is_none_or(|last| last.max_log_scale < max_log_scale) {
+            intervals.push(IntervalBin { max_log_scale, below: below.max(0.0), above: above.max(0.0) });
+        }
+    }
+    intervals
+}
+
+/// The ceil((n + 1) * level)-th smallest value (Lei et al. 2018, eq. 5).
+fn conformal_quantile(mut values: Vec<f32>, level: f32) -> f32 {
+    values.sort_by(f32::total_cmp);
+    let rank = ((values.len() as f32 + 1.0) * level).ceil() as usize;
+    values[rank.clamp(1, values.len()) - 1]
+}
+
+fn intended_use(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Blur => {
+            "Blur of property and car photos as the standard deviation of the equivalent Gaussian blur on the reference view. \
+             A sharp subject before a soft background counts as sharp. Photos without texture get wide intervals."
+        }
+        Metric::Brightness => {
+            "How far HSV value V of a property or car photo is off good exposure. Low-key and high-key intent cannot be told \
+             from bad exposure."
+        }
+        Metric::Rotation => {
+            "Tilt of property and car photos. Photos without a cue of gravity (close-ups, plants) get wide intervals; \
+             perspective is not tilt."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(raw: f32, truth: f32, log_scale: f32) -> Sample {
+        Sample { category: String::new(), truth, output: RawOutput { raw, log_scale }, baseline: None }
+    }
+
+    #[test]
+    fn pooling_gives_the_isotonic_fit() {
+        let mut points = vec![(0.0, 1.0, 1.0), (1.0, 3.0, 1.0), (2.0, 2.0, 1.0), (3.0, 2.5, 2.0), (4.0, 9.0, 1.0)];
+        pool_adjacent_violators(&mut points);
+        let values: Vec<f32> = points.iter().map(|point| point.1).collect();
+        assert_eq!(values, [1.0, 2.5, 2.5, 2.5, 9.0]);
+    }
+
+    #[test]
+    fn intervals_cover_as_stated_and_follow_the_predicted_scale() {
+        // Deterministic "noise": residuals spread evenly over +-scale, two scales.
+        let samples: Vec<Sample> = (0..3000)
+            .map(|index| {
+                let truth = (index % 100) as f32 / 10.0 - 5.0;
+                let scale: f32 = if index % 2 == 0 { 0.1 } else { 1.0 };
+                let noise = ((index * 7919) % 1001) as f32 / 500.0 - 1.0;
+                sample(2.0 * (truth + scale * noise), truth, scale.ln())
+            })
+            .collect();
+        let calibration = fit(&samples, [-5.0, 5.0]).expect("there are enough samples");
+        let inside = samples.iter().filter(|sample| {
+            let estimate = calibration.apply(sample.output);
+            estimate.low <= sample.truth && sample.truth <= estimate.high
+        });
+        let coverage = inside.count() as f32 / samples.len() as f32;
+        assert!((0.89..=0.93).contains(&coverage), "{coverage}");
+        let width = |log_scale: f32| {
+            let estimate = calibration.apply(RawOutput { raw: 0.0, log_scale });
+            estimate.high - estimate.low
+        };
+        assert!(width(1.0f32.ln()) > 4.0 * width(0.1f32.ln()));
+    }
+
+    #[test]
+    fn a_network_that_gives_one_answer_is_calibrated_to_know_nothing() {
+        let samples: Vec<Sample> = (0..500).map(|index| sample(0.3, (index % 50) as f32, 0.0)).collect();
+        let calibration = fit(&samples, [0.0, 50.0]).expect("a curve is found");
+        let estimate = calibration.apply(RawOutput { raw: 0.3, log_scale: 0.0 });
+        assert!(estimate.high - estimate.low > 40.0);
+    }
+}

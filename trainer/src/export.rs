@@ -1,0 +1,85 @@
+//! One branch of the Siamese network to ONNX, with a symbolic batch axis, checked against the trainer's own forward.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use burn::tensor::{Device, Tensor, TensorData};
+use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
+use clearshot::engine::{BranchSession, Runtime};
+use clearshot::metric::Metric;
+use clearshot::scoring::card::onnx_path;
+use clearshot::view;
+
+use crate::generator::Recipe;
+use crate::model::Branch;
+use crate::photos::{Library, Part};
+use crate::siamese;
+use crate::train::Run;
+use crate::transform::Frame;
+
+/// Largest absolute difference between ONNX Runtime and the trainer that an export may show.
+pub const PARITY_TOLERANCE: f32 = 1e-4;
+
+/// Writes the best checkpoint of a run as `<out>/<metric>.onnx` after checking it on held-out photos.
+///
+/// Returns the largest absolute difference found.
+///
+/// # Errors
+/// When there is no checkpoint, an operation cannot be exported, or ONNX Runtime and the trainer disagree.
+pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Result<f32> {
+    let recipe = run.settings()?.recipe()?;
+    let metric = recipe.transformation.branch();
+    let device = Device::flex();
+    let onnx = to_onnx(run, metric, &device)?;
+    // Tracing moves batch normalisation's statistics to the capture device; parity needs a copy of its own.
+    let branch = run.best(metric, &device)?;
+    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
+    let difference = parity(&branch, &mut session, &recipe, library, &device)?;
+    ensure!(
+        difference <= PARITY_TOLERANCE,
+        "the exported {metric} model differs from the trainer's by {difference:e}, at most {PARITY_TOLERANCE:e} is allowed"
+    );
+    std::fs::create_dir_all(out)?;
+    let path = onnx_path(out, metric);
+    std::fs::write(&path, &onnx).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(difference)
+}
+
+fn to_onnx(run: &Run, metric: Metric, device: &Device) -> Result<Vec<u8>> {
+    let [channels, height, width] = view::shape(metric);
+    let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], device).mul_scalar(0.5);
+    let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
+    let branch = run.best(metric, device)?;
+    let model = OnnxExporter::new()
+        .export_dynamic(&branch, sample(2), sample(3), &[InputSpec::new(axes)], |branch: &Branch, input| {
+            branch.serve(input)
+        })
+        .map_err(|error| anyhow::anyhow!("the {metric} network cannot be exported: {error}"))?;
+    Ok(model.into_bytes())
+}
+
+fn parity(
+    branch: &Branch,
+    session: &mut BranchSession,
+    recipe: &Recipe,
+    library: &Library,
+    device: &Device,
+) -> Result<f32> {
+    let metric = recipe.transformation.branch();
+    let [channels, height, width] = view::shape(metric);
+    let mut largest = 0.0f32;
+    for (slot, photo) in library.part(Part::Validate).iter().take(24).enumerate() {
+        let mut rng = recipe.rng(Part::Validate, usize::MAX >> 8, slot);
+        let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
+        let tensor = recipe.sample(&photo.pixels, magnitude, Frame::Whole, &mut rng);
+        let input = Tensor::<4>::from_data(TensorData::new(tensor.clone(), [1, channels, height, width]), device);
+        let ours = siamese::to_pairs(branch.serve(input))?;
+        let theirs = session.run(&[tensor])?;
+        for (&(raw, log_scale), theirs) in ours.iter().zip(&theirs) {
+            let difference = (raw - theirs.raw).abs().max((log_scale - theirs.log_scale).abs());
+            ensure!(difference.is_finite(), "the {metric} network gives a number that is not finite");
+            largest = largest.max(difference);
+        }
+    }
+    Ok(largest)
+}

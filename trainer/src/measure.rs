@@ -1,0 +1,80 @@
+//! Whole photos, degraded by known magnitudes and scored by the exported model through the server's own code: the
+//! samples on which calibration is fitted and figures are measured.
+
+use anyhow::Result;
+use clearshot::engine::BranchSession;
+use clearshot::scoring::calibration::RawOutput;
+use clearshot::view;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::baseline;
+use crate::generator::Recipe;
+use crate::photos::{Library, Part, Photo, progress};
+use crate::transform::Frame;
+
+/// Photos with at least this long side are measured more often: most uploads are large.
+const LARGE: u32 = 900;
+/// Photos scored in one go, to bound memory.
+const CHUNK: usize = 64;
+
+/// One degraded photo and what the model said.
+pub struct Sample {
+    /// Category of the photo.
+    pub category: String,
+    /// True magnitude.
+    pub truth: f32,
+    /// The model's output.
+    pub output: RawOutput,
+    /// What the classical rival said, where asked for.
+    pub baseline: Option<f32>,
+}
+
+/// How to measure.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    /// Part of the library.
+    pub part: Part,
+    /// Magnitudes per photo; three times as many for large photos.
+    pub per_photo: usize,
+    /// Also run the classical rival.
+    pub baselines: bool,
+}
+
+/// Degrades and scores the photos of a part; the same arguments give the same samples.
+///
+/// # Errors
+/// When the model fails.
+pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut BranchSession) -> Result<Vec<Sample>> {
+    let metric = session.metric();
+    let jobs: Vec<(usize, &Photo, usize)> = library
+        .part(plan.part)
+        .into_iter()
+        .enumerate()
+        .flat_map(|(slot, photo)| {
+            let large = photo.pixels.width().max(photo.pixels.height()) >= LARGE;
+            (0..plan.per_photo * if large { 3 } else { 1 }).map(move |repeat| (slot, photo, repeat))
+        })
+        .collect();
+    let bar = progress(jobs.len() as u64, metric.name());
+    let mut samples = Vec::with_capacity(jobs.len());
+    for chunk in jobs.chunks(CHUNK) {
+        let made: Vec<(Vec<f32>, f32, Option<f32>)> = chunk
+            .par_iter()
+            .map(|&(slot, photo, repeat)| {
+                let mut rng: ChaCha8Rng = recipe.rng(plan.part, repeat, slot);
+                let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
+                let view = recipe.reference_view(&photo.pixels, magnitude, Frame::Whole, &mut rng);
+                let rival = plan.baselines.then(|| baseline::score(metric, &view));
+                (view::tensor(metric, &view), magnitude, rival)
+            })
+            .collect();
+        for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {
+            let output = session.run(&[tensor])?[0];
+            samples.push(Sample { category: photo.category.clone(), truth, output, baseline });
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(samples)
+}
