@@ -4,8 +4,17 @@
 //! A photo's way through this crate: [`http`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] -> [`http`]. The
 //! trainer (workspace member `trainer/`) shares everything but [`http`].
 
+pub mod app;
+pub mod config;
 pub mod engine;
+pub mod error;
+pub mod http;
 pub mod ingest;
 pub mod metric;
+pub mod openapi;
+pub mod router;
 pub mod scoring;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;
 pub mod view;

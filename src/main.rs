@@ -1,1 +1,20 @@
-fn main() {}
+//! `clearshot`: parse, run.
+
+use anyhow::Result;
+use clap::Parser;
+use clearshot::config::{Cli, Command};
+use clearshot::{openapi, serve, telemetry};
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Serve(config) => {
+            telemetry::init(config.log_format);
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(serve::serve(config))
+        }
+        Command::Openapi => {
+            print!("{}", openapi::document());
+            Ok(())
+        }
+    }
+}

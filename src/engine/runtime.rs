@@ -145,6 +145,15 @@ impl BranchSession {
         self.metric
     }
 
+    /// Runs every batch size up to `max_batch` once: memory is planned then, not when the first photos come.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Run`] when the model cannot run.
+    pub fn warm_up(&mut self, max_batch: usize) -> Result<(), RuntimeError> {
+        let gray = vec![0.5; view::len(self.metric)];
+        (1..=max_batch).try_for_each(|size| self.run(&vec![gray.as_slice(); size]).map(|_| ()))
+    }
+
     /// Runs a batch of view tensors, each of [`view::shape`], one output per tensor in the same order.
     ///
     /// # Errors

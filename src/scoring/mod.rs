@@ -2,3 +2,5 @@
 
 pub mod calibration;
 pub mod card;
+pub mod profile;
+pub mod verdict;

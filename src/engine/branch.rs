@@ -1,0 +1,112 @@
+//! One branch: a bounded queue and workers that each own a session.
+//!
+//! Batching is adaptive and needs no timer: a free worker takes what is queued, up to the largest batch, so that an idle
+//! server adds no delay and a busy one batches by itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use tokio::sync::oneshot;
+
+use super::runtime::{BranchSession, Runtime, RuntimeError};
+use super::{EngineConfig, EngineError};
+use crate::metric::Metric;
+use crate::scoring::calibration::RawOutput;
+
+/// A photo waiting for its output.
+struct Job {
+    tensor: Vec<f32>,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<RawOutput, EngineError>>,
+}
+
+impl AsRef<[f32]> for Job {
+    fn as_ref(&self) -> &[f32] {
+        &self.tensor
+    }
+}
+
+/// Handle of a branch; workers end when the last handle is dropped and the queue is empty.
+pub(super) struct Branch {
+    queue: Sender<Job>,
+}
+
+impl Branch {
+    /// Loads a session for each worker, runs every batch size once so that the first photo does not pay for it, and
+    /// starts the workers.
+    pub(super) fn start(
+        runtime: &Runtime,
+        metric: Metric,
+        onnx: &[u8],
+        config: &EngineConfig,
+    ) -> Result<Self, RuntimeError> {
+        let (queue, jobs) = bounded(config.queue);
+        for worker in 0..config.workers {
+            let mut session = BranchSession::new(runtime, metric, onnx, config.intra_threads)?;
+            session.warm_up(config.max_batch)?;
+            let (jobs, max_batch) = (jobs.clone(), config.max_batch);
+            thread::Builder::new()
+                .name(format!("{metric}-{worker}"))
+                .spawn(move || work(&mut session, &jobs, max_batch))
+                .map_err(|error| RuntimeError::Model { metric, reason: format!("no thread for it: {error}") })?;
+        }
+        Ok(Self { queue })
+    }
+
+    /// Queues a tensor; the receiver gets the output. Dropping the receiver cancels the job.
+    pub(super) fn submit(
+        &self,
+        tensor: Vec<f32>,
+        deadline: Instant,
+    ) -> Result<oneshot::Receiver<Result<RawOutput, EngineError>>, EngineError> {
+        let (reply, output) = oneshot::channel();
+        self.queue.try_send(Job { tensor, deadline, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => EngineError::Overloaded,
+            TrySendError::Disconnected(_) => EngineError::Stopped,
+        })?;
+        Ok(output)
+    }
+}
+
+fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize) {
+    while let Ok(first) = jobs.recv() {
+        let waiting = std::iter::once(first).chain(jobs.try_iter().take(max_batch - 1));
+        // Cancelled and expired jobs never reach the model.
+        let now = Instant::now();
+        let mut batch = Vec::new();
+        for job in waiting.filter(|job| !job.reply.is_closed()) {
+            if job.deadline <= now {
+                let _ = job.reply.send(Err(EngineError::DeadlineExceeded));
+            } else {
+                batch.push(job);
+            }
+        }
+        match run(session, &batch) {
+            Ok(outputs) => {
+                for (job, output) in batch.into_iter().zip(outputs) {
+                    let _ = job.reply.send(Ok(output));
+                }
+            }
+            // One bad item must not fail its neighbours: each gets a run of its own.
+            Err(error) => {
+                tracing::warn!(metric = %session.metric(), size = batch.len(), %error, "a batch failed; retrying item by item");
+                for job in batch {
+                    let output = run(session, std::slice::from_ref(&job)).map(|outputs| outputs[0]);
+                    let _ = job.reply.send(output);
+                }
+            }
+        }
+    }
+}
+
+fn run(session: &mut BranchSession, batch: &[Job]) -> Result<Vec<RawOutput>, EngineError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A panic must cost its own batch only, never the worker. The session keeps no state between runs.
+    catch_unwind(AssertUnwindSafe(|| session.run(batch)))
+        .map_err(|_| EngineError::Panicked)?
+        .map_err(EngineError::Runtime)
+}

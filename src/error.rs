@@ -1,0 +1,161 @@
+//! Errors at the HTTP border.
+//!
+//! Handlers return [`ApiError`]; each inner error (ingest, engine, multipart) is mapped to it here and nowhere else. It is
+//! rendered as an RFC 9457 problem document by `http::problem`, which knows the request's id.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::engine::EngineError;
+use crate::ingest::IngestError;
+
+/// Everything a client can be told to have gone wrong.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ApiError {
+    /// Nothing was sent.
+    #[error("The request has no body: send an image.")]
+    EmptyBody,
+    /// The multipart body is malformed or lacks its part.
+    #[error("{0}")]
+    BadMultipart(String),
+    /// The query string cannot be read.
+    #[error("{0}")]
+    BadQuery(String),
+    /// There is no such profile.
+    #[error("There is no profile `{0}`.")]
+    UnknownProfile(String),
+    /// There is no such route.
+    #[error("There is nothing here.")]
+    NotFound,
+    /// The route does not know the method.
+    #[error("This method is not allowed here.")]
+    MethodNotAllowed,
+    /// The body is larger than the limit.
+    #[error("The body is larger than {limit} bytes.")]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The upload is not an image that can be scored.
+    #[error("{detail}")]
+    Upload {
+        /// Status, code and title of the problem.
+        problem: &'static Problem,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The client went away or sent a broken body.
+    #[error("The body ended before it was complete.")]
+    BrokenBody,
+    /// Too much is going on.
+    #[error("The server is busy; try again later.")]
+    Overloaded,
+    /// The server is about to stop.
+    #[error("The server is shutting down; try again later.")]
+    Draining,
+    /// The photo was not scored in time.
+    #[error("The photo was not scored within the deadline.")]
+    DeadlineExceeded,
+    /// A fault of the server; what it was is in its log under the request's id.
+    #[error("The server failed to answer; its log says why.")]
+    Internal,
+}
+
+/// Status, machine-readable code and title of a kind of problem.
+#[derive(Debug)]
+pub struct Problem {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Code: stable, for machines.
+    pub code: &'static str,
+    /// Title: short, for people, the same for every problem of the kind.
+    pub title: &'static str,
+}
+
+macro_rules! problems {
+    ($($name:ident = $status:ident, $code:literal, $title:literal;)*) => {
+        $(static $name: Problem = Problem { status: StatusCode::$status, code: $code, title: $title };)*
+        /// Every kind of problem, for the API's documentation.
+        pub static PROBLEMS: &[&Problem] = &[$(&$name),*];
+    };
+}
+
+problems! {
+    EMPTY_BODY = BAD_REQUEST, "empty_body", "Empty body";
+    BAD_MULTIPART = BAD_REQUEST, "bad_multipart", "Malformed multipart body";
+    BAD_QUERY = BAD_REQUEST, "bad_query", "Malformed query";
+    BROKEN_BODY = BAD_REQUEST, "broken_body", "Incomplete body";
+    UNKNOWN_PROFILE = BAD_REQUEST, "unknown_profile", "Unknown profile";
+    NOT_FOUND = NOT_FOUND, "not_found", "Not found";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
+    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
+    UNSUPPORTED_FORMAT = UNSUPPORTED_MEDIA_TYPE, "unsupported_format", "Unsupported image format";
+    UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
+    IMAGE_TOO_LARGE = UNPROCESSABLE_ENTITY, "image_too_large", "Image too large";
+    IMAGE_TOO_SMALL = UNPROCESSABLE_ENTITY, "image_too_small", "Image too small";
+    OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Overloaded";
+    DRAINING = SERVICE_UNAVAILABLE, "draining", "Shutting down";
+    DEADLINE_EXCEEDED = GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded";
+    INTERNAL = INTERNAL_SERVER_ERROR, "internal", "Internal error";
+}
+
+impl ApiError {
+    /// The kind of problem.
+    #[must_use]
+    pub fn problem(&self) -> &'static Problem {
+        match self {
+            Self::EmptyBody => &EMPTY_BODY,
+            Self::BadMultipart(_) => &BAD_MULTIPART,
+            Self::BadQuery(_) => &BAD_QUERY,
+            Self::UnknownProfile(_) => &UNKNOWN_PROFILE,
+            Self::NotFound => &NOT_FOUND,
+            Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
+            Self::Upload { problem, .. } => problem,
+            Self::BrokenBody => &BROKEN_BODY,
+            Self::Overloaded => &OVERLOADED,
+            Self::Draining => &DRAINING,
+            Self::DeadlineExceeded => &DEADLINE_EXCEEDED,
+            Self::Internal => &INTERNAL,
+        }
+    }
+}
+
+impl From<IngestError> for ApiError {
+    fn from(error: IngestError) -> Self {
+        let problem = match &error {
+            IngestError::Empty => return Self::EmptyBody,
+            IngestError::UnsupportedFormat => &UNSUPPORTED_FORMAT,
+            IngestError::Undecodable { .. } => &UNDECODABLE_IMAGE,
+            IngestError::TooLarge { .. } => &IMAGE_TOO_LARGE,
+            IngestError::TooSmall { .. } => &IMAGE_TOO_SMALL,
+        };
+        Self::Upload { problem, detail: format!("{error}.") }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Overloaded => Self::Overloaded,
+            EngineError::DeadlineExceeded => Self::DeadlineExceeded,
+            EngineError::Runtime(_) | EngineError::Panicked | EngineError::Stopped => {
+                tracing::error!(%error, "scoring failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// The status with the error as an extension; `http::problem` writes the document.
+    fn into_response(self) -> Response {
+        let mut response = self.problem().status.into_response();
+        if self.problem().status == StatusCode::SERVICE_UNAVAILABLE {
+            let retry_after: (HeaderName, HeaderValue) = (header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().extend([retry_after]);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,8 @@
+//! The HTTP routes, one file per family.
+
+pub(crate) mod document;
+pub(crate) mod health;
+pub(crate) mod models;
+pub mod problem;
+pub mod score;
+mod upload;

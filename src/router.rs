@@ -1,0 +1,52 @@
+//! All routes and the layers around them.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::http::{document, health, models, problem, score};
+use crate::openapi;
+use crate::telemetry::{access_log, request_id};
+
+/// The documented routes; the OpenAPI document comes from these.
+pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::info())
+        .routes(routes!(score::score))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::healthz))
+        .routes(routes!(models::models))
+        .routes(routes!(document::openapi))
+}
+
+/// The service.
+#[must_use]
+pub fn router(app: Arc<App>) -> Router {
+    let max_body_bytes = app.limits.max_body_bytes;
+    let (routes, _) = documented().split_for_parts();
+    routes
+        .fallback(async || ApiError::NotFound)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(max_body_bytes))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn(access_log::log))
+        .layer(middleware::from_fn(request_id::assign))
+        .with_state(app)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands over a box")]
+fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = message.unwrap_or("?"), "a handler panicked");
+    ApiError::Internal.into_response()
+}

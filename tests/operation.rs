@@ -1,0 +1,86 @@
+//! Starting, probing and stopping the real process.
+
+mod support;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use support::photos::pavilion;
+use support::server::{Server, problem, refusal, root};
+
+#[tokio::test]
+async fn probes_models_and_document_answer() {
+    let server = Server::start(&[]);
+    for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(server.get(path).await.status(), 200, "{path}");
+    }
+    let models: serde_json::Value = server.get("/models").await.json().await.expect("JSON");
+    let metrics: Vec<_> = models["models"].as_array().expect("cards").iter().map(|card| card["metric"].clone()).collect();
+    assert_eq!(metrics, ["blur", "brightness", "rotation"]);
+    assert_eq!(models["provider"], "cpu");
+    for card in models["models"].as_array().expect("cards") {
+        assert!(card["evaluation"]["all"]["samples"].as_u64().is_some_and(|samples| samples > 500), "{card}");
+    }
+    let document: serde_json::Value = server.get("/openapi.json").await.json().await.expect("JSON");
+    assert!(document["paths"]["/score"]["post"].is_object());
+}
+
+#[test]
+fn the_committed_openapi_document_is_the_codes() {
+    let committed = std::fs::read_to_string(root().join("openapi/openapi.json")).unwrap_or_default();
+    assert!(committed == clearshot::openapi::document(), "openapi/openapi.json is out of date: run `make openapi`");
+}
+
+#[tokio::test]
+async fn sigterm_turns_readiness_off_keeps_serving_for_the_grace_time_and_ends_well() {
+    let mut server = Server::start(&["--shutdown-grace-ms", "1500"]);
+    server.score(pavilion()).await;
+    server.signal("TERM");
+    let started = Instant::now();
+    while server.get("/readyz").await.status() == 200 {
+        assert!(started.elapsed() < Duration::from_secs(1), "readiness did not turn off");
+    }
+    problem(server.get("/readyz").await, 503, "draining").await;
+    assert_eq!(server.get("/livez").await.status(), 200);
+    server.score(pavilion()).await;
+    assert!(server.wait(Duration::from_secs(10)).success());
+}
+
+#[test]
+fn a_service_that_cannot_work_says_why_and_how_to_mend_it() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let said = refusal(&["--models", empty.path().to_str().expect("text")]);
+    assert!(said.contains("blur.json"), "{said}");
+    let said = refusal(&["--onnxruntime", "/nowhere/libonnxruntime.so"]);
+    assert!(said.contains("scripts/setup-onnxruntime"), "{said}");
+    let not_a_library = root().join("Cargo.toml");
+    let said = refusal(&["--onnxruntime", not_a_library.to_str().expect("text")]);
+    assert!(said.contains("cannot be loaded"), "{said}");
+    assert!(refusal(&["--max-batch", "0"]).contains("--max-batch"));
+}
+
+#[test]
+fn models_that_do_not_match_their_cards_are_refused() {
+    let models = root().join("models");
+    let with = |change: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for entry in std::fs::read_dir(&models).expect("models are shipped") {
+            let path = entry.expect("an entry").path();
+            std::fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("it can be copied");
+        }
+        change(folder.path());
+        refusal(&["--models", folder.path().to_str().expect("text")])
+    };
+    let said = with(&|folder| {
+        let path = folder.join("rotation.onnx");
+        let bytes = std::fs::read(&path).expect("a model");
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("it can be written");
+    });
+    assert!(said.contains("does not match its card"), "{said}");
+    let said = with(&|folder| {
+        std::fs::copy(folder.join("blur.json"), folder.join("brightness.json")).expect("it can be copied");
+    });
+    assert!(said.contains("it is the card of blur"), "{said}");
+    let said = with(&|folder| std::fs::write(folder.join("blur.json"), "{}").expect("it can be written"));
+    assert!(said.contains("not a valid model card"), "{said}");
+}

@@ -1,0 +1,121 @@
+//! Requests that must be refused: with the right status and code, as a problem document, and without harm.
+
+mod support;
+
+use support::photos::{jpeg, pavilion, with_claimed_size};
+use support::room::room;
+use support::server::{Server, problem};
+
+#[tokio::test]
+async fn uploads_that_are_no_photo_are_refused_and_the_next_is_scored() {
+    let server = Server::start(&[]);
+    problem(server.post("").await, 400, "empty_body").await;
+    problem(server.post("just some text").await, 415, "unsupported_format").await;
+    let photo = pavilion();
+    for share in [3, 50, 90] {
+        let cut = photo[..photo.len() * share / 100].to_vec();
+        problem(server.post(cut).await, 422, "undecodable_image").await;
+    }
+    let small = jpeg(&room(64, 48, 1), 80);
+    problem(server.post(with_claimed_size(&small, 30_000, 30_000)).await, 422, "image_too_large").await;
+    problem(server.post(jpeg(&room(31, 400, 1), 80)).await, 422, "image_too_small").await;
+    server.score(photo).await;
+}
+
+#[tokio::test]
+async fn limits_hold_exactly() {
+    let photo = jpeg(&room(200, 150, 1), 80);
+    let size = photo.len();
+    let server = Server::start(&["--max-body-bytes", &size.to_string(), "--max-pixels", "30000"]);
+    server.score(photo.clone()).await;
+    let mut longer = photo.clone();
+    longer.push(0);
+    problem(server.post(longer.clone()).await, 413, "body_too_large").await;
+    // Without a declared length the limit is found while reading.
+    let chunks = longer.chunks(1000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect::<Vec<_>>();
+    let streamed = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
+    problem(server.post(streamed).await, 413, "body_too_large").await;
+    problem(server.post(jpeg(&room(201, 150, 1), 10)).await, 422, "image_too_large").await;
+}
+
+#[tokio::test]
+async fn forms_must_hold_one_image() {
+    let server = Server::start(&[]);
+    let send = async |form| {
+        server.client.post(format!("{}/score", server.url)).multipart(form).send().await.expect("an answer")
+    };
+    let form = reqwest::multipart::Form::new;
+    let part = || reqwest::multipart::Part::bytes(pavilion());
+    problem(send(form().text("picture", "x")).await, 400, "bad_multipart").await;
+    problem(send(form().part("image", part()).part("image", part())).await, 400, "bad_multipart").await;
+    problem(send(form().text("image", "")).await, 400, "empty_body").await;
+    let broken = server.client.post(format!("{}/score", server.url));
+    let broken = broken.header("content-type", "multipart/form-data; boundary=x").body("--y\r\n").send();
+    problem(broken.await.expect("an answer"), 400, "bad_multipart").await;
+}
+
+#[tokio::test]
+async fn unknown_profiles_routes_and_methods_are_problems_too() {
+    let server = Server::start(&[]);
+    let unknown = server.client.post(format!("{}/score?profile=nobody", server.url)).body(pavilion()).send();
+    problem(unknown.await.expect("an answer"), 400, "unknown_profile").await;
+    let twice = server.client.post(format!("{}/score?profile=a&profile=b", server.url)).body(pavilion()).send();
+    problem(twice.await.expect("an answer"), 400, "bad_query").await;
+    problem(server.get("/nothing/here").await, 404, "not_found").await;
+    let wrong = server.get("/score").await;
+    assert_eq!(wrong.headers().get("allow").and_then(|allow| allow.to_str().ok()), Some("POST"));
+    problem(wrong, 405, "method_not_allowed").await;
+}
+
+#[tokio::test]
+async fn a_full_house_refuses_with_retry_after_and_recovers() {
+    let server = Server::start(&["--max-in-flight", "1"]);
+    // Holds the only permit: the body never comes to its end until this sender is dropped.
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    }));
+    let photo = pavilion();
+    sender.send(Ok(photo[..1000].to_vec())).await.expect("it is read");
+    let request = server.client.post(format!("{}/score", server.url)).body(body);
+    let slow = tokio::spawn(async move { request.send().await });
+    let refused = loop {
+        let response = server.post(photo.clone()).await;
+        if response.status() != 200 {
+            break response;
+        }
+    };
+    assert!(refused.headers().contains_key("retry-after"));
+    problem(refused, 503, "overloaded").await;
+    assert_eq!(server.get("/readyz").await.status(), 200, "overload does not flip readiness");
+    sender.send(Ok(photo[1000..].to_vec())).await.expect("it is read");
+    drop(sender);
+    assert_eq!(slow.await.expect("it ends").expect("an answer").status(), 200);
+    server.score(photo).await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_meets_the_deadline() {
+    let server = Server::start(&["--deadline-ms", "300"]);
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    }));
+    sender.send(Ok(vec![0xFF, 0xD8])).await.expect("it is read");
+    let answer = server.client.post(format!("{}/score", server.url)).body(body).send().await.expect("an answer");
+    problem(answer, 504, "deadline_exceeded").await;
+    drop(sender);
+}
+
+#[tokio::test]
+async fn harmless_request_ids_are_kept_and_others_replaced() {
+    let server = Server::start(&[]);
+    let send = async |id: &str| {
+        let response = server.client.get(format!("{}/livez", server.url)).header("x-request-id", id).send();
+        response.await.expect("an answer").headers()["x-request-id"].to_str().expect("text").to_owned()
+    };
+    assert_eq!(send("order-17.front_door").await, "order-17.front_door");
+    for harmful in ["a b", "x\"}{", &"y".repeat(65)] {
+        assert_eq!(send(harmful).await.len(), 36);
+    }
+}

@@ -1,0 +1,111 @@
+//! The real `clearshot serve`, on a free port, with the shipped models.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Response};
+use serde_json::Value;
+
+pub struct Server {
+    process: Child,
+    pub url: String,
+    pub client: Client,
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+    command.current_dir(root()).arg("serve").args(arguments);
+    command
+}
+
+impl Server {
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let mut process = command(&all).stdout(Stdio::piped()).spawn().expect("the server's binary runs");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
+        let url = line.trim().strip_prefix("listening on ").expect("the server started").to_owned();
+        Self { process, url, client: Client::new() }
+    }
+
+    /// Posts a raw body to `/score`.
+    pub async fn post(&self, body: impl Into<reqwest::Body>) -> Response {
+        self.client.post(format!("{}/score", self.url)).body(body).send().await.expect("the server answers")
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(format!("{}{path}", self.url)).send().await.expect("the server answers")
+    }
+
+    /// Scores an image that must be accepted.
+    pub async fn score(&self, body: impl Into<reqwest::Body>) -> Value {
+        let response = self.post(body).await;
+        let status = response.status();
+        let answer: Value = response.json().await.expect("the answer is JSON");
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the process to end by itself.
+    pub fn wait(&mut self, limit: Duration) -> ExitStatus {
+        wait(&mut self.process, limit)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Runs a server that must refuse to start; returns what it said.
+pub fn refusal(arguments: &[&str]) -> String {
+    let mut all = vec!["--listen", "127.0.0.1:0"];
+    all.extend(arguments);
+    let mut process = command(&all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
+    let status = wait(&mut process, Duration::from_secs(30));
+    assert!(!status.success());
+    let mut said = String::new();
+    process.stderr.take().expect("stderr is piped").read_to_string(&mut said).expect("it is text");
+    said
+}
+
+fn wait(process: &mut Child, limit: Duration) -> ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = process.try_wait().expect("the process can be waited for") {
+            return status;
+        }
+        assert!(started.elapsed() < limit, "the process did not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Asserts that an answer is a problem document with this status and code, and returns it.
+pub async fn problem(response: Response, status: u16, code: &str) -> Value {
+    let found = response.status();
+    let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let request_id = response.headers().get("x-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let document: Value = response.json().await.expect("the problem is JSON");
+    assert_eq!((found.as_u16(), document["code"].as_str()), (status, Some(code)), "{document}");
+    assert_eq!(content_type.as_deref(), Some("application/problem+json"));
+    assert_eq!(document["status"], status);
+    assert_eq!(document["type"], format!("urn:clearshot:problem:{code}"));
+    assert_eq!(document["request_id"].as_str(), request_id.as_deref());
+    assert!(document["title"].is_string() && document["detail"].is_string());
+    document
+}
