@@ -9,7 +9,7 @@ use crate::router;
     info(
         title = "Clearshot",
         description = "Scores photos for blur, brightness and tilt, in physical units with honest intervals.",
-        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+        license(name = "MIT", identifier = "MIT")
     ),
     tags(
         (name = "scoring", description = "Scoring photos"),

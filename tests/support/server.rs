@@ -20,7 +20,7 @@ pub fn root() -> PathBuf {
 
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
-    command.current_dir(root()).arg("serve").args(arguments);
+    command.current_dir(root()).env("RUST_LOG", "error").arg("serve").args(arguments);
     command
 }
 

@@ -83,6 +83,11 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Print which photo is used for what (train, validate, calibrate, test), as CSV.
+    Split {
+        #[command(flatten)]
+        photos: PhotosArgs,
+    },
     /// Train, export, calibrate and evaluate all three branches.
     All {
         #[command(flatten)]
@@ -232,6 +237,15 @@ fn main() -> Result<()> {
             let range = range.map_or(transformation.evaluated(), |range| range.0);
             let options = Options { range, per_photo: measure.per_photo, baselines, seed };
             evaluate_one(&open(&photos)?, transformation, &models, options)
+        }
+        Command::Split { photos } => {
+            let mut table = csv::Writer::from_writer(std::io::stdout());
+            table.write_record(["file", "part", "category", "group"])?;
+            for photo in &open(&photos)?.photos {
+                let part = format!("{:?}", photo.part).to_lowercase();
+                table.write_record([&photo.file, &part, &photo.category, &photo.group])?;
+            }
+            Ok(table.flush()?)
         }
         Command::All { photos, work, training, models, measure } => {
             let library = Arc::new(open(&photos)?);
