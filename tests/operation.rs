@@ -15,7 +15,8 @@ async fn probes_models_and_document_answer() {
         assert_eq!(server.get(path).await.status(), 200, "{path}");
     }
     let models: serde_json::Value = server.get("/models").await.json().await.expect("JSON");
-    let metrics: Vec<_> = models["models"].as_array().expect("cards").iter().map(|card| card["metric"].clone()).collect();
+    let metrics: Vec<_> =
+        models["models"].as_array().expect("cards").iter().map(|card| card["metric"].clone()).collect();
     assert_eq!(metrics, ["blur", "brightness", "rotation"]);
     assert_eq!(models["provider"], "cpu");
     for card in models["models"].as_array().expect("cards") {

@@ -30,7 +30,10 @@ async fn the_answer_is_the_documented_one() {
     assert_eq!(answer["image"]["bytes"], bytes.len());
     assert_eq!(answer["image"]["sha256"], clearshot::scoring::card::sha256_hex(&bytes));
     assert_eq!(answer["image"]["orientation"], 1);
-    assert_eq!((answer["profile"].as_str(), answer["coverage"].as_f64().map(|c| (c * 100.0).round())), (Some("default"), Some(90.0)));
+    assert_eq!(
+        (answer["profile"].as_str(), answer["coverage"].as_f64().map(|c| (c * 100.0).round())),
+        (Some("default"), Some(90.0))
+    );
     for (metric, unit) in [("blur", "px"), ("brightness", "V"), ("rotation", "deg")] {
         let score = &answer["scores"][metric];
         assert_eq!(score["unit"], unit);
@@ -128,7 +131,9 @@ async fn every_supported_format_is_scored() {
 async fn images_without_evidence_get_wide_intervals_and_finite_numbers() {
     let server = Server::start(&[]);
     for level in [0u8, 128, 255] {
-        let answer = server.score(encoded(&RgbImage::from_pixel(640, 480, image::Rgb([level; 3])), image::ImageFormat::Png)).await;
+        let answer = server
+            .score(encoded(&RgbImage::from_pixel(640, 480, image::Rgb([level; 3])), image::ImageFormat::Png))
+            .await;
         let width = |metric: &str| {
             let score = &answer["scores"][metric];
             score["high"].as_f64().expect("finite") - score["low"].as_f64().expect("finite")

@@ -10,7 +10,8 @@ use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_c
 
 /// A freely licensed photo, upright and sharp.
 pub fn pavilion() -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pavilion.jpg")).expect("the fixture is there")
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pavilion.jpg"))
+        .expect("the fixture is there")
 }
 
 pub fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
@@ -42,7 +43,8 @@ pub fn shifted(image: &RgbImage, shift: f32) -> RgbImage {
 
 /// Turned clockwise about the centre and cut to 0.6 of both sides, which stays filled up to 30 degrees.
 pub fn turned(image: &RgbImage, degrees: f32) -> RgbImage {
-    let turned = rotate_about_center(image, degrees.to_radians(), Interpolation::Bicubic, Border::Constant(Rgb([0; 3])));
+    let turned =
+        rotate_about_center(image, degrees.to_radians(), Interpolation::Bicubic, Border::Constant(Rgb([0; 3])));
     let (width, height) = (image.width() * 6 / 10, image.height() * 6 / 10);
     image::imageops::crop_imm(&turned, image.width() / 5, image.height() / 5, width, height).to_image()
 }

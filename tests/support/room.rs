@@ -54,7 +54,13 @@ impl Room {
     fn colour(&self, ray: [f64; 3]) -> [f64; 3] {
         let [eye_x, eye_y] = self.eye;
         let to = |from: f64, slope: f64, low: f64, high: f64| {
-            if slope > 0.0 { (high - from) / slope } else if slope < 0.0 { (low - from) / slope } else { f64::INFINITY }
+            if slope > 0.0 {
+                (high - from) / slope
+            } else if slope < 0.0 {
+                (low - from) / slope
+            } else {
+                f64::INFINITY
+            }
         };
         let side = to(eye_x, ray[0], -self.half_width, self.half_width);
         let level = to(eye_y, ray[1], 0.0, self.height);
@@ -85,7 +91,13 @@ impl Room {
             let frame = !within(u, 0.0, 1.0) || !within(v, 0.0, 1.0) || pane(u, 3.0) < 0.08 || pane(v, 2.0) < 0.07;
             let sky = [0.72 + 0.15 * v, 0.82 + 0.08 * v, 0.95];
             let hedge = v < 0.3 + 0.06 * (u * 37.0).sin() * (u * 91.0).cos();
-            return if frame { [0.93; 3] } else if hedge { [0.3, 0.45, 0.25] } else { sky };
+            return if frame {
+                [0.93; 3]
+            } else if hedge {
+                [0.3, 0.45, 0.25]
+            } else {
+                sky
+            };
         }
         let (u, v) = ((x - left - width - 0.35) / 0.5, (y - 1.2) / 0.65);
         if within(u, 0.0, 1.0) && within(v, 0.0, 1.0) {
@@ -114,7 +126,13 @@ impl Room {
         }
         let panel = within(u.rem_euclid(0.5), 0.1, 0.4) && within(v.rem_euclid(0.33), 0.06, 0.28);
         let knob = ((u - 0.08) * 0.9).hypot((v - 0.48) * 2.05) < 0.03;
-        if knob { [0.75, 0.6, 0.25] } else if panel { [0.5, 0.33, 0.2] } else { [0.58, 0.4, 0.26] }
+        if knob {
+            [0.75, 0.6, 0.25]
+        } else if panel {
+            [0.5, 0.33, 0.2]
+        } else {
+            [0.58, 0.4, 0.26]
+        }
     }
 
     fn shelves(&self, z: f64, y: f64) -> [f64; 3] {

@@ -76,7 +76,8 @@ impl Drop for Server {
 pub fn refusal(arguments: &[&str]) -> String {
     let mut all = vec!["--listen", "127.0.0.1:0"];
     all.extend(arguments);
-    let mut process = command(&all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
+    let mut process =
+        command(&all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
     let status = wait(&mut process, Duration::from_secs(30));
     assert!(!status.success());
     let mut said = String::new();

@@ -1,6 +1,7 @@
 //! Fits the monotone curve from raw output to physical units and the conformal intervals, on photos that training never
 //! saw, and writes the model card.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -18,6 +19,9 @@ const COVERAGE: f32 = 0.9;
 /// Samples per knot of the curve and per interval bin, at least.
 const PER_KNOT: usize = 30;
 const PER_BIN: usize = 150;
+/// Samples of one group at the most. One large site must not speak for all sources: photos of a group err alike, and with
+/// a quarter of all samples from one site the intervals covered 84 % elsewhere instead of 90 %.
+const MOST_PER_GROUP: usize = 24;
 
 /// Calibrates the exported model of a run and writes its card beside it.
 ///
@@ -43,6 +47,7 @@ pub fn calibrate(
     recipe.range = intersection(settings.range, recipe.transformation.evaluated());
     recipe.seed = recipe.seed.wrapping_add(1);
     samples.extend(measure(library, &recipe, plan, &mut session)?);
+    let samples = balanced(samples);
     let range = value_range(metric, settings.range);
     let sha256 = sha256_hex(&onnx);
     let card = ModelCard {
@@ -61,11 +66,24 @@ pub fn calibrate(
             steps: progress.best_step,
             command: settings.command(),
         },
-        evaluation: std::collections::BTreeMap::new(),
+        evaluation: BTreeMap::new(),
         intended_use: intended_use(metric).to_owned(),
     };
     write_card(models, &card)?;
     Ok(card)
+}
+
+/// At most [`MOST_PER_GROUP`] samples of each group, spread evenly over the group's.
+fn balanced(samples: Vec<Sample>) -> Vec<Sample> {
+    let mut groups = BTreeMap::<String, Vec<Sample>>::new();
+    for sample in samples {
+        groups.entry(sample.group.clone()).or_default().push(sample);
+    }
+    let spread = |group: Vec<Sample>| {
+        let every = group.len().div_ceil(MOST_PER_GROUP);
+        group.into_iter().step_by(every)
+    };
+    groups.into_values().flat_map(spread).collect()
 }
 
 /// Writes a card into a models folder.
@@ -220,7 +238,13 @@ mod tests {
     use super::*;
 
     fn sample(raw: f32, truth: f32, log_scale: f32) -> Sample {
-        Sample { category: String::new(), truth, output: RawOutput { raw, log_scale }, baseline: None }
+        Sample {
+            category: String::new(),
+            group: String::new(),
+            truth,
+            output: RawOutput { raw, log_scale },
+            baseline: None,
+        }
     }
 
     #[test]
@@ -254,6 +278,18 @@ mod tests {
             estimate.high - estimate.low
         };
         assert!(width(1.0f32.ln()) > 4.0 * width(0.1f32.ln()));
+    }
+
+    #[test]
+    fn a_large_group_is_thinned_and_a_small_one_kept() {
+        let of = |group: &str, count: usize| {
+            (0..count)
+                .map(move |index| Sample { group: group.to_owned(), ..sample(0.0, index as f32, 0.0) })
+                .collect::<Vec<_>>()
+        };
+        let kept = balanced(of("site", 240).into_iter().chain(of("house", 7)).collect());
+        let count = |group: &str| kept.iter().filter(|sample| sample.group == group).count();
+        assert_eq!((count("site"), count("house")), (MOST_PER_GROUP, 7));
     }
 
     #[test]

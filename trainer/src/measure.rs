@@ -22,6 +22,8 @@ const CHUNK: usize = 64;
 pub struct Sample {
     /// Category of the photo.
     pub category: String,
+    /// Group of the photo: its house or site.
+    pub group: String,
     /// True magnitude.
     pub truth: f32,
     /// The model's output.
@@ -71,7 +73,13 @@ pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut Bra
             .collect();
         for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {
             let output = session.run(&[tensor])?[0];
-            samples.push(Sample { category: photo.category.clone(), truth, output, baseline });
+            samples.push(Sample {
+                category: photo.category.clone(),
+                group: photo.group.clone(),
+                truth,
+                output,
+                baseline,
+            });
             bar.inc(1);
         }
     }

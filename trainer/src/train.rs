@@ -91,8 +91,8 @@ pub struct Progress {
     pub step: usize,
     /// Step of the best checkpoint.
     pub best_step: usize,
-    /// Mean absolute validation error of the best checkpoint, in the magnitude's unit.
-    pub best_error: f32,
+    /// Validation loss of the best checkpoint: the mean negative log likelihood of the truth.
+    pub best_loss: f32,
     /// Validations since then.
     pub without_gain: usize,
 }
@@ -153,7 +153,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
     device.seed(settings.seed);
     let mut branch = Branch::new(metric, &device);
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).init();
-    let mut state = Progress { step: 0, best_step: 0, best_error: f32::INFINITY, without_gain: 0 };
+    let mut state = Progress { step: 0, best_step: 0, best_loss: f32::INFINITY, without_gain: 0 };
     let resuming = resume && run.folder.join("progress.json").is_file();
     if resuming {
         ensure!(run.settings()? == *settings, "the run in {} had other settings", run.folder.display());
@@ -183,22 +183,22 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         bar.inc(1);
         if state.step.is_multiple_of(10) {
             bar.set_message(format!(
-                "loss {:.3} pairs {:.3} error {:.3}",
+                "loss {:.3} pairs {:.3} validation {:.3}",
                 running.loss(),
                 running.accuracy(),
-                state.best_error
+                state.best_loss
             ));
         }
         if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
-            let error = validate(&branch.valid(), metric, scale, &validation)?;
+            let found = validate(&branch.valid(), metric, scale, &validation)?;
             log.write(&serde_json::json!({
                 "step": state.step, "loss": running.loss(), "pair_accuracy": running.accuracy(), "learning_rate": rate,
-                "validation_error": error.0, "validation_pair_accuracy": error.1,
+                "validation_loss": found.loss, "validation_error": found.error, "validation_pair_accuracy": found.pair_accuracy,
             }))?;
             running = Running::default();
             state.without_gain += 1;
-            if error.0 < state.best_error {
-                state = Progress { best_step: state.step, best_error: error.0, without_gain: 0, ..state };
+            if found.loss < state.best_loss {
+                state = Progress { best_step: state.step, best_loss: found.loss, without_gain: 0, ..state };
                 save(&branch, &run.folder.join("best.bpk"))?;
             }
             checkpoint(run, &branch, &optimiser, &state)?;
@@ -239,20 +239,33 @@ fn validation_set(library: &Library, recipe: &Recipe) -> Result<Vec<Batch>> {
     Ok((0..12).map(|step| recipe.batch(library, Part::Validate, step)).collect())
 }
 
-/// Mean absolute error in the magnitude's unit, and pair accuracy.
-fn validate(branch: &Branch, metric: Metric, scale: TargetScale, set: &[Batch]) -> Result<(f32, f32)> {
+/// What a validation found.
+struct Validation {
+    /// Mean negative log likelihood of the truth. Decides which checkpoint is best: unlike the error, it does not hang on
+    /// the samples that hold no evidence, as long as the network says so.
+    loss: f32,
+    /// Mean absolute error in the magnitude's unit.
+    error: f32,
+    /// Share of pairs in the right order.
+    pair_accuracy: f32,
+}
+
+fn validate(branch: &Branch, metric: Metric, scale: TargetScale, set: &[Batch]) -> Result<Validation> {
     let device = Device::clone(branch.devices().first().context("a network has a device")?);
-    let (mut error, mut accuracy, mut count) = (0.0, 0.0, 0);
+    let mut found = Validation { loss: 0.0, error: 0.0, pair_accuracy: 0.0 };
     for batch in set {
         let (input, _) = tensors(batch, metric, scale, &device);
-        let raw: Vec<f32> = siamese::to_pairs(branch.forward(input))?.into_iter().map(|pair| pair.0).collect();
-        for (raw, magnitude) in raw.iter().zip(&batch.magnitudes) {
-            error += scale.to_units((raw - scale.target(*magnitude)).abs());
+        let outputs = siamese::to_pairs(branch.forward(input))?;
+        let count = (outputs.len() * set.len()) as f32;
+        for (&(raw, log_scale), &magnitude) in outputs.iter().zip(&batch.magnitudes) {
+            let error = (raw - scale.target(magnitude)).abs();
+            found.loss += (error * (-log_scale).exp() + log_scale) / count;
+            found.error += scale.to_units(error) / count;
         }
-        accuracy += siamese::pair_accuracy(&raw, &batch.magnitudes);
-        count += raw.len();
+        let raw: Vec<f32> = outputs.iter().map(|output| output.0).collect();
+        found.pair_accuracy += siamese::pair_accuracy(&raw, &batch.magnitudes) / set.len() as f32;
     }
-    Ok((error / count as f32, accuracy / set.len() as f32))
+    Ok(found)
 }
 
 fn checkpoint(run: &Run, branch: &Branch, optimiser: &ModuleOptimizer, state: &Progress) -> Result<()> {

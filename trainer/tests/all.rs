@@ -1,6 +1,6 @@
 //! The trainer as a user runs it, on a handful of rendered rooms: every command, from photos to a model that scores.
 
-#![allow(clippy::unwrap_used, reason = "tests may panic")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests may panic; a shared module is wider than its use here")]
 
 #[path = "../../tests/support/room.rs"]
 mod room;
@@ -65,8 +65,10 @@ fn all_makes_three_models_that_the_server_code_loads_and_runs() {
         let estimate = card.calibration.apply(outputs[0]);
         assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
         let log = std::fs::read_to_string(work.join(metric.name()).join("metrics.jsonl")).unwrap();
-        let steps: Vec<u64> =
-            log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap()).collect();
+        let steps: Vec<u64> = log
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["step"].as_u64().unwrap())
+            .collect();
         assert_eq!(steps, [3, 6]);
     }
 }
@@ -76,7 +78,16 @@ fn a_killed_training_resumes_where_it_stopped() {
     let (photos, work) = (photos(), tempfile::tempdir().unwrap());
     let train = || {
         let mut command = trainer();
-        command.args(["train", "--transformation", "brightness", "--steps", "400", "--validate-every", "40", "--resume"]);
+        command.args([
+            "train",
+            "--transformation",
+            "brightness",
+            "--steps",
+            "400",
+            "--validate-every",
+            "40",
+            "--resume",
+        ]);
         command.args(["--batch-photos", "2"]).arg("--photos").arg(photos.path()).arg("--work").arg(work.path());
         command
     };
@@ -108,7 +119,8 @@ fn help_explains_every_flag() {
         let lines: Vec<&str> = help.lines().collect();
         for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with("--")) {
             let beside = line.trim_start().split("  ").filter(|part| !part.is_empty()).count() > 1;
-            let below = lines.get(index + 1).is_some_and(|next| next.starts_with("          ") && !next.trim().is_empty());
+            let below =
+                lines.get(index + 1).is_some_and(|next| next.starts_with("          ") && !next.trim().is_empty());
             assert!(beside || below, "{command}: {line} is not explained");
         }
     }
@@ -120,7 +132,8 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
     let library = Library::open(photos.path(), None).unwrap();
     assert_eq!(library.skipped.len(), 1);
     for transformation in REGISTRY {
-        let recipe = |seed| Recipe { transformation, range: transformation.magnitudes(), photos: 2, magnitudes: 2, seed };
+        let recipe =
+            |seed| Recipe { transformation, range: transformation.magnitudes(), photos: 2, magnitudes: 2, seed };
         let [once, again, other] = [1, 1, 2].map(|seed| recipe(seed).batch(&library, Part::Train, 5));
         assert_eq!(once.magnitudes, again.magnitudes);
         assert!(once.inputs == again.inputs, "{}", transformation.name());
