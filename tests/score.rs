@@ -62,7 +62,7 @@ async fn raw_body_and_form_give_the_same_scores() {
 async fn degraded_photos_get_clearly_different_rightly_signed_values_inside_their_intervals() {
     let server = Server::start(&[]);
     let pavilion = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
-    let photos: Vec<RgbImage> = std::iter::once(pavilion).chain((1..=5).map(|seed| room(1280, 853, seed))).collect();
+    let photos: Vec<RgbImage> = std::iter::once(pavilion).chain((1..=5).map(|seed| room(1000, 667, seed))).collect();
     let (mut inside, mut asked) = (BTreeMap::<&str, u32>::new(), 0);
     for photo in &photos {
         let good = server.score(jpeg(&turned(photo, 0.0), 92)).await;

@@ -227,16 +227,16 @@ fn main() -> Result<()> {
             train_one(&library, which.transformation.0, &work, &training)
         }
         Command::Export { photos, work, which, models } => {
-            export_one(&open(&photos)?, which.transformation.0, &work, &models)
+            export_one(&open(&photos)?, which.transformation.0, &work, &runtime(&models)?, &models)
         }
         Command::Calibrate { photos, work, which, models, measure } => {
-            calibrate_one(&open(&photos)?, which.transformation.0, &work, &models, measure)
+            calibrate_one(&open(&photos)?, which.transformation.0, &work, &runtime(&models)?, &models, measure)
         }
         Command::Evaluate { photos, which, models, measure, range, baselines, seed } => {
             let transformation = which.transformation.0;
             let range = range.map_or(transformation.evaluated(), |range| range.0);
             let options = Options { range, per_photo: measure.per_photo, baselines, seed };
-            evaluate_one(&open(&photos)?, transformation, &models, options)
+            evaluate_one(&open(&photos)?, transformation, &runtime(&models)?, &models, options)
         }
         Command::Split { photos } => {
             let mut table = csv::Writer::from_writer(std::io::stdout());
@@ -249,17 +249,19 @@ fn main() -> Result<()> {
         }
         Command::All { photos, work, training, models, measure } => {
             let library = Arc::new(open(&photos)?);
+            // ONNX Runtime can be loaded once per process.
+            let runtime = runtime(&models)?;
             for transformation in REGISTRY {
                 train_one(&library, transformation, &work, &training)?;
-                export_one(&library, transformation, &work, &models)?;
-                calibrate_one(&library, transformation, &work, &models, measure)?;
+                export_one(&library, transformation, &work, &runtime, &models)?;
+                calibrate_one(&library, transformation, &work, &runtime, &models, measure)?;
                 let options = Options {
                     range: transformation.evaluated(),
                     per_photo: measure.per_photo,
                     baselines: false,
                     seed: training.seed,
                 };
-                evaluate_one(&library, transformation, &models, options)?;
+                evaluate_one(&library, transformation, &runtime, &models, options)?;
             }
             Ok(())
         }
@@ -305,9 +307,10 @@ fn export_one(
     library: &Library,
     transformation: &dyn Transformation,
     work: &WorkArgs,
+    runtime: &Runtime,
     models: &ModelsArgs,
 ) -> Result<()> {
-    let difference = export(library, &run_of(work, transformation), &runtime(models)?, &models.out)?;
+    let difference = export(library, &run_of(work, transformation), runtime, &models.out)?;
     println!("{}: exported; differs from the trainer by {difference:.1e} at most", transformation.name());
     Ok(())
 }
@@ -316,10 +319,11 @@ fn calibrate_one(
     library: &Library,
     transformation: &dyn Transformation,
     work: &WorkArgs,
+    runtime: &Runtime,
     models: &ModelsArgs,
     measure: MeasureArgs,
 ) -> Result<()> {
-    let card = calibrate(library, &run_of(work, transformation), &runtime(models)?, &models.out, measure.per_photo)?;
+    let card = calibrate(library, &run_of(work, transformation), runtime, &models.out, measure.per_photo)?;
     println!("{}: calibrated on {} samples", card.version, card.calibration.samples());
     Ok(())
 }
@@ -327,10 +331,11 @@ fn calibrate_one(
 fn evaluate_one(
     library: &Library,
     transformation: &'static dyn Transformation,
+    runtime: &Runtime,
     models: &ModelsArgs,
     options: Options,
 ) -> Result<()> {
-    let evaluation: evaluate::Evaluation = evaluate(library, transformation, &runtime(models)?, &models.out, options)?;
+    let evaluation: evaluate::Evaluation = evaluate(library, transformation, runtime, &models.out, options)?;
     println!("{}", evaluation.table);
     Ok(())
 }

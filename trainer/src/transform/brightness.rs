@@ -31,7 +31,7 @@ impl Transformation for Brightness {
     }
 
     fn steps(&self) -> usize {
-        3000
+        2000
     }
 
     fn degrade(
