@@ -141,8 +141,13 @@ pub(crate) async fn score(
     request: Request,
 ) -> Result<Json<ScoreResponse>, ApiError> {
     let deadline = Instant::now() + app.deadline;
-    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(format!("{}.", rejection.body_text())))?;
-    let profile = Profile::find(&query.profile).ok_or(ApiError::UnknownProfile(query.profile))?;
+    let profile = match profile_of(query) {
+        Ok(profile) => profile,
+        Err(error) => {
+            upload::discard(request).await;
+            return Err(error);
+        }
+    };
     let work = score_upload(&app, &profile, request, deadline);
     let (image, judgement) =
         tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| ApiError::DeadlineExceeded)??;
@@ -160,6 +165,11 @@ pub(crate) async fn score(
     }))
 }
 
+fn profile_of(query: Result<Query<ScoreQuery>, QueryRejection>) -> Result<Profile, ApiError> {
+    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(format!("{}.", rejection.body_text())))?;
+    Profile::find(&query.profile).ok_or(ApiError::UnknownProfile(query.profile))
+}
+
 async fn score_upload(
     app: &Arc<App>,
     profile: &Profile,
@@ -167,7 +177,10 @@ async fn score_upload(
     deadline: Instant,
 ) -> Result<(ScoredImage, crate::scoring::verdict::Judgement), ApiError> {
     // Before a byte of the body is read: a refused upload costs nothing. Held until the scores are there.
-    let _in_flight = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
+    let Ok(_in_flight) = app.in_flight.clone().try_acquire_owned() else {
+        upload::discard(request).await;
+        return Err(ApiError::Overloaded);
+    };
     let bytes = upload::read(request, app.limits.max_body_bytes).await?;
     let decoder = app.decoders.clone().acquire_owned().await.map_err(|_| ApiError::Draining)?;
     let limits = app.limits;

@@ -1,9 +1,12 @@
 //! Reading an upload: the image as the raw body or as the part `image` of a multipart form, within the size limit.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use http_body_util::BodyExt;
 
 use crate::error::ApiError;
 
@@ -16,12 +19,31 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, ApiErr
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     // Refused before a byte is read. A form's frame around the image is counted with it.
     if declared.is_some_and(|length| length > limit as u64) {
+        discard(request).await;
         return Err(ApiError::BodyTooLarge { limit });
     }
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"));
     let bytes = if is_form { read_form(request, limit).await? } else { read_raw(request, limit).await? };
     if bytes.is_empty() { Err(ApiError::EmptyBody) } else { Ok(bytes) }
+}
+
+/// Reads and drops what a refused client is still sending, within bounds: a connection that is closed under a sender
+/// shows it a broken pipe instead of the answer (RFC 9112, section 9.6).
+pub(super) async fn discard(request: Request) {
+    const MOST: usize = 8 << 20;
+    let mut body = request.into_body();
+    let drained = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > MOST {
+                break;
+            }
+        }
+    };
+    // Too slow is as good as done: the answer goes out either way.
+    let _ = tokio::time::timeout(Duration::from_secs(1), drained).await;
 }
 
 async fn read_raw(request: Request, limit: usize) -> Result<Bytes, ApiError> {
