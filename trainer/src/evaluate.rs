@@ -119,7 +119,7 @@ pub fn table(card: &ModelCard) -> String {
     table
 }
 
-/// The rival's figures. Only Hough answers in the metric's unit; the others get no errors.
+/// The rival's figures. Only Hough answers in the metric's unit: errors of the other two mean nothing.
 fn rival_row(set: &str, samples: &[&Sample]) -> String {
     let (scores, truth): (Vec<f32>, Vec<f32>) =
         samples.iter().filter_map(|sample| Some((sample.baseline?, sample.truth))).unzip();
