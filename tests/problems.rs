@@ -67,14 +67,22 @@ async fn unknown_profiles_routes_and_methods_are_problems_too() {
     problem(wrong, 405, "method_not_allowed").await;
 }
 
+type Chunk = Result<Vec<u8>, std::io::Error>;
+
+/// A body that goes on until its sender is dropped.
+fn endless_body() -> (tokio::sync::mpsc::Sender<Chunk>, reqwest::Body) {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Chunk>(1);
+    let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    });
+    (sender, reqwest::Body::wrap_stream(stream))
+}
+
 #[tokio::test]
 async fn a_full_house_refuses_with_retry_after_and_recovers() {
     let server = Server::start(&["--max-in-flight", "1"]);
     // Holds the only permit: the body never comes to its end until this sender is dropped.
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|chunk| (chunk, receiver))
-    }));
+    let (sender, body) = endless_body();
     let photo = pavilion();
     sender.send(Ok(photo[..1000].to_vec())).await.expect("it is read");
     let request = server.client.post(format!("{}/score", server.url)).body(body);
@@ -94,10 +102,7 @@ async fn a_full_house_refuses_with_retry_after_and_recovers() {
 #[tokio::test]
 async fn a_body_that_never_ends_meets_the_deadline() {
     let server = Server::start(&["--deadline-ms", "300"]);
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|chunk| (chunk, receiver))
-    }));
+    let (sender, body) = endless_body();
     sender.send(Ok(vec![0xFF, 0xD8])).await.expect("it is read");
     let answer = server.client.post(format!("{}/score", server.url)).body(body).send().await.expect("an answer");
     problem(answer, 504, "deadline_exceeded").await;

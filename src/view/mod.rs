@@ -21,7 +21,7 @@ use crate::metric::Metric;
 pub fn name(metric: Metric) -> &'static str {
     match metric {
         Metric::Blur => "blur-tiles/1",
-        Metric::Brightness => "brightness-whole/1",
+        Metric::Brightness => "brightness-whole/2",
         Metric::Rotation => "rotation-discs/1",
     }
 }

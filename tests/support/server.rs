@@ -54,6 +54,14 @@ impl Server {
         answer
     }
 
+    /// Largest resident memory so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("it is a number");
+        kilobytes << 10
+    }
+
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
         assert!(status.expect("kill runs").success());

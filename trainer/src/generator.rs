@@ -1,5 +1,6 @@
 //! Batches of degraded photos with known magnitudes, reproducible from a seed, made while the network trains.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -7,6 +8,8 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result};
 use clearshot::view::{self, ReferenceView};
 use image::{Rgb, RgbImage};
+use rand::distr::Distribution;
+use rand::distr::weighted::WeightedIndex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -44,11 +47,12 @@ impl Recipe {
     #[must_use]
     pub fn batch(&self, library: &Library, part: Part, step: usize) -> Batch {
         let photos = library.part(part);
+        let chances = chances(&photos);
         let samples: Vec<(Vec<f32>, f32)> = (0..self.photos)
             .into_par_iter()
             .flat_map_iter(|slot| {
                 let mut rng = self.rng(part, step, slot);
-                let photo = pick(&photos, &mut rng);
+                let photo = pick(&photos, &chances, &mut rng);
                 (0..self.magnitudes).map(move |_| {
                     let magnitude = self.transformation.draw(self.range, &mut rng);
                     (self.sample(&photo, magnitude, Frame::Part, &mut rng), magnitude)
@@ -139,12 +143,22 @@ impl Drop for Stream {
 
 /// A photo, mirrored half of the time: a mirrored upright photo is an upright photo. One in thirty is no photo at all but
 /// a flat, shaded or noisy image, so that the network learns to say that it sees no evidence.
-fn pick(photos: &[&Photo], rng: &mut ChaCha8Rng) -> RgbImage {
+fn pick(photos: &[&Photo], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -> RgbImage {
     if rng.random_ratio(1, 30) {
         return no_photo(rng);
     }
-    let photo = &photos[rng.random_range(0..photos.len())].pixels;
+    let photo = &photos[chances.sample(rng)].pixels;
     if rng.random_bool(0.5) { image::imageops::flip_horizontal(photo) } else { photo.clone() }
+}
+
+/// Photos of rare categories are drawn more often: a category's chance goes with the square root of its size.
+fn chances(photos: &[&Photo]) -> WeightedIndex<f64> {
+    let mut sizes = BTreeMap::<&str, u32>::new();
+    for photo in photos {
+        *sizes.entry(&photo.category).or_default() += 1;
+    }
+    let weights = photos.iter().map(|photo| f64::from(sizes[photo.category.as_str()]).sqrt().recip());
+    WeightedIndex::new(weights).expect("there are photos, and every weight is positive")
 }
 
 fn no_photo(rng: &mut ChaCha8Rng) -> RgbImage {

@@ -1,5 +1,5 @@
-//! Brightness network: a small CNN that sees what the photo shows, and soft histograms of V and of the darkest channel
-//! that see its exposure exactly.
+//! Brightness network: a small CNN that sees what the photo shows, and soft histograms (of V, its local extremes and the
+//! darkest channel) that see its exposure exactly.
 
 use burn::module::Module;
 use burn::tensor::activation::relu;
@@ -8,7 +8,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::{ConvBlock, Head, maximum, plane_sum};
 
+/// Planes of the view: R, G, B, smallest and largest V.
+const PLANES: usize = 5;
 const BINS: usize = 24;
+const HISTOGRAMS: usize = 4;
 
 /// See the module's header.
 #[derive(Module, Debug)]
@@ -23,15 +26,15 @@ pub struct BrightnessNet {
 impl BrightnessNet {
     pub(super) fn new(device: &Device) -> Self {
         Self {
-            stem: ConvBlock::new([3, 24], 3, 2, device),
+            stem: ConvBlock::new([PLANES, 24], 3, 2, device),
             middle: ConvBlock::new([24, 48], 3, 2, device),
             deep: ConvBlock::new([48, 64], 3, 2, device),
             deepest: ConvBlock::new([64, 64], 3, 1, device),
-            head: Head::new(64 + 2 * BINS, 64, 2, device),
+            head: Head::new(64 + HISTOGRAMS * BINS, 96, 2, device),
         }
     }
 
-    /// `[batch, 3, height, width]` to `[batch, 2]`.
+    /// `[batch, 5, height, width]` to `[batch, 2]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let histograms = histograms(&input);
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(self.stem.forward(input - 0.5))));
@@ -42,8 +45,9 @@ impl BrightnessNet {
     }
 }
 
-/// Share of pixels in each bin of V and of the smallest channel, with triangular bins: `[batch, 2 * BINS, 1, 1]`. Scaled
-/// to a mean of one, so that the head sees numbers of the size the encoder gives it.
+/// Share of pixels in each bin of V, of the smallest channel and of the smallest and the largest V nearby, with
+/// triangular bins: `[batch, HISTOGRAMS * BINS, 1, 1]`. Scaled to a mean of one, so that the head sees numbers of the
+/// size the encoder gives it.
 fn histograms(input: &Tensor<4>) -> Tensor<4> {
     let device = input.device();
     let [_, _, height, width] = input.dims();
@@ -58,5 +62,5 @@ fn histograms(input: &Tensor<4>) -> Tensor<4> {
         let closeness = relu((plane - centres.clone()).abs().mul_scalar(-steps).add_scalar(1.0));
         plane_sum(closeness).mul_scalar(BINS as f32 / (height * width) as f32)
     };
-    Tensor::cat(vec![share(value), share(darkest)], 1)
+    Tensor::cat(vec![share(value), share(darkest), share(plane(3)), share(plane(4))], 1)
 }

@@ -1,9 +1,10 @@
 //! Rotation network: a learned vote over edge directions. Fixed derivative filters give every pixel an edge direction;
 //! a small U-shaped CNN learns which edges to trust (posts and window frames, not branches or converging lines);
 //! weighted means of the directions, as complex powers, give the angle. The network learns trust, geometry the angle.
+//! Beside the vote, the encoder's deepest plane tells what is seen and where: a car has few lines but wheels and a shadow.
 
 use burn::module::Module;
-use burn::nn::conv::Conv2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, conv2d};
@@ -14,66 +15,99 @@ use super::{ConvBlock, Head, conv, plane_sum};
 
 /// Weight maps: independent ways to trust edges.
 const VOTES: usize = 10;
-/// Cosine and sine of 2, 4, 8, 12 and 16 times the direction.
-const DIRECTIONS: usize = 10;
+/// Cosine and sine of 1, 2, 4, 8, 12 and 16 times the direction. The first alone tells dark above bright from bright
+/// above dark: sky, ground, the shadow under a car.
+const DIRECTIONS: usize = 12;
 /// The directions and the confidence.
 const MAPS: usize = DIRECTIONS + 1;
 const ENCODED: usize = 64;
+const DEEPEST: usize = 96;
+/// Channels and units of the part that knows where in the disc things lie.
+const LAYOUT: usize = 32;
+const LAYOUT_UNITS: usize = 64;
+/// Side of the deepest plane: a sixteenth of the direction maps, which have half the resolution of the disc.
+const DEEPEST_SIDE: usize = 6;
 
 /// See the module's header.
 #[derive(Module, Debug)]
 pub struct RotationNet {
-    stem: ConvBlock,
     half: ConvBlock,
+    half_more: ConvBlock,
     quarter: ConvBlock,
+    quarter_more: ConvBlock,
     eighth: ConvBlock,
-    bottom: ConvBlock,
+    eighth_more: ConvBlock,
+    sixteenth: ConvBlock,
+    sixteenth_more: ConvBlock,
+    sixteenth_most: ConvBlock,
+    reduce: ConvBlock,
+    layout: Conv2d,
+    lateral_sixteenth: Conv2d,
+    up_eighth: ConvBlock,
     lateral_eighth: Conv2d,
     up_quarter: ConvBlock,
     lateral_quarter: Conv2d,
     up_half: ConvBlock,
-    lateral_half: Conv2d,
-    weights: Conv2d,
+    coarse_weights: Conv2d,
+    fine_weights: Conv2d,
     head: Head,
 }
 
 impl RotationNet {
     pub(super) fn new(device: &Device) -> Self {
         Self {
-            stem: ConvBlock::new([MAPS, 16], 3, 1, device),
-            half: ConvBlock::new([16, 24], 3, 2, device),
+            half: ConvBlock::new([MAPS + 1, 24], 3, 2, device),
+            half_more: ConvBlock::new([24, 24], 3, 1, device),
             quarter: ConvBlock::new([24, 40], 3, 2, device),
+            quarter_more: ConvBlock::new([40, 40], 3, 1, device),
             eighth: ConvBlock::new([40, ENCODED], 3, 2, device),
-            bottom: ConvBlock::new([ENCODED, ENCODED], 3, 1, device),
+            eighth_more: ConvBlock::new([ENCODED, ENCODED], 3, 1, device),
+            sixteenth: ConvBlock::new([ENCODED, DEEPEST], 3, 2, device),
+            sixteenth_more: ConvBlock::new([DEEPEST, DEEPEST], 3, 1, device),
+            sixteenth_most: ConvBlock::new([DEEPEST, DEEPEST], 3, 1, device),
+            reduce: ConvBlock::new([DEEPEST, LAYOUT], 1, 1, device),
+            layout: Conv2dConfig::new([LAYOUT, LAYOUT_UNITS], [DEEPEST_SIDE, DEEPEST_SIDE]).init(device),
+            lateral_sixteenth: conv([DEEPEST, ENCODED], 1, 1, true, device),
+            up_eighth: ConvBlock::new([ENCODED, ENCODED], 3, 1, device),
             lateral_eighth: conv([ENCODED, 40], 1, 1, true, device),
             up_quarter: ConvBlock::new([40, 40], 3, 1, device),
             lateral_quarter: conv([40, 24], 1, 1, true, device),
             up_half: ConvBlock::new([24, 24], 3, 1, device),
-            lateral_half: conv([24, 16], 1, 1, true, device),
-            weights: conv([16, VOTES], 1, 1, true, device),
-            head: Head::new(VOTES * (MAPS) + ENCODED, 96, 2, device),
+            coarse_weights: conv([24, VOTES], 1, 1, true, device),
+            fine_weights: conv([MAPS + 1, VOTES], 1, 1, false, device),
+            head: Head::new(VOTES * MAPS + DEEPEST + LAYOUT_UNITS, 96, 2, device),
         }
     }
 
     /// One disc a sample, `[batch, 1, side, side]`, to `[batch, 2]`.
     pub(super) fn forward(&self, disc: Tensor<4>) -> Tensor<2> {
+        self.look(disc, sums_by_product)
+    }
+
+    fn look(&self, disc: Tensor<4>, weighted_sums: fn(&Tensor<4>, &Tensor<4>) -> Tensor<4>) -> Tensor<2> {
         let [batch, _, side, _] = disc.dims();
         let device = disc.device();
         let mask = disc_mask(side / 2, &device);
+        let luma = avg_pool2d(disc.clone(), AvgPoolOptions::new([2, 2]));
         let directions = directions(disc) * mask.clone();
-        let stem = self.stem.forward(directions.clone());
-        let half = self.half.forward(stem.clone());
-        let quarter = self.quarter.forward(half.clone());
-        let bottom = self.bottom.forward(self.eighth.forward(quarter.clone()));
-        let up = self.up_quarter.forward(relu(double(self.lateral_eighth.forward(bottom.clone())) + quarter));
+        let mean = plane_sum(luma.clone() * mask.clone()) / plane_sum(mask.clone());
+        let seen = Tensor::cat(vec![directions.clone(), (luma - mean) * mask.clone()], 1);
+        let more = |input: Tensor<4>, block: &ConvBlock| input.clone() + block.forward(input);
+        let half = more(self.half.forward(seen.clone()), &self.half_more);
+        let quarter = more(self.quarter.forward(half.clone()), &self.quarter_more);
+        let eighth = more(self.eighth.forward(quarter.clone()), &self.eighth_more);
+        let deepest = more(self.sixteenth.forward(eighth.clone()), &self.sixteenth_more);
+        let deepest = more(deepest, &self.sixteenth_most);
+        let layout = relu(self.layout.forward(self.reduce.forward(deepest.clone())));
+        let up = self.up_eighth.forward(relu(double(self.lateral_sixteenth.forward(deepest.clone())) + eighth));
+        let up = self.up_quarter.forward(relu(double(self.lateral_eighth.forward(up)) + quarter));
         let up = self.up_half.forward(relu(double(self.lateral_quarter.forward(up)) + half));
-        let up = relu(double(self.lateral_half.forward(up)) + stem);
-        let weights = sigmoid(self.weights.forward(up)) * mask;
-        // For each weight map the weighted sum of every direction map. One matrix product would do, but transposing does
-        // not export.
-        let sums = |vote: usize| plane_sum(directions.clone() * pick(&weights, vec![vote]));
-        let sums = Tensor::cat((0..VOTES).map(sums).collect(), 1);
-        let features = Tensor::cat(vec![means_and_evidence(&sums), adaptive_avg_pool2d(bottom, [1, 1])], 1);
+        // What a place is worth, and within it which of its directions.
+        let weights = double(self.coarse_weights.forward(up)) + self.fine_weights.forward(seen);
+        let weights = sigmoid(weights) * mask;
+        let sums = weighted_sums(&weights, &directions);
+        let pooled = adaptive_avg_pool2d(deepest, [1, 1]);
+        let features = Tensor::cat(vec![means_and_evidence(&sums), pooled, layout], 1);
         self.head.forward(features).reshape([batch, 2])
     }
 
@@ -88,7 +122,7 @@ impl RotationNet {
         for disc in 0..count {
             let disc = pick(&discs, vec![disc]);
             let mirrored = disc.clone().select(3, Tensor::from_data(reversed.as_slice(), &device));
-            let (seen, seen_mirrored) = (self.forward(disc), self.forward(mirrored));
+            let (seen, seen_mirrored) = (self.look(disc, sums_one_by_one), self.look(mirrored, sums_one_by_one));
             raws.extend([column(&seen, 0), -column(&seen_mirrored, 0)]);
             log_scales.extend([column(&seen, 1), column(&seen_mirrored, 1)]);
         }
@@ -99,6 +133,20 @@ impl RotationNet {
         let log_scale = -(total.div_scalar(looks).log());
         Tensor::cat(vec![raw, log_scale], 1)
     }
+}
+
+/// For each weight map the weighted sum of every direction map, `[batch, VOTES * MAPS, 1, 1]`, as one matrix product.
+fn sums_by_product(weights: &Tensor<4>, directions: &Tensor<4>) -> Tensor<4> {
+    let [batch, votes, height, width] = weights.dims();
+    let weights = weights.clone().reshape([batch, votes, height * width]);
+    let directions = directions.clone().reshape([batch, MAPS, height * width]);
+    weights.matmul(directions.transpose()).reshape([batch, votes * MAPS, 1, 1])
+}
+
+/// The same one by one: several times as slow to train, but a transpose does not export.
+fn sums_one_by_one(weights: &Tensor<4>, directions: &Tensor<4>) -> Tensor<4> {
+    let sums = |vote: usize| plane_sum(directions.clone() * pick(weights, vec![vote]));
+    Tensor::cat((0..VOTES).map(sums).collect(), 1)
 }
 
 /// From weighted sums `[batch, VOTES * MAPS, 1, 1]` to means of the direction maps and, in the place of the confidence's
@@ -134,7 +182,7 @@ fn directions(disc: Tensor<4>) -> Tensor<4> {
     let eight = multiply(&four, &four);
     let twelve = multiply(&eight, &four);
     let sixteen = multiply(&eight, &eight);
-    let mut maps: Vec<Tensor<4>> = [twice, four, eight, twelve, sixteen]
+    let mut maps: Vec<Tensor<4>> = [once, twice, four, eight, twelve, sixteen]
         .into_iter()
         .flat_map(|(cosine, sine)| [cosine * confidence.clone(), sine * confidence.clone()])
         .collect();

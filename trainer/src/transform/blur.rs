@@ -34,7 +34,7 @@ impl Transformation for Blur {
     }
 
     fn steps(&self) -> usize {
-        1200
+        2000
     }
 
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {

@@ -31,7 +31,7 @@ impl Transformation for Brightness {
     }
 
     fn steps(&self) -> usize {
-        2000
+        6000
     }
 
     fn degrade(
@@ -66,7 +66,7 @@ fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
     let (cut_width, cut_height) = ((width * share[0]).floor().max(1.0), (height * share[1]).floor().max(1.0));
     let left = rng.random_range(0.0..=width - cut_width).floor();
     let top = rng.random_range(0.0..=height - cut_height).floor();
-    let long = rng.random_range(128.0..320.0f64).min(cut_width.max(cut_height));
+    let long = rng.random_range(192.0..512.0f64).min(cut_width.max(cut_height));
     let scale = long / cut_width.max(cut_height);
     let scaled = |side: f64| ((side * scale).round() as u32).max(1);
     view::resize_part(

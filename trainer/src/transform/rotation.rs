@@ -32,7 +32,7 @@ impl Transformation for Rotation {
     }
 
     fn steps(&self) -> usize {
-        4200
+        5000
     }
 
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
@@ -62,14 +62,15 @@ impl Transformation for Rotation {
 /// interpolation varies and a little noise hides what is left of its signature.
 fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let diameter = (width.min(height) * rng.random_range(0.72..=1.0)).floor().max(2.0);
+    // Down to about half of the short side: what is left of a wide photo that was straightened and cut by hand.
+    let diameter = (width.min(height) * rng.random_range(0.5f64..=1.0)).floor().max(2.0);
     let left = rng.random_range(0.0..=width - diameter);
     let top = rng.random_range(0.0..=height - diameter);
-    // A fifth are as small as the smallest uploads, the others at least 1.5 times the view.
-    let wanted = if rng.random_bool(0.2) { rng.random_range(180.0..288.0) } else { rng.random_range(288.0..420.0f64) };
+    // Some are as small as the smallest uploads, the others at least 1.5 times the view.
+    let wanted = if rng.random_bool(0.2) { rng.random_range(150.0..288.0) } else { rng.random_range(288.0..400.0f64) };
     let side = wanted.min(diameter).floor() as u32;
     let square = view::resize_part(photo, [left, top, diameter, diameter], side, side, raster::any_filter(rng));
-    let interpolation = if rng.random_bool(0.5) { Interpolation::Bilinear } else { Interpolation::Bicubic };
+    let interpolation = if rng.random_bool(0.75) { Interpolation::Bilinear } else { Interpolation::Bicubic };
     let turned = rotate_about_center(&square, degrees.to_radians(), interpolation, Border::Replicate);
     let mut planes = Planes::from_image(&turned);
     // Exposure and softness vary between photos and must not be read as tilt.
