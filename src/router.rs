@@ -29,7 +29,6 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
 }
 
 /// The service.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     let max_body_bytes = app.limits.max_body_bytes;
     let (routes, _) = documented().split_for_parts();

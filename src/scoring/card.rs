@@ -87,6 +87,26 @@ pub struct Figures {
     pub coverage: f32,
     /// Mean width of the intervals.
     pub mean_interval_width: f32,
+    /// The same by true magnitude, in ascending order; given for all photos together only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_magnitude: Vec<MagnitudeFigures>,
+}
+
+/// Figures of merit on the held-out photos whose true magnitude lies in a bin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MagnitudeFigures {
+    /// Smallest true magnitude of the bin.
+    pub from: f32,
+    /// Largest true magnitude of the bin.
+    pub to: f32,
+    /// Number of samples.
+    pub samples: usize,
+    /// Mean absolute error of the calibrated value.
+    pub mean_absolute_error: f32,
+    /// Share of true values inside their interval.
+    pub coverage: f32,
+    /// Mean width of the intervals.
+    pub mean_interval_width: f32,
 }
 
 /// A card whose model file is the one it describes, and whose view is the one of this code.

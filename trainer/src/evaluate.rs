@@ -6,14 +6,15 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use clearshot::engine::{BranchSession, Runtime};
-use clearshot::scoring::calibration::Calibration;
-use clearshot::scoring::card::{Figures, ModelCard, VerifiedModel};
+use clearshot::metric::Metric;
+use clearshot::scoring::calibration::{Calibration, RawOutput};
+use clearshot::scoring::card::{Figures, MagnitudeFigures, ModelCard, VerifiedModel};
 
-use crate::calibrate::write_card;
+use crate::calibrate::{not_served, write_card};
 use crate::generator::Recipe;
 use crate::measure::{Plan, Sample, measure};
 use crate::photos::{Library, Part};
-use crate::transform::Transformation;
+use crate::transform::{Frame, Transformation};
 
 /// What an evaluation found.
 pub struct Evaluation {
@@ -21,6 +22,29 @@ pub struct Evaluation {
     pub card: ModelCard,
     /// A Markdown table of the figures, rivals included where asked for.
     pub table: String,
+    /// What was measured.
+    pub samples: Vec<Sample>,
+}
+
+impl Evaluation {
+    /// Writes every sample to a CSV file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, file: &Path) -> Result<()> {
+        let mut table = csv::Writer::from_path(file)?;
+        table.write_record(["file", "category", "truth", "value", "low", "high", "raw", "log_scale", "classical"])?;
+        for sample in &self.samples {
+            let estimate = self.card.calibration.apply(sample.output);
+            let RawOutput { raw, log_scale } = sample.output;
+            let numbers = [sample.truth, estimate.value, estimate.low, estimate.high, raw, log_scale];
+            let numbers = numbers.map(|number| number.to_string());
+            let classical = sample.baseline.map_or_else(String::new, |score| score.to_string());
+            let names = [&sample.file, &sample.category];
+            table.write_record(names.into_iter().chain(&numbers).chain([&classical]))?;
+        }
+        Ok(table.flush()?)
+    }
 }
 
 /// How to evaluate.
@@ -48,13 +72,14 @@ pub fn evaluate(
     options: Options,
 ) -> Result<Evaluation> {
     let metric = transformation.branch();
+    ensure!(transformation.is_served(), "{}", not_served(transformation.name()));
     let VerifiedModel { mut card, onnx } = VerifiedModel::load(models, metric)?;
     ensure!(
         card.training.photos_digest == library.digest,
         "the {metric} model was trained on another set of photos: which of these are held out is unknown"
     );
     let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
-    let recipe = Recipe { transformation, range: options.range, photos: 1, magnitudes: 1, seed: options.seed };
+    let recipe = Recipe { transformation, range: options.range, photos: 1, magnitudes: 1, frame: Frame::Whole, seed: options.seed };
     let plan = Plan { part: Part::Test, per_photo: options.per_photo, baselines: options.baselines };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let mut sets: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
@@ -64,14 +89,41 @@ pub fn evaluate(
     }
     card.evaluation =
         sets.iter().map(|(&set, samples)| (set.to_owned(), figures(samples, &card.calibration))).collect();
+    if let Some(all) = card.evaluation.get_mut("all") {
+        all.by_magnitude = by_magnitude(&samples, &card.calibration, options.range);
+    }
     let mut table = table(&card);
     if options.baselines {
         for (set, samples) in &sets {
-            writeln!(table, "{}", rival_row(set, samples))?;
+            writeln!(table, "{}", rival_row(metric, set, samples))?;
         }
     }
+    for bin in card.evaluation.get("all").into_iter().flat_map(|all| &all.by_magnitude) {
+        writeln!(
+            table,
+            "| {:+.2} to {:+.2} | {} | | | {:.3} | | | {:.3} | {:.3} |",
+            bin.from, bin.to, bin.samples, bin.mean_absolute_error, bin.coverage, bin.mean_interval_width
+        )?;
+    }
     write_card(models, &card)?;
-    Ok(Evaluation { card, table })
+    Ok(Evaluation { card, table, samples })
+}
+
+/// Figures in eight bins of equal width of the true magnitude.
+fn by_magnitude(samples: &[Sample], calibration: &Calibration, range: [f32; 2]) -> Vec<MagnitudeFigures> {
+    const BINS: usize = 8;
+    let width = (range[1] - range[0]) / BINS as f32;
+    let mut bins = vec![Vec::new(); BINS];
+    for sample in samples {
+        bins[(((sample.truth - range[0]) / width) as usize).min(BINS - 1)].push(sample);
+    }
+    let filled = bins.into_iter().enumerate().filter(|(_, bin)| !bin.is_empty());
+    let of = |(index, bin): (usize, Vec<&Sample>)| {
+        let Figures { samples, mean_absolute_error, coverage, mean_interval_width, .. } = figures(&bin, calibration);
+        let from = range[0] + width * index as f32;
+        MagnitudeFigures { from, to: from + width, samples, mean_absolute_error, coverage, mean_interval_width }
+    };
+    filled.map(of).collect()
 }
 
 fn figures(samples: &[&Sample], calibration: &Calibration) -> Figures {
@@ -92,6 +144,7 @@ fn figures(samples: &[&Sample], calibration: &Calibration) -> Figures {
         p95_absolute_error: quantile(&errors, 0.95),
         coverage: covered as f32 / count,
         mean_interval_width: estimates.iter().map(|estimate| estimate.high - estimate.low).sum::<f32>() / count,
+        by_magnitude: Vec::new(),
     }
 }
 
@@ -119,20 +172,20 @@ pub fn table(card: &ModelCard) -> String {
     table
 }
 
-/// The rival's figures. Only Hough answers in the metric's unit: errors of the other two mean nothing.
-fn rival_row(set: &str, samples: &[&Sample]) -> String {
+/// The rival's figures. Only Hough answers in the metric's unit: errors of the other two would mean nothing.
+fn rival_row(metric: Metric, set: &str, samples: &[&Sample]) -> String {
     let (scores, truth): (Vec<f32>, Vec<f32>) =
         samples.iter().filter_map(|sample| Some((sample.baseline?, sample.truth))).unzip();
     let errors = absolute_errors(&scores, &truth);
-    format!(
-        "| {set}, classical | {} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | | |",
-        scores.len(),
-        pearson(&scores, &truth),
-        spearman(&scores, &truth),
-        errors.iter().sum::<f32>() / errors.len() as f32,
-        quantile(&errors, 0.5),
-        quantile(&errors, 0.95)
-    )
+    let errors = match metric {
+        Metric::Rotation => {
+            let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+            format!("{mean:.3} | {:.3} | {:.3}", quantile(&errors, 0.5), quantile(&errors, 0.95))
+        }
+        Metric::Blur | Metric::Brightness => " | | ".to_owned(),
+    };
+    let (pearson, spearman) = (pearson(&scores, &truth), spearman(&scores, &truth));
+    format!("| {set}, classical | {} | {pearson:.3} | {spearman:.3} | {errors} | | |", scores.len())
 }
 
 fn absolute_errors(values: &[f32], truth: &[f32]) -> Vec<f32> {

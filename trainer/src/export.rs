@@ -7,7 +7,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
 use clearshot::engine::{BranchSession, Runtime};
 use clearshot::metric::Metric;
-use clearshot::scoring::card::onnx_path;
 use clearshot::view;
 
 use crate::generator::Recipe;
@@ -20,14 +19,15 @@ use crate::transform::Frame;
 /// Largest absolute difference between ONNX Runtime and the trainer that an export may show.
 pub const PARITY_TOLERANCE: f32 = 1e-4;
 
-/// Writes the best checkpoint of a run as `<out>/<metric>.onnx` after checking it on held-out photos.
+/// Writes the best checkpoint of a run as `<out>/<transformation>.onnx` after checking it on held-out photos.
 ///
 /// Returns the largest absolute difference found.
 ///
 /// # Errors
 /// When there is no checkpoint, an operation cannot be exported, or ONNX Runtime and the trainer disagree.
 pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Result<f32> {
-    let recipe = run.settings()?.recipe()?;
+    let settings = run.settings()?;
+    let recipe = settings.recipe()?;
     let metric = recipe.transformation.branch();
     let device = Device::flex();
     let onnx = to_onnx(run, metric, &device)?;
@@ -40,7 +40,7 @@ pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Re
         "the exported {metric} model differs from the trainer's by {difference:e}, at most {PARITY_TOLERANCE:e} is allowed"
     );
     std::fs::create_dir_all(out)?;
-    let path = onnx_path(out, metric);
+    let path = out.join(format!("{}.onnx", settings.transformation));
     std::fs::write(&path, &onnx).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(difference)
 }

@@ -29,6 +29,8 @@ pub struct Recipe {
     pub photos: usize,
     /// Magnitudes drawn for each photo of a batch; each pair of them is a ranking pair, and so is each pair across photos.
     pub magnitudes: usize,
+    /// Augmented parts, or whole photos.
+    pub frame: Frame,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -55,7 +57,7 @@ impl Recipe {
                 let photo = pick(&photos, &chances, &mut rng);
                 (0..self.magnitudes).map(move |_| {
                     let magnitude = self.transformation.draw(self.range, &mut rng);
-                    (self.sample(&photo, magnitude, Frame::Part, &mut rng), magnitude)
+                    (self.sample(&photo, magnitude, self.frame, &mut rng), magnitude)
                 })
             })
             .collect();

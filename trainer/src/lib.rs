@@ -6,6 +6,8 @@
 
 pub mod baseline;
 pub mod calibrate;
+pub mod chart;
+pub mod encoder;
 pub mod evaluate;
 pub mod export;
 pub mod generator;
@@ -13,6 +15,7 @@ pub mod measure;
 pub mod model;
 pub mod photos;
 pub mod raster;
+pub mod report;
 pub mod siamese;
 pub mod train;
 pub mod transform;

@@ -7,10 +7,14 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clearshot::engine::Runtime;
+use clearshot::scoring::card::sha256_hex;
 use clearshot_trainer::calibrate::calibrate;
-use clearshot_trainer::evaluate::{self, Options, evaluate};
+use clearshot_trainer::encoder;
+use clearshot_trainer::evaluate::{Evaluation, Options, evaluate};
 use clearshot_trainer::export::export;
 use clearshot_trainer::photos::Library;
+use clearshot_trainer::report;
+use clearshot_trainer::siamese::LossSettings;
 use clearshot_trainer::train::{Run, Settings, train};
 use clearshot_trainer::transform::{self, REGISTRY, Transformation};
 use tracing_subscriber::EnvFilter;
@@ -49,6 +53,9 @@ enum Command {
         which: WhichArgs,
         #[command(flatten)]
         models: ModelsArgs,
+        /// Write the encoder alone instead: its features as ONNX and its weights as safetensors, for `train --init-from`.
+        #[arg(long)]
+        encoder: bool,
     },
     /// Fit curve and intervals of an exported model on photos that training never saw, and write its card.
     Calibrate {
@@ -82,6 +89,29 @@ enum Command {
         /// Seed of the degradations.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Also write every sample (photo, truth, value, interval, raw output) to this CSV file.
+        #[arg(long)]
+        save: Option<PathBuf>,
+    },
+    /// Write one self-contained HTML page on the models: sweeps, scatter plots, coverage, learning curves, photos by score.
+    Report {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        work: WorkArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
+        #[command(flatten)]
+        measure: MeasureArgs,
+        /// Where the page goes.
+        #[arg(long, default_value = "report.html")]
+        report: PathBuf,
+        /// Photo that is degraded more and more [default: the largest held-out photo].
+        #[arg(long)]
+        sweep: Option<PathBuf>,
+        /// Leave the held-out photos out, for a page that may be passed on; with --sweep no photo of the folder is shown.
+        #[arg(long)]
+        without_photos: bool,
     },
     /// Print which photo is used for what (train, validate, calibrate, test), as CSV.
     Split {
@@ -126,7 +156,7 @@ struct WorkArgs {
 /// Which branch.
 #[derive(Args)]
 struct WhichArgs {
-    /// Name of the transformation: blur, brightness or rotation.
+    /// Name of the transformation: blur, brightness, rotation; saturation and crop can be trained, but are not served.
     #[arg(long, value_parser = parse_transformation)]
     transformation: Named,
 }
@@ -186,6 +216,14 @@ struct TrainingArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    loss: LossSettings,
+    /// Train on whole photos, without random parts, exposure and noise: to see what augmentation is worth.
+    #[arg(long)]
+    no_augmentation: bool,
+    /// Start from the weights of an encoder that `export --encoder` wrote.
+    #[arg(long)]
+    init_from: Option<PathBuf>,
     /// What computes.
     #[arg(long, value_enum, default_value_t = Compute::Cpu)]
     device: Compute,
@@ -226,17 +264,35 @@ fn main() -> Result<()> {
             let library = Arc::new(open(&photos)?);
             train_one(&library, which.transformation.0, &work, &training)
         }
-        Command::Export { photos, work, which, models } => {
+        Command::Export { work, which, models, encoder: true, .. } => {
+            for path in encoder::export(&run_of(&work, which.transformation.0), &models.out)? {
+                println!("{}", path.display());
+            }
+            Ok(())
+        }
+        Command::Export { photos, work, which, models, encoder: false } => {
             export_one(&open(&photos)?, which.transformation.0, &work, &runtime(&models)?, &models)
         }
         Command::Calibrate { photos, work, which, models, measure } => {
             calibrate_one(&open(&photos)?, which.transformation.0, &work, &runtime(&models)?, &models, measure)
         }
-        Command::Evaluate { photos, which, models, measure, range, baselines, seed } => {
+        Command::Evaluate { photos, which, models, measure, range, baselines, seed, save } => {
             let transformation = which.transformation.0;
             let range = range.map_or(transformation.evaluated(), |range| range.0);
             let options = Options { range, per_photo: measure.per_photo, baselines, seed };
-            evaluate_one(&open(&photos)?, transformation, &runtime(&models)?, &models, options)
+            let found = evaluate_one(&open(&photos)?, transformation, &runtime(&models)?, &models, options)?;
+            save.map_or(Ok(()), |file| found.save(&file))
+        }
+        Command::Report { photos, work, models, measure, report: path, sweep, without_photos } => {
+            let options = report::Options {
+                models: &models.out,
+                work: &work.work,
+                sweep: sweep.as_deref(),
+                without_photos,
+                per_photo: measure.per_photo,
+            };
+            let page = report::report(&open(&photos)?, &runtime(&models)?, &options)?;
+            std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
         }
         Command::Split { photos } => {
             let mut table = csv::Writer::from_writer(std::io::stdout());
@@ -251,7 +307,7 @@ fn main() -> Result<()> {
             let library = Arc::new(open(&photos)?);
             // ONNX Runtime can be loaded once per process.
             let runtime = runtime(&models)?;
-            for transformation in REGISTRY {
+            for transformation in REGISTRY.into_iter().filter(|transformation| transformation.is_served()) {
                 train_one(&library, transformation, &work, &training)?;
                 export_one(&library, transformation, &work, &runtime, &models)?;
                 calibrate_one(&library, transformation, &work, &runtime, &models, measure)?;
@@ -299,8 +355,17 @@ fn train_one(
         validate_every: args.validate_every.min(steps.div_ceil(2)),
         patience: args.patience,
         seed: args.seed,
+        loss: args.loss,
+        no_augmentation: args.no_augmentation,
+        init_from: args.init_from.clone().map(with_hash).transpose()?,
     };
     train(library, &settings, &run_of(work, transformation), &device(args.device)?, args.resume)
+}
+
+/// A file and the SHA-256 of what it holds.
+fn with_hash(file: PathBuf) -> Result<(PathBuf, String)> {
+    let bytes = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok((file, sha256_hex(&bytes)))
 }
 
 fn export_one(
@@ -334,10 +399,10 @@ fn evaluate_one(
     runtime: &Runtime,
     models: &ModelsArgs,
     options: Options,
-) -> Result<()> {
-    let evaluation: evaluate::Evaluation = evaluate(library, transformation, runtime, &models.out, options)?;
+) -> Result<Evaluation> {
+    let evaluation = evaluate(library, transformation, runtime, &models.out, options)?;
     println!("{}", evaluation.table);
-    Ok(())
+    Ok(evaluation)
 }
 
 fn device(compute: Compute) -> Result<Device> {

@@ -20,6 +20,8 @@ const CHUNK: usize = 64;
 
 /// One degraded photo and what the model said.
 pub struct Sample {
+    /// Path of the photo, relative to the library's folder.
+    pub file: String,
     /// Category of the photo.
     pub category: String,
     /// Group of the photo: its house or site.
@@ -74,6 +76,7 @@ pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut Bra
         for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {
             let output = session.run(&[tensor])?[0];
             samples.push(Sample {
+                file: photo.file.clone(),
                 category: photo.category.clone(),
                 group: photo.group.clone(),
                 truth,

@@ -80,7 +80,7 @@ impl Library {
         files.sort();
         ensure!(!files.is_empty(), "no photos ({}) below {}", EXTENSIONS.join(", "), folder.display());
         let bar = progress(files.len() as u64, "photos");
-        let read: Vec<(String, Result<(RgbImage, String), String>)> =
+        let read: Vec<_> =
             files.par_iter().progress_with(bar).map(|path| (relative(path, folder), read_photo(path))).collect();
         let mut photos = Vec::new();
         let mut skipped = Vec::new();

@@ -27,6 +27,16 @@ impl Planes {
         Self { width: image.width() as usize, height: image.height() as usize, channels }
     }
 
+    /// Changes every pixel, given as R, G and B.
+    pub fn map_pixels(&mut self, change: impl Fn([f32; 3]) -> [f32; 3]) {
+        for index in 0..self.channels[0].len() {
+            let changed = change(std::array::from_fn(|channel| self.channels[channel][index]));
+            for (plane, value) in self.channels.iter_mut().zip(changed) {
+                plane[index] = value;
+            }
+        }
+    }
+
     /// Back to 8 bits with Gaussian noise of the given standard deviation and half a step of dither, so that no value
     /// is rounded in a way that tells what was done to it.
     #[must_use]

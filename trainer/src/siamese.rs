@@ -5,15 +5,51 @@
 //! the true gap, since magnitudes are known. A regression term fixes the scale, and a Laplace likelihood teaches the
 //! second output how large the error of the first is (Kendall and Gal, NeurIPS 2017).
 
-use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 /// Steepness of the ranking loss: raw outputs run over about +-1.7.
 const STEEPNESS: f32 = 4.0;
 /// True gap, in units of raw outputs, from which on a pair counts fully.
 const FULL_GAP: f32 = 0.5;
-const REGRESSION_WEIGHT: f32 = 2.0;
 const LIKELIHOOD_WEIGHT: f32 = 0.2;
+
+/// What a pair of outputs in the wrong order costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Ranking {
+    /// Logistic: RankNet (Burges et al., ICML 2005).
+    Ranknet,
+    /// Hinge: zero from a margin on that grows with the true gap (RankIQA, Liu et al., ICCV 2017).
+    Margin,
+    /// Nothing: regression alone.
+    None,
+}
+
+/// The terms of the loss. The default is what the shipped models are trained with; the others are for ablation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Args)]
+pub struct LossSettings {
+    /// What a pair of outputs in the wrong order costs.
+    #[arg(long, value_enum, default_value_t = Ranking::Ranknet)]
+    pub ranking: Ranking,
+    /// Let every pair count alike, however close its magnitudes are.
+    #[arg(long)]
+    pub no_gap_weight: bool,
+    /// Compare degradations of one photo only, never those of different photos.
+    #[arg(long)]
+    pub within_photo: bool,
+    /// Weight of the regression term.
+    #[arg(long, default_value_t = 2.0)]
+    pub regression: f32,
+}
+
+impl Default for LossSettings {
+    fn default() -> Self {
+        Self { ranking: Ranking::Ranknet, no_gap_weight: false, within_photo: false, regression: 2.0 }
+    }
+}
 
 /// Maps magnitudes to targets of the raw output and back: the range becomes -1.7 to 1.7, about unit variance.
 #[derive(Clone, Copy, Debug)]
@@ -42,28 +78,51 @@ impl TargetScale {
     }
 }
 
-/// Training loss of a batch: `outputs` `[batch, 2]` (raw, log scale), `targets` `[batch, 1]`.
+/// Training loss of a batch: `outputs` `[batch, 2]` (raw, log scale), `targets` `[batch, 1]`; `magnitudes` neighbours
+/// are of one photo.
 #[must_use]
-pub fn loss(outputs: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+pub fn loss(outputs: &Tensor<2>, targets: &Tensor<2>, magnitudes: usize, settings: LossSettings) -> Tensor<1> {
     let device = outputs.device();
     let column = |index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
     let (raw, log_scale) = (column(0), column(1));
     let gap = targets.clone() - targets.clone().transpose();
-    let difference = raw.clone() - raw.clone().transpose();
-    let agreement = difference * gap.clone().sign() * STEEPNESS;
-    // softplus(-z), stable for large |z|
-    let pair_loss = relu(-agreement.clone()) + (-agreement.abs()).exp().add_scalar(1.0).log();
-    let weight = gap.abs().div_scalar(FULL_GAP);
-    let weight = weight.clone() - relu(weight.add_scalar(-1.0));
-    let ranking = (pair_loss * weight.clone()).sum() / weight.sum().add_scalar(1e-6);
-    let error = (raw - targets).abs();
+    let agreement = (raw.clone() - raw.clone().transpose()) * gap.clone().sign();
+    let gap = gap.abs();
+    let mut weight = if settings.no_gap_weight {
+        gap.clone().sign()
+    } else {
+        let share = gap.clone().div_scalar(FULL_GAP);
+        share.clone() - relu(share.add_scalar(-1.0))
+    };
+    if settings.within_photo {
+        weight = weight * same_photo(targets.dims()[0], magnitudes, &device);
+    }
+    let error = (raw - targets.clone()).abs();
     // Huber with a small knee: close to the absolute error, smooth at zero.
     let knee = 0.05;
     let beyond = relu(error.clone().add_scalar(-knee));
     let within = error.clone() - beyond.clone();
     let regression = (within.clone() * within).div_scalar(2.0 * knee) + beyond;
     let likelihood = error.detach() * (-log_scale.clone()).exp() + log_scale;
-    ranking + regression.mean() * REGRESSION_WEIGHT + likelihood.mean() * LIKELIHOOD_WEIGHT
+    let rest = regression.mean() * settings.regression + likelihood.mean() * LIKELIHOOD_WEIGHT;
+    let pair_loss = match settings.ranking {
+        Ranking::Ranknet => softplus(-agreement * STEEPNESS),
+        Ranking::Margin => relu(gap - agreement),
+        Ranking::None => return rest,
+    };
+    (pair_loss * weight.clone()).sum() / weight.sum().add_scalar(1e-6) + rest
+}
+
+/// ln(1 + exp(x)), stable for large |x|.
+fn softplus(x: Tensor<2>) -> Tensor<2> {
+    relu(x.clone()) + (-x.abs()).exp().add_scalar(1.0).log()
+}
+
+/// One where row and column are degradations of the same photo, `[batch, batch]`.
+fn same_photo(batch: usize, magnitudes: usize, device: &Device) -> Tensor<2> {
+    let same = |index: usize| f32::from(u8::from(index / batch / magnitudes == index % batch / magnitudes));
+    let values: Vec<f32> = (0..batch * batch).map(same).collect();
+    Tensor::<1>::from_floats(values.as_slice(), device).reshape([batch, batch])
 }
 
 /// Outputs of a batch as plain numbers: (raw, log scale) per sample.
@@ -95,20 +154,33 @@ mod tests {
     use super::*;
     use burn::tensor::Device;
 
-    fn loss_of(outputs: [[f32; 2]; 3], targets: [f32; 3]) -> f32 {
+    fn loss_of(outputs: [[f32; 2]; 3], targets: [f32; 3], settings: LossSettings) -> f32 {
         let device = Device::flex();
         let outputs = Tensor::<2>::from_data(outputs, &device);
         let targets = Tensor::<1>::from_data(targets, &device).reshape([3, 1]);
-        loss(outputs, targets).into_scalar()
+        loss(&outputs, &targets, 2, settings).into_scalar()
     }
 
     #[test]
     fn right_order_costs_less_than_wrong_order_and_error_must_be_admitted() {
         let targets = [-1.0, 0.0, 1.0];
-        let right = loss_of([[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]], targets);
-        let wrong = loss_of([[1.0, -1.0], [0.0, -1.0], [-1.0, -1.0]], targets);
-        let admitted = loss_of([[1.0, 0.5], [0.0, -1.0], [-1.0, 0.5]], targets);
-        assert!(right < admitted && admitted < wrong, "{right} {admitted} {wrong}");
+        for ranking in [Ranking::Ranknet, Ranking::Margin, Ranking::None] {
+            let of = |outputs| loss_of(outputs, targets, LossSettings { ranking, ..LossSettings::default() });
+            let right = of([[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]]);
+            let wrong = of([[1.0, -1.0], [0.0, -1.0], [-1.0, -1.0]]);
+            let admitted = of([[1.0, 0.5], [0.0, -1.0], [-1.0, 0.5]]);
+            assert!(right < admitted && admitted < wrong, "{ranking:?}: {right} {admitted} {wrong}");
+        }
+    }
+
+    #[test]
+    fn within_a_photo_only_its_own_degradations_are_compared() {
+        // The first two are of one photo and in order; the third is of another photo and out of order with both.
+        let settings = LossSettings { regression: 0.0, ..LossSettings::default() };
+        let within = LossSettings { within_photo: true, ..settings };
+        let outputs = [[-1.0, 0.0], [1.0, 0.0], [-3.0, 0.0]];
+        let [everything, own] = [settings, within].map(|settings| loss_of(outputs, [-1.0, 0.0, 1.0], settings));
+        assert!(own + 1.0 < everything, "{own} {everything}");
     }
 
     #[test]

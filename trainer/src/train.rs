@@ -9,14 +9,16 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
+use clap::ValueEnum;
 use clearshot::metric::Metric;
 use serde::{Deserialize, Serialize};
 
+use crate::encoder;
 use crate::generator::{Batch, Recipe};
 use crate::model::{Branch, training_shape};
 use crate::photos::{Library, Part, progress};
-use crate::siamese::{self, TargetScale};
-use crate::transform::{self, Transformation};
+use crate::siamese::{self, LossSettings, TargetScale};
+use crate::transform::{self, Frame, Transformation};
 
 /// Everything that decides what a training run gives; stored with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,15 @@ pub struct Settings {
     pub patience: usize,
     /// Seed of photos, degradations and weights.
     pub seed: u64,
+    /// Terms of the loss.
+    #[serde(default)]
+    pub loss: LossSettings,
+    /// Whole photos without random parts, exposure and noise, instead of augmented parts.
+    #[serde(default)]
+    pub no_augmentation: bool,
+    /// Safetensors file with an encoder's weights to start from (see `export --encoder`), and its SHA-256.
+    #[serde(default)]
+    pub init_from: Option<(PathBuf, String)>,
 }
 
 impl Settings {
@@ -60,6 +71,7 @@ impl Settings {
             range: self.range,
             photos: self.photos,
             magnitudes: self.magnitudes,
+            frame: if self.no_augmentation { Frame::Whole } else { Frame::Part },
             seed: self.seed,
         })
     }
@@ -67,9 +79,9 @@ impl Settings {
     /// The command line that gives the same training, but for the folder of photos.
     #[must_use]
     pub fn command(&self) -> String {
-        format!(
-            "clearshot-train train --photos PHOTOS --transformation {} --range={},{} --steps {} --batch-photos {} --magnitudes {} \
-             --learning-rate {} --validate-every {} --patience {} --seed {}",
+        let mut command = format!(
+            "clearshot-train train --photos PHOTOS --transformation {} --range={},{} --steps {} --batch-photos {} \
+             --magnitudes {} --learning-rate {} --validate-every {} --patience {} --seed {}",
             self.transformation,
             self.range[0],
             self.range[1],
@@ -80,7 +92,19 @@ impl Settings {
             self.validate_every,
             self.patience,
             self.seed
-        )
+        );
+        if self.loss != LossSettings::default() {
+            let LossSettings { ranking, no_gap_weight, within_photo, regression } = self.loss;
+            let ranking = ranking.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            command += &format!(" --ranking {ranking} --regression {regression}");
+            command += if no_gap_weight { " --no-gap-weight" } else { "" };
+            command += if within_photo { " --within-photo" } else { "" };
+        }
+        command += if self.no_augmentation { " --no-augmentation" } else { "" };
+        if let Some((file, _)) = &self.init_from {
+            command += &format!(" --init-from {}", file.display());
+        }
+        command
     }
 }
 
@@ -95,6 +119,25 @@ pub struct Progress {
     pub best_loss: f32,
     /// Validations since then.
     pub without_gain: usize,
+}
+
+/// One validation: a line of a run's metrics.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// Optimiser steps done.
+    pub step: usize,
+    /// Mean training loss since the last validation.
+    pub loss: f32,
+    /// Share of training pairs in the right order since then.
+    pub pair_accuracy: f32,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean negative log likelihood on validation groups.
+    pub validation_loss: f32,
+    /// Mean absolute error on validation groups, in the magnitude's unit.
+    pub validation_error: f32,
+    /// Share of validation pairs in the right order.
+    pub validation_pair_accuracy: f32,
 }
 
 /// A folder with settings, checkpoints and metrics of one run.
@@ -123,6 +166,15 @@ impl Run {
     /// When there is none.
     pub fn progress(&self) -> Result<Progress> {
         read_json(&self.folder.join("progress.json"))
+    }
+
+    /// Its validations so far, in order.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn metrics(&self) -> Result<Vec<Point>> {
+        let text = fs::read_to_string(self.folder.join("metrics.jsonl"))?;
+        text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 
     /// The network at the best checkpoint, freshly loaded.
@@ -161,6 +213,10 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         branch = load(branch, &run.folder.join("last.bpk"))?;
         optimiser = optimiser.load(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     } else {
+        if let Some((file, _)) = &settings.init_from {
+            let (found, fresh) = encoder::load(&mut branch, file)?;
+            tracing::info!(found, fresh, "started from the encoder in {}", file.display());
+        }
         write_json(&run.folder.join("settings.json"), settings)?;
     }
     let mut log = MetricsLog::open(&run.folder.join("metrics.jsonl"), resuming)?;
@@ -174,7 +230,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         let rate = learning_rate(settings, state.step);
         let (input, targets) = tensors(&batch, metric, scale, &device);
         let outputs = branch.forward(input);
-        let loss = siamese::loss(outputs.clone(), targets);
+        let loss = siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss);
         let raw: Vec<f32> = siamese::to_pairs(outputs)?.into_iter().map(|pair| pair.0).collect();
         running.add(loss.clone().into_scalar::<f32>(), siamese::pair_accuracy(&raw, &batch.magnitudes));
         let gradients = GradientsParams::from_grads(loss.backward(), &branch);
@@ -191,10 +247,15 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         }
         if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
             let found = validate(&branch.valid(), metric, scale, &validation)?;
-            log.write(&serde_json::json!({
-                "step": state.step, "loss": running.loss(), "pair_accuracy": running.accuracy(), "learning_rate": rate,
-                "validation_loss": found.loss, "validation_error": found.error, "validation_pair_accuracy": found.pair_accuracy,
-            }))?;
+            log.write(&Point {
+                step: state.step,
+                loss: running.loss(),
+                pair_accuracy: running.accuracy(),
+                learning_rate: rate,
+                validation_loss: found.loss,
+                validation_error: found.error,
+                validation_pair_accuracy: found.pair_accuracy,
+            })?;
             running = Running::default();
             state.without_gain += 1;
             if found.loss < state.best_loss {
@@ -236,6 +297,8 @@ fn tensors(batch: &Batch, metric: Metric, scale: TargetScale, device: &Device) -
 /// A fixed set of degraded photos of groups that are not trained on.
 fn validation_set(library: &Library, recipe: &Recipe) -> Result<Vec<Batch>> {
     ensure!(!library.part(Part::Validate).is_empty(), "there are no photos to validate on");
+    // Always augmented, so that runs with and without augmentation can be compared.
+    let recipe = Recipe { frame: Frame::Part, ..*recipe };
     Ok((0..12).map(|step| recipe.batch(library, Part::Validate, step)).collect())
 }
 
@@ -323,8 +386,8 @@ impl MetricsLog {
         Ok(Self(BufWriter::new(file)))
     }
 
-    fn write(&mut self, metrics: &serde_json::Value) -> Result<()> {
-        writeln!(self.0, "{metrics}")?;
+    fn write(&mut self, point: &Point) -> Result<()> {
+        writeln!(self.0, "{}", serde_json::to_string(point)?)?;
         Ok(self.0.flush()?)
     }
 }

@@ -15,7 +15,7 @@ use clearshot::scoring::card::VerifiedModel;
 use clearshot::view::{self, ReferenceView};
 use clearshot_trainer::generator::Recipe;
 use clearshot_trainer::photos::{Library, Part};
-use clearshot_trainer::transform::REGISTRY;
+use clearshot_trainer::transform::{Frame, REGISTRY};
 use image::Rgb;
 
 const FEW: [&str; 8] = ["--steps", "6", "--batch-photos", "2", "--magnitudes", "3", "--validate-every", "3"];
@@ -133,7 +133,7 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
     assert_eq!(library.skipped.len(), 1);
     for transformation in REGISTRY {
         let recipe =
-            |seed| Recipe { transformation, range: transformation.magnitudes(), photos: 2, magnitudes: 2, seed };
+            |seed| Recipe { transformation, range: transformation.magnitudes(), photos: 2, magnitudes: 2, frame: Frame::Part, seed };
         let [once, again, other] = [1, 1, 2].map(|seed| recipe(seed).batch(&library, Part::Train, 5));
         assert_eq!(once.magnitudes, again.magnitudes);
         assert!(once.inputs == again.inputs, "{}", transformation.name());

@@ -48,25 +48,15 @@ impl BlurNet {
     }
 
     /// `[batch, tiles, height, width]` to `[batch, 2]`.
-    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
-        let [batch, _, height, width] = input.dims();
+    pub(super) fn forward(&self, input: &Tensor<4>) -> Tensor<2> {
+        let batch = input.dims()[0];
         let device = input.device();
         let pick = |tensor: &Tensor<4>, axis: usize, from: usize, count: usize| {
             tensor.clone().select(axis, Tensor::arange(from as i64..(from + count) as i64, &device))
         };
         // Tiles become items: tile by tile, all photos of the batch.
-        let tiles = Tensor::cat((0..TILES).map(|tile| pick(&input, 1, tile, 1)).collect(), 0);
-        let pixels = (height * width) as f32;
-        let mean = plane_sum(tiles.clone()).div_scalar(pixels);
-        let centred = tiles - mean;
-        let deviation = plane_sum(centred.clone() * centred.clone()).div_scalar(pixels).add_scalar(1e-5).sqrt();
-        // Blur is a ratio between frequencies; contrast is not blur, but it tells how far noise can be trusted.
-        let contrast = deviation.clone().log();
-        let normalised = centred / deviation.add_scalar(0.01);
-        let encoded = self.shallow.forward(self.stem.forward(normalised));
-        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
-        let attention = sigmoid(self.attention.forward(encoded.clone()));
-        let attended = plane_sum(encoded * attention.clone()) / plane_sum(attention).add_scalar(1e-3);
+        let tiles = Tensor::cat((0..TILES).map(|tile| pick(input, 1, tile, 1)).collect(), 0);
+        let (attended, contrast) = self.encode_tiles(tiles);
         let told = self.tile.forward(Tensor::cat(vec![attended, contrast], 1)); // [tiles * batch, GROUPS * GROUP, 1, 1]
         // Reshaped, not transposed: transposing does not export.
         let group = |group: usize| pick(&told, 1, group * GROUP, GROUP).reshape([TILES * batch, 1, GROUP, 1]);
@@ -82,5 +72,29 @@ impl BlurNet {
             (0..ROLES).map(|role| (told.clone() * trust(role)).sum_dim(0).reshape([batch, 1, GROUPS, GROUP])).collect();
         let pooled = Tensor::cat(pooled, 1); // [batch, ROLES, GROUPS, GROUP]
         self.output.forward(relu(self.photo.forward(pooled))).reshape([batch, 2])
+    }
+
+    /// Tiles `[count, 1, height, width]` to what is seen in each, `[count, ENCODED, 1, 1]`, and its log contrast.
+    fn encode_tiles(&self, tiles: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let [_, _, height, width] = tiles.dims();
+        let pixels = (height * width) as f32;
+        let mean = plane_sum(tiles.clone()).div_scalar(pixels);
+        let centred = tiles - mean;
+        let deviation = plane_sum(centred.clone() * centred.clone()).div_scalar(pixels).add_scalar(1e-5).sqrt();
+        // Blur is a ratio between frequencies; contrast is not blur, but it tells how far noise can be trusted.
+        let contrast = deviation.clone().log();
+        let normalised = centred / deviation.add_scalar(0.01);
+        let encoded = self.shallow.forward(self.stem.forward(normalised));
+        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
+        let attention = sigmoid(self.attention.forward(encoded.clone()));
+        (plane_sum(encoded * attention.clone()) / plane_sum(attention).add_scalar(1e-3), contrast)
+    }
+
+    /// What is seen in the tiles of a photo, on average: `[batch, ENCODED, 1, 1]`.
+    pub(super) fn encode(&self, input: &Tensor<4>) -> Tensor<4> {
+        let tile = |index: i64| input.clone().select(1, Tensor::from_data([index], &input.device()));
+        let encoded = (0..TILES as i64).map(|index| self.encode_tiles(tile(index)).0);
+        let sum = encoded.reduce(|sum, encoded| sum + encoded).expect("a photo has tiles");
+        sum.div_scalar(TILES as f32)
     }
 }

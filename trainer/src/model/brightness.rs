@@ -37,11 +37,16 @@ impl BrightnessNet {
     /// `[batch, 5, height, width]` to `[batch, 2]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let histograms = histograms(&input);
-        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(self.stem.forward(input - 0.5))));
-        let features = Tensor::cat(vec![adaptive_avg_pool2d(encoded, [1, 1]), histograms], 1);
+        let features = Tensor::cat(vec![self.encode(input), histograms], 1);
         let output = self.head.forward(features);
         let [batch, outputs, _, _] = output.dims();
         output.reshape([batch, outputs])
+    }
+
+    /// What the CNN sees, without the histograms: `[batch, 64, 1, 1]`.
+    pub(super) fn encode(&self, input: Tensor<4>) -> Tensor<4> {
+        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(self.stem.forward(input - 0.5))));
+        adaptive_avg_pool2d(encoded, [1, 1])
     }
 }
 

@@ -18,6 +18,7 @@ use clearshot::view;
 
 /// A branch network.
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one network per process")]
 pub enum Branch {
     /// Blur from tiles.
     Blur(blur::BlurNet),
@@ -42,10 +43,23 @@ impl Branch {
     #[must_use]
     pub fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         match self {
-            Self::Blur(net) => net.forward(input),
+            Self::Blur(net) => net.forward(&input),
             Self::Brightness(net) => net.forward(input),
             Self::Rotation(net) => net.forward(input),
         }
+    }
+
+    /// Features of the encoder alone: `[batch, channels, height, width]` of [`training_shape`] to `[batch, features]`. What
+    /// a network that was trained to rank one degradation knows about photos serves other tasks, too.
+    #[must_use]
+    pub fn encode(&self, input: Tensor<4>) -> Tensor<2> {
+        let features = match self {
+            Self::Blur(net) => net.encode(&input),
+            Self::Brightness(net) => net.encode(input),
+            Self::Rotation(net) => net.encode(input),
+        };
+        let [batch, count, _, _] = features.dims();
+        features.reshape([batch, count])
     }
 
     /// Serving forward pass, as exported: the same for all but rotation, which also looks at the mirrored photo and
@@ -53,7 +67,7 @@ impl Branch {
     #[must_use]
     pub fn serve(&self, input: Tensor<4>) -> Tensor<2> {
         match self {
-            Self::Rotation(net) => net.serve(input),
+            Self::Rotation(net) => net.serve(&input),
             Self::Blur(_) | Self::Brightness(_) => self.forward(input),
         }
     }

@@ -53,6 +53,14 @@ pub struct RotationNet {
     head: Head,
 }
 
+/// Planes of the encoder by their share of the direction maps' side.
+struct Encoded {
+    half: Tensor<4>,
+    quarter: Tensor<4>,
+    eighth: Tensor<4>,
+    deepest: Tensor<4>,
+}
+
 impl RotationNet {
     pub(super) fn new(device: &Device) -> Self {
         Self {
@@ -86,18 +94,10 @@ impl RotationNet {
 
     fn look(&self, disc: Tensor<4>, weighted_sums: fn(&Tensor<4>, &Tensor<4>) -> Tensor<4>) -> Tensor<2> {
         let [batch, _, side, _] = disc.dims();
-        let device = disc.device();
-        let mask = disc_mask(side / 2, &device);
-        let luma = avg_pool2d(disc.clone(), AvgPoolOptions::new([2, 2]));
-        let directions = directions(disc) * mask.clone();
-        let mean = plane_sum(luma.clone() * mask.clone()) / plane_sum(mask.clone());
-        let seen = Tensor::cat(vec![directions.clone(), (luma - mean) * mask.clone()], 1);
-        let more = |input: Tensor<4>, block: &ConvBlock| input.clone() + block.forward(input);
-        let half = more(self.half.forward(seen.clone()), &self.half_more);
-        let quarter = more(self.quarter.forward(half.clone()), &self.quarter_more);
-        let eighth = more(self.eighth.forward(quarter.clone()), &self.eighth_more);
-        let deepest = more(self.sixteenth.forward(eighth.clone()), &self.sixteenth_more);
-        let deepest = more(deepest, &self.sixteenth_most);
+        let mask = disc_mask(side / 2, &disc.device());
+        let (directions, luma) = see(disc, &mask);
+        let seen = Tensor::cat(vec![directions.clone(), luma], 1);
+        let Encoded { half, quarter, eighth, deepest } = self.down(seen.clone());
         let layout = relu(self.layout.forward(self.reduce.forward(deepest.clone())));
         let up = self.up_eighth.forward(relu(double(self.lateral_sixteenth.forward(deepest.clone())) + eighth));
         let up = self.up_quarter.forward(relu(double(self.lateral_eighth.forward(up)) + quarter));
@@ -111,16 +111,33 @@ impl RotationNet {
         self.head.forward(features).reshape([batch, 2])
     }
 
+    /// What the encoder sees in a disc, `[batch, DEEPEST, 1, 1]`.
+    pub(super) fn encode(&self, disc: Tensor<4>) -> Tensor<4> {
+        let mask = disc_mask(disc.dims()[2] / 2, &disc.device());
+        let (directions, luma) = see(disc, &mask);
+        adaptive_avg_pool2d(self.down(Tensor::cat(vec![directions, luma], 1)).deepest, [1, 1])
+    }
+
+    fn down(&self, seen: Tensor<4>) -> Encoded {
+        let more = |input: Tensor<4>, block: &ConvBlock| input.clone() + block.forward(input);
+        let half = more(self.half.forward(seen), &self.half_more);
+        let quarter = more(self.quarter.forward(half.clone()), &self.quarter_more);
+        let eighth = more(self.eighth.forward(quarter.clone()), &self.eighth_more);
+        let deepest = more(self.sixteenth.forward(eighth.clone()), &self.sixteenth_more);
+        let deepest = more(deepest, &self.sixteenth_most);
+        Encoded { half, quarter, eighth, deepest }
+    }
+
     /// All discs of a photo, `[batch, discs, side, side]`, and their mirror images, to `[batch, 2]`. Each look counts by
     /// the inverse of its expected error; a mirrored look counts with the opposite sign.
-    pub(super) fn serve(&self, discs: Tensor<4>) -> Tensor<2> {
+    pub(super) fn serve(&self, discs: &Tensor<4>) -> Tensor<2> {
         let [_, count, side, _] = discs.dims();
         let device = discs.device();
         let column = |outputs: &Tensor<2>, index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
         let reversed: Vec<i64> = (0..side as i64).rev().collect();
         let (mut raws, mut log_scales) = (Vec::new(), Vec::new());
         for disc in 0..count {
-            let disc = pick(&discs, vec![disc]);
+            let disc = pick(discs, vec![disc]);
             let mirrored = disc.clone().select(3, Tensor::from_data(reversed.as_slice(), &device));
             let (seen, seen_mirrored) = (self.look(disc, sums_one_by_one), self.look(mirrored, sums_one_by_one));
             raws.extend([column(&seen, 0), -column(&seen_mirrored, 0)]);
@@ -133,6 +150,13 @@ impl RotationNet {
         let log_scale = -(total.div_scalar(looks).log());
         Tensor::cat(vec![raw, log_scale], 1)
     }
+}
+
+/// Direction maps of a disc and its luma about its mean, both at half the resolution and zero outside the disc.
+fn see(disc: Tensor<4>, mask: &Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    let luma = avg_pool2d(disc.clone(), AvgPoolOptions::new([2, 2]));
+    let mean = plane_sum(luma.clone() * mask.clone()) / plane_sum(mask.clone());
+    (directions(disc) * mask.clone(), (luma - mean) * mask.clone())
 }
 
 /// For each weight map the weighted sum of every direction map, `[batch, VOTES * MAPS, 1, 1]`, as one matrix product.

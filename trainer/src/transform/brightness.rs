@@ -7,8 +7,8 @@ use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation};
-use crate::raster::{self, Planes, hsv_value};
+use super::{Degraded, Frame, Transformation, exposure_part};
+use crate::raster::{Planes, hsv_value};
 
 /// Shift of V; magnitude in V, which runs from 0 to 1.
 pub(super) struct Brightness;
@@ -43,7 +43,7 @@ impl Transformation for Brightness {
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
         let image = match frame {
-            Frame::Part => part(photo, rng),
+            Frame::Part => exposure_part(photo, rng),
             Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
         };
         let mut planes = Planes::from_image(&image);
@@ -60,27 +60,9 @@ impl Transformation for Brightness {
     }
 }
 
-fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let share = [rng.random_range(0.7..=1.0), rng.random_range(0.7..=1.0)];
-    let (cut_width, cut_height) = ((width * share[0]).floor().max(1.0), (height * share[1]).floor().max(1.0));
-    let left = rng.random_range(0.0..=width - cut_width).floor();
-    let top = rng.random_range(0.0..=height - cut_height).floor();
-    let long = rng.random_range(192.0..512.0f64).min(cut_width.max(cut_height));
-    let scale = long / cut_width.max(cut_height);
-    let scaled = |side: f64| ((side * scale).round() as u32).max(1);
-    view::resize_part(
-        photo,
-        [left, top, cut_width, cut_height],
-        scaled(cut_width),
-        scaled(cut_height),
-        raster::any_filter(rng),
-    )
-}
-
 /// Adds to V, keeping hue and saturation: all channels of a pixel are scaled by the ratio of new to old V.
 fn shift_value(planes: &mut Planes, shift: f32) {
-    map_pixels(planes, |rgb| {
+    planes.map_pixels(|rgb| {
         let value = hsv_value(rgb);
         let shifted = (value + shift).clamp(0.0, 1.0);
         if value > 0.0 { rgb.map(|channel| channel * shifted / value) } else { [shifted; 3] }
@@ -106,7 +88,7 @@ fn change_exposure(planes: &mut Planes, shift: f32, curve: fn(f32, f32) -> f32) 
         if mean_change(middle) < shift { low = middle } else { high = middle }
     }
     let strength = f32::midpoint(low, high);
-    map_pixels(planes, |rgb| rgb.map(|channel| curve(channel, strength).clamp(0.0, 1.0)));
+    planes.map_pixels(|rgb| rgb.map(|channel| curve(channel, strength).clamp(0.0, 1.0)));
 }
 
 /// Gamma 2^-strength.
@@ -119,15 +101,6 @@ fn linear_light(value: f32, strength: f32) -> f32 {
     let linear = if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) };
     let exposed = (linear * strength.exp2()).min(1.0);
     if exposed <= 0.003_130_8 { exposed * 12.92 } else { 1.055 * exposed.powf(1.0 / 2.4) - 0.055 }
-}
-
-fn map_pixels(planes: &mut Planes, change: impl Fn([f32; 3]) -> [f32; 3]) {
-    for index in 0..planes.channels[0].len() {
-        let changed = change(std::array::from_fn(|channel| planes.channels[channel][index]));
-        for (plane, value) in planes.channels.iter_mut().zip(changed) {
-            plane[index] = value;
-        }
-    }
 }
 
 #[cfg(test)]

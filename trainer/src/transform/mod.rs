@@ -2,12 +2,17 @@
 
 mod blur;
 mod brightness;
+mod crop;
 mod rotation;
+mod saturation;
 
 use clearshot::metric::Metric;
+use clearshot::view;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+
+use crate::raster;
 
 /// How much of the photo a degraded image shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +38,11 @@ pub trait Transformation: Send + Sync {
 
     /// The branch (view and network) that learns this transformation.
     fn branch(&self) -> Metric;
+
+    /// Whether the server serves it: it measures its branch's metric. Others can be trained and exported, not calibrated.
+    fn is_served(&self) -> bool {
+        self.name() == self.branch().name()
+    }
 
     /// Magnitudes that are trained by default, smallest and largest.
     fn magnitudes(&self) -> [f32; 2];
@@ -61,7 +71,8 @@ pub trait Transformation: Send + Sync {
 }
 
 /// All transformations.
-pub static REGISTRY: [&dyn Transformation; 3] = [&blur::Blur, &brightness::Brightness, &rotation::Rotation];
+pub static REGISTRY: [&dyn Transformation; 5] =
+    [&blur::Blur, &brightness::Brightness, &rotation::Rotation, &saturation::Saturation, &crop::Crop];
 
 /// Finds a transformation by name.
 ///
@@ -72,4 +83,23 @@ pub fn find(name: &str) -> Result<&'static dyn Transformation, String> {
         let names: Vec<_> = REGISTRY.iter().map(|transformation| transformation.name()).collect();
         format!("unknown transformation `{name}`; there are {}", names.join(", "))
     })
+}
+
+/// A random part of a photo at a random small scale, for what is seen in the whole photo (exposure, colour).
+fn exposure_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
+    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
+    let share = [rng.random_range(0.7..=1.0), rng.random_range(0.7..=1.0)];
+    let (cut_width, cut_height) = ((width * share[0]).floor().max(1.0), (height * share[1]).floor().max(1.0));
+    let left = rng.random_range(0.0..=width - cut_width).floor();
+    let top = rng.random_range(0.0..=height - cut_height).floor();
+    let long = rng.random_range(192.0..512.0f64).min(cut_width.max(cut_height));
+    let scale = long / cut_width.max(cut_height);
+    let scaled = |side: f64| ((side * scale).round() as u32).max(1);
+    view::resize_part(
+        photo,
+        [left, top, cut_width, cut_height],
+        scaled(cut_width),
+        scaled(cut_height),
+        raster::any_filter(rng),
+    )
 }
