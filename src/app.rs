@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use crate::config::ServeConfig;
@@ -11,11 +12,9 @@ use crate::engine::{Engine, Runtime, RuntimeError};
 use crate::ingest::Limits;
 use crate::metric::Metric;
 use crate::scoring::card::{CardError, ModelCard, VerifiedModel};
+use crate::telemetry::metrics::Metrics;
 
-/// Name of the execution provider in use.
-pub const PROVIDER: &str = "cpu";
-
-/// Why the service cannot start.
+/// Why the service cannot start, or a new set of models was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A flag makes no sense.
@@ -29,12 +28,20 @@ pub enum StartError {
     Card(#[from] CardError),
 }
 
-/// State of the running service.
-pub struct App {
+/// A set of models in use: always whole, never of two versions.
+pub struct Models {
     /// The branches.
     pub engine: Engine,
-    /// Cards of the models in use, in the order of [`Metric::ALL`].
+    /// Their cards, in the order of [`Metric::ALL`].
     pub cards: [ModelCard; 3],
+}
+
+/// State of the running service.
+pub struct App {
+    /// The models in use. A request takes them once and keeps them to its end.
+    pub models: ArcSwap<Models>,
+    /// Name of the execution provider in use.
+    pub provider: String,
     /// Limits on uploads.
     pub limits: Limits,
     /// Time from the first byte of a request to its answer.
@@ -43,6 +50,10 @@ pub struct App {
     pub in_flight: Arc<Semaphore>,
     /// One permit for each photo being decoded.
     pub decoders: Arc<Semaphore>,
+    /// What is counted and timed.
+    pub metrics: Arc<Metrics>,
+    runtime: Runtime,
+    config: ServeConfig,
     draining: AtomicBool,
 }
 
@@ -53,20 +64,41 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
         config.validate().map_err(StartError::Config)?;
+        let metrics = Arc::new(Metrics::new());
+        let verified = verify(config)?;
         let runtime = Runtime::load(config.onnxruntime.as_deref())?;
-        let load = |metric: Metric| VerifiedModel::load(&config.models, metric);
-        let models = [load(Metric::Blur)?, load(Metric::Brightness)?, load(Metric::Rotation)?];
-        let engine = Engine::start(&runtime, &models, &config.engine)?;
-        tracing::info!(provider = PROVIDER, onnxruntime = %runtime.path().display(), "models are ready");
+        let probe = &verified[0];
+        let runtime = runtime.on(config.engine.device, config.engine.gpu(), probe.card.metric, &probe.onnx)?;
+        let models = load(&runtime, verified, config, &metrics)?;
+        let provider = runtime.provider();
+        metrics.models(&models.cards, &provider);
+        tracing::info!(provider, onnxruntime = %runtime.path().display(), "models are ready");
         Ok(Arc::new(Self {
-            engine,
-            cards: models.map(|model| model.card),
+            models: ArcSwap::from_pointee(models),
+            provider,
             limits: config.limits,
             deadline: config.deadline(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             decoders: Arc::new(Semaphore::new(config.decoders)),
+            metrics,
+            runtime,
+            config: config.clone(),
             draining: AtomicBool::new(false),
         }))
+    }
+
+    /// Loads the models anew and, when all three are sound, puts them in the place of the old; requests in flight end with
+    /// the models they began with. A bad set is refused as a whole and the old goes on serving.
+    ///
+    /// # Errors
+    /// [`StartError`]: what is wrong with the new set.
+    pub fn reload(&self) -> Result<(), StartError> {
+        let new = verify(&self.config).and_then(|verified| load(&self.runtime, verified, &self.config, &self.metrics));
+        self.metrics.reloaded(if new.is_ok() { "loaded" } else { "refused" });
+        let old = self.models.swap(Arc::new(new?));
+        self.metrics.models_gone(&old.cards, &self.provider);
+        self.metrics.models(&self.models.load().cards, &self.provider);
+        Ok(())
     }
 
     /// True once the service was told to stop.
@@ -79,4 +111,19 @@ impl App {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
+}
+
+fn verify(config: &ServeConfig) -> Result<[VerifiedModel; 3], StartError> {
+    let verify = |metric: Metric| VerifiedModel::load(&config.models, metric);
+    Ok([verify(Metric::Blur)?, verify(Metric::Brightness)?, verify(Metric::Rotation)?])
+}
+
+fn load(
+    runtime: &Runtime,
+    verified: [VerifiedModel; 3],
+    config: &ServeConfig,
+    metrics: &Arc<Metrics>,
+) -> Result<Models, StartError> {
+    let engine = Engine::start(runtime, &verified, &config.engine, metrics)?;
+    Ok(Models { engine, cards: verified.map(|model| model.card) })
 }

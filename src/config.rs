@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the HTTP API.
-    Serve(ServeConfig),
+    Serve(Box<ServeConfig>),
     /// Print the API's OpenAPI document.
     Openapi,
 }
@@ -37,6 +37,9 @@ pub struct ServeConfig {
     /// Folder of the models and their cards.
     #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
     pub models: PathBuf,
+    /// Reload the models when their files change; SIGHUP reloads them in any case.
+    #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
+    pub watch_models: bool,
     /// ONNX Runtime's library; default: where scripts/setup-onnxruntime put it, else the system's.
     #[arg(long, env = "ORT_DYLIB_PATH")]
     pub onnxruntime: Option<PathBuf>,

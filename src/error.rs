@@ -47,6 +47,12 @@ pub enum ApiError {
     /// The client went away or sent a broken body.
     #[error("The body ended before it was complete.")]
     BrokenBody,
+    /// The body came slower than the limit allows.
+    #[error("The body came too slowly: at least {bytes_per_second} bytes a second are needed.")]
+    UploadTooSlow {
+        /// The limit in bytes per second.
+        bytes_per_second: u32,
+    },
     /// Too much is going on.
     #[error("The server is busy; try again later.")]
     Overloaded,
@@ -88,6 +94,7 @@ problems! {
     UNKNOWN_PROFILE = BAD_REQUEST, "unknown_profile", "Unknown profile";
     NOT_FOUND = NOT_FOUND, "not_found", "Not found";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
+    UPLOAD_TOO_SLOW = REQUEST_TIMEOUT, "upload_too_slow", "Upload too slow";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
     UNSUPPORTED_FORMAT = UNSUPPORTED_MEDIA_TYPE, "unsupported_format", "Unsupported image format";
     UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
@@ -113,6 +120,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
             Self::Upload { problem, .. } => problem,
             Self::BrokenBody => &BROKEN_BODY,
+            Self::UploadTooSlow { .. } => &UPLOAD_TOO_SLOW,
             Self::Overloaded => &OVERLOADED,
             Self::Draining => &DRAINING,
             Self::DeadlineExceeded => &DEADLINE_EXCEEDED,

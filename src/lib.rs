@@ -12,6 +12,7 @@ pub mod http;
 pub mod ingest;
 pub mod metric;
 pub mod openapi;
+pub mod reload;
 pub mod router;
 pub mod scoring;
 pub mod serve;

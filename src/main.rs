@@ -10,7 +10,7 @@ fn main() -> Result<()> {
         Command::Serve(config) => {
             telemetry::init(config.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve::serve(config))
+            runtime.block_on(serve::serve(*config))
         }
         Command::Openapi => {
             print!("{}", openapi::document());

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::{document, health, models, problem, score};
+use crate::http::{document, health, metrics, models, problem, score};
 use crate::openapi;
 use crate::telemetry::{access_log, request_id};
 
@@ -24,6 +24,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::healthz))
+        .routes(routes!(metrics::metrics))
         .routes(routes!(models::models))
         .routes(routes!(document::openapi))
 }
@@ -37,8 +38,8 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(max_body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(problem::render))
-        .layer(middleware::from_fn(access_log::log))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), problem::render))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), access_log::log))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(app)
 }

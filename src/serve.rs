@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::config::ServeConfig;
+use crate::reload;
 use crate::router::router;
 use crate::shutdown;
 
@@ -25,6 +26,14 @@ pub async fn serve(config: ServeConfig) -> Result<()> {
     tracing::info!(%address, "listening");
     // For whoever started it with port 0.
     println!("listening on http://{address}");
+    tokio::spawn({
+        let (app, models) = (Arc::clone(&app), Arc::from(config.models.as_path()));
+        async move {
+            if let Err(error) = reload::listen(app, models, config.watch_models).await {
+                tracing::error!(%error, "cannot listen to SIGHUP: models are not reloaded");
+            }
+        }
+    });
     let stop = shutdown::requested(Arc::clone(&app), config.shutdown_grace());
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
         if let Err(error) = stop.await {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use support::photos::pavilion;
-use support::server::{Server, problem, refusal, root};
+use support::server::{Server, models_copy, problem, refusal, root};
 
 #[tokio::test]
 async fn probes_models_and_document_answer() {
@@ -58,17 +58,16 @@ fn a_service_that_cannot_work_says_why_and_how_to_mend_it() {
     let said = refusal(&["--onnxruntime", not_a_library.to_str().expect("text")]);
     assert!(said.contains("cannot be loaded"), "{said}");
     assert!(refusal(&["--max-batch", "0"]).contains("--max-batch"));
+    // The shipped library is ONNX Runtime for CPUs: CUDA asked for is refused, and the message says what is missing.
+    let said = refusal(&["--device", "cuda"]);
+    assert!(said.contains("built without the CUDA provider") && said.contains("onnxruntime-gpu"), "{said}");
+    assert!(refusal(&["--device", "gpu"]).contains("cuda:N"));
 }
 
 #[test]
 fn models_that_do_not_match_their_cards_are_refused() {
-    let models = root().join("models");
     let with = |change: &dyn Fn(&Path)| {
-        let folder = tempfile::tempdir().expect("a folder");
-        for entry in std::fs::read_dir(&models).expect("models are shipped") {
-            let path = entry.expect("an entry").path();
-            std::fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("it can be copied");
-        }
+        let folder = models_copy();
         change(folder.path());
         refusal(&["--models", folder.path().to_str().expect("text")])
     };

@@ -4,8 +4,9 @@
 //! server adds no delay and a busy one batches by itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use super::runtime::{BranchSession, Runtime, RuntimeError};
 use super::{EngineConfig, EngineError};
 use crate::metric::Metric;
 use crate::scoring::calibration::RawOutput;
+use crate::telemetry::metrics::Metrics;
 
 /// A photo waiting for its output.
 struct Job {
@@ -41,18 +43,25 @@ impl Branch {
         metric: Metric,
         onnx: &[u8],
         config: &EngineConfig,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
         let (queue, jobs) = bounded(config.queue);
         for worker in 0..config.workers {
             let mut session = BranchSession::new(runtime, metric, onnx, config.intra_threads)?;
             session.warm_up(config.max_batch)?;
-            let (jobs, max_batch) = (jobs.clone(), config.max_batch);
+            let (jobs, metrics) = (jobs.clone(), Arc::clone(metrics));
+            let (max_batch, max_delay) = (config.max_batch, Duration::from_millis(config.max_delay_ms));
             thread::Builder::new()
                 .name(format!("{metric}-{worker}"))
-                .spawn(move || work(&mut session, &jobs, max_batch))
+                .spawn(move || work(&mut session, &jobs, max_batch, max_delay, &metrics))
                 .map_err(|error| RuntimeError::Model { metric, reason: format!("no thread for it: {error}") })?;
         }
         Ok(Self { queue })
+    }
+
+    /// Photos in the queue.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
     /// Queues a tensor; the receiver gets the output. Dropping the receiver cancels the job.
@@ -70,9 +79,12 @@ impl Branch {
     }
 }
 
-fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize) {
+fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize, max_delay: Duration, metrics: &Metrics) {
     while let Ok(first) = jobs.recv() {
-        let waiting = std::iter::once(first).chain(jobs.try_iter().take(max_batch - 1));
+        // With no delay this takes what is there; with one it waits, until the batch is full or the first waited enough.
+        let until = Instant::now() + max_delay;
+        let more = std::iter::from_fn(|| jobs.recv_deadline(until).ok());
+        let waiting = std::iter::once(first).chain(more.take(max_batch - 1));
         // Cancelled and expired jobs never reach the model.
         let now = Instant::now();
         let mut batch = Vec::new();
@@ -83,6 +95,10 @@ fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize) {
                 batch.push(job);
             }
         }
+        if batch.is_empty() {
+            continue;
+        }
+        metrics.batch(session.metric(), batch.len());
         match run(session, &batch) {
             Ok(outputs) => {
                 for (job, output) in batch.into_iter().zip(outputs) {
@@ -91,6 +107,7 @@ fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize) {
             }
             // One bad item must not fail its neighbours: each gets a run of its own.
             Err(error) => {
+                metrics.batch_failed(session.metric());
                 tracing::warn!(metric = %session.metric(), size = batch.len(), %error, "a batch failed; retrying item by item");
                 for job in batch {
                     let output = run(session, std::slice::from_ref(&job)).map(|outputs| outputs[0]);
@@ -102,9 +119,6 @@ fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize) {
 }
 
 fn run(session: &mut BranchSession, batch: &[Job]) -> Result<Vec<RawOutput>, EngineError> {
-    if batch.is_empty() {
-        return Ok(Vec::new());
-    }
     // A panic must cost its own batch only, never the worker. The session keeps no state between runs.
     catch_unwind(AssertUnwindSafe(|| session.run(batch)))
         .map_err(|_| EngineError::Panicked)?

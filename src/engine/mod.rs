@@ -3,6 +3,7 @@
 mod branch;
 mod runtime;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -10,8 +11,9 @@ use clap::Args;
 use crate::metric::Metric;
 use crate::scoring::calibration::RawOutput;
 use crate::scoring::card::VerifiedModel;
+use crate::telemetry::metrics::Metrics;
 use branch::Branch;
-pub use runtime::{BranchSession, Runtime, RuntimeError};
+pub use runtime::{BranchSession, ConvSearch, Device, GpuOptions, Runtime, RuntimeError};
 
 /// How the branches run.
 #[derive(Clone, Copy, Debug, Args)]
@@ -25,6 +27,18 @@ pub struct EngineConfig {
     /// Largest batch that a session takes at once.
     #[arg(long, env = "CLEARSHOT_MAX_BATCH", default_value_t = EngineConfig::default().max_batch)]
     pub max_batch: usize,
+    /// Milliseconds that a free worker waits for its batch to fill. 0 is right for a CPU; a GPU gains from a few.
+    #[arg(long, env = "CLEARSHOT_MAX_DELAY_MS", default_value_t = EngineConfig::default().max_delay_ms)]
+    pub max_delay_ms: u64,
+    /// What the models run on: auto, cpu, cuda or cuda:N.
+    #[arg(long, env = "CLEARSHOT_DEVICE", default_value_t = EngineConfig::default().device)]
+    pub device: Device,
+    /// Most GPU memory that each session may take, in bytes [default: no limit].
+    #[arg(long, env = "CLEARSHOT_CUDA_MEMORY_LIMIT")]
+    pub cuda_memory_limit: Option<usize>,
+    /// How cuDNN chooses its convolutions.
+    #[arg(long, env = "CLEARSHOT_CUDA_CONV_SEARCH", value_enum, default_value_t)]
+    pub cuda_conv_search: ConvSearch,
     /// Photos that may wait for each branch before further ones are refused.
     #[arg(long, env = "CLEARSHOT_QUEUE", default_value_t = EngineConfig::default().queue)]
     pub queue: usize,
@@ -34,7 +48,16 @@ impl Default for EngineConfig {
     fn default() -> Self {
         // Respects cgroup quotas and affinity. Three branches share the cores, and decoding wants some, too.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { workers: cores.div_ceil(3), intra_threads: 1, max_batch: 8, queue: 64 }
+        Self {
+            workers: cores.div_ceil(3),
+            intra_threads: 1,
+            max_batch: 8,
+            max_delay_ms: 0,
+            device: Device::Auto,
+            cuda_memory_limit: None,
+            cuda_conv_search: ConvSearch::default(),
+            queue: 64,
+        }
     }
 }
 
@@ -54,6 +77,12 @@ impl EngineConfig {
             .iter()
             .find(|(_, count)| *count == 0)
             .map_or(Ok(()), |(flag, _)| Err(format!("{flag} must be at least 1")))
+    }
+
+    /// How a GPU is used.
+    #[must_use]
+    pub fn gpu(&self) -> GpuOptions {
+        GpuOptions { memory_limit: self.cuda_memory_limit, conv_search: self.cuda_conv_search }
     }
 }
 
@@ -87,9 +116,20 @@ impl Engine {
     ///
     /// # Errors
     /// [`RuntimeError`] when a model cannot be loaded or fails its warm-up.
-    pub fn start(runtime: &Runtime, models: &[VerifiedModel; 3], config: &EngineConfig) -> Result<Self, RuntimeError> {
-        let start = |index: usize| Branch::start(runtime, Metric::ALL[index], &models[index].onnx, config);
+    pub fn start(
+        runtime: &Runtime,
+        models: &[VerifiedModel; 3],
+        config: &EngineConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, RuntimeError> {
+        let start = |index: usize| Branch::start(runtime, Metric::ALL[index], &models[index].onnx, config, metrics);
         Ok(Self { branches: [start(0)?, start(1)?, start(2)?] })
+    }
+
+    /// Photos that wait for each branch, in the order of [`Metric::ALL`].
+    #[must_use]
+    pub fn waiting(&self) -> [usize; 3] {
+        self.branches.each_ref().map(Branch::waiting)
     }
 
     /// Runs a photo's view tensors, in the order of [`Metric::ALL`], through their branches.

@@ -1,9 +1,14 @@
 //! ONNX Runtime: finding its library, loading it, running one branch model. The only file that knows the `ort` crate,
 //! whose interface still moves.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
+use clap::ValueEnum;
 use ort::environment::Environment;
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
@@ -40,6 +45,14 @@ pub enum RuntimeError {
         /// What the loader said.
         reason: String,
     },
+    /// CUDA was asked for and cannot be used.
+    #[error(
+        "CUDA cannot be used: {reason}. Name a library with the CUDA provider by --onnxruntime (the Python wheel          onnxruntime-gpu has one), with cuBLAS and cuDNN where the loader finds them, or use --device cpu"
+    )]
+    NoCuda {
+        /// What is missing.
+        reason: String,
+    },
     /// The model is not valid for this runtime.
     #[error("the {metric} model cannot be loaded: {reason}")]
     Model {
@@ -58,11 +71,71 @@ pub enum RuntimeError {
     },
 }
 
-/// The loaded ONNX Runtime.
+/// What the models shall run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The first NVIDIA GPU where there is one that works, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The NVIDIA GPU of this number, or no start.
+    Cuda(u16),
+}
+
+impl FromStr for Device {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            other => other
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| "auto, cpu, cuda or cuda:N with the number of a GPU".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+/// How cuDNN chooses among its implementations of a convolution.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub enum ConvSearch {
+    /// Always the same one.
+    Default,
+    /// By its own estimate.
+    #[default]
+    Heuristic,
+    /// By trying all: each new batch size then takes seconds, which warm-up spends before the service is ready.
+    Exhaustive,
+}
+
+/// How a GPU is used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GpuOptions {
+    /// Most memory a session's arena may take, in bytes.
+    pub memory_limit: Option<usize>,
+    /// How cuDNN chooses its convolutions.
+    pub conv_search: ConvSearch,
+}
+
+/// The loaded ONNX Runtime, and what sessions made with it run on.
 #[derive(Clone)]
 pub struct Runtime {
     environment: Environment,
     path: PathBuf,
+    gpu: Option<(u16, GpuOptions)>,
 }
 
 impl Runtime {
@@ -82,7 +155,63 @@ impl Runtime {
             .with_telemetry(false)
             .build()
             .map_err(|error| unloadable(error.to_string()))?;
-        Ok(Self { environment, path: absolute })
+        Ok(Self { environment, path: absolute, gpu: None })
+    }
+
+    /// Chooses what sessions run on. Whether a GPU works is found out by loading `model` there: a library with the CUDA
+    /// provider says nothing of drivers and of the libraries which that provider needs.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NoCuda`] when CUDA was asked for and cannot be used.
+    pub fn on(self, device: Device, options: GpuOptions, metric: Metric, model: &[u8]) -> Result<Self, RuntimeError> {
+        let number = match device {
+            Device::Cpu => return Ok(self),
+            Device::Auto => 0,
+            Device::Cuda(number) => number,
+        };
+        let tried = self.with_gpu(number, options).and_then(|runtime| {
+            BranchSession::new(&runtime, metric, model, 1)
+                .map_err(|error| RuntimeError::NoCuda { reason: error.to_string() })?;
+            Ok(runtime)
+        });
+        match tried {
+            Ok(runtime) => Ok(runtime),
+            Err(error) if device == Device::Auto => {
+                tracing::warn!(%error, "no GPU is used; the models run on the CPU");
+                Ok(self)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn with_gpu(&self, number: u16, options: GpuOptions) -> Result<Self, RuntimeError> {
+        let missing = |reason: String| RuntimeError::NoCuda { reason };
+        if CUDA::is_available().map_err(|error| missing(error.to_string()))? {
+            Ok(Self { gpu: Some((number, options)), ..self.clone() })
+        } else {
+            Err(missing(format!("ONNX Runtime at {} was built without the CUDA provider", self.path.display())))
+        }
+    }
+
+    /// The execution provider that sessions run on: `cpu` or `cuda:N`.
+    #[must_use]
+    pub fn provider(&self) -> String {
+        self.gpu.map_or(Device::Cpu, |(number, _)| Device::Cuda(number)).to_string()
+    }
+
+    fn cuda(&self) -> Option<CUDA> {
+        let (number, options) = self.gpu?;
+        let search = match options.conv_search {
+            ConvSearch::Default => ConvAlgorithmSearch::Default,
+            ConvSearch::Heuristic => ConvAlgorithmSearch::Heuristic,
+            ConvSearch::Exhaustive => ConvAlgorithmSearch::Exhaustive,
+        };
+        // TF32 would round to ten bits: scores must be those that were calibrated.
+        let cuda = CUDA::default().with_device_id(number.into()).with_conv_algorithm_search(search).with_tf32(false);
+        Some(match options.memory_limit {
+            Some(limit) => cuda.with_memory_limit(limit),
+            None => cuda,
+        })
     }
 
     /// The library in use.
@@ -132,6 +261,11 @@ impl BranchSession {
             .and_then(|builder| Ok(builder.with_intra_threads(intra_threads)?))
             // Scores must not depend on how work was split.
             .and_then(|builder| Ok(builder.with_deterministic_compute(true)?))
+            // Without error_on_failure a provider that cannot be used is silently replaced by the CPU.
+            .and_then(|builder| match runtime.cuda() {
+                Some(cuda) => Ok(builder.with_execution_providers([cuda.build().error_on_failure()])?),
+                None => Ok(builder),
+            })
             .and_then(|mut builder| builder.commit_from_memory(onnx))
             .map_err(|error| model_error(error.to_string()))?;
         let input = session.inputs().first().map(|input| input.name().to_owned());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::problem::ProblemDocument;
-use crate::app::{App, PROVIDER};
+use crate::app::App;
 use crate::error::ApiError;
 
 /// The process is alive.
@@ -52,7 +52,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>, A
         return Err(ApiError::Draining);
     }
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Json(Ready { status: "ready".into(), provider: PROVIDER.into(), version }))
+    Ok(Json(Ready { status: "ready".into(), provider: app.provider.clone(), version }))
 }
 
 /// The same as `/readyz`, for load balancers that expect this name.

@@ -2,6 +2,7 @@
 
 pub(crate) mod document;
 pub(crate) mod health;
+pub(crate) mod metrics;
 pub(crate) mod models;
 pub mod problem;
 pub mod score;

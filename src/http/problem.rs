@@ -1,13 +1,16 @@
 //! Problem documents: every error of every route, 404 and 405 included, as RFC 9457 `application/problem+json`.
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::error::ApiError;
 use crate::telemetry::request_id::RequestId;
 
@@ -37,11 +40,12 @@ pub struct ProblemDocument {
 }
 
 /// Middleware that writes the document of a response that carries an [`ApiError`].
-pub(crate) async fn render(request: Request, next: Next) -> Response {
+pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_id = request.extensions().get::<RequestId>().cloned();
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
     let problem = error.problem();
+    app.metrics.rejected(problem.code);
     let document = ProblemDocument {
         kind: format!("urn:clearshot:problem:{}", problem.code),
         title: problem.title.to_owned(),

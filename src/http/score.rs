@@ -11,13 +11,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::ProblemDocument;
 use super::upload;
-use crate::app::App;
+use crate::app::{App, Models};
 use crate::error::ApiError;
 use crate::ingest::{self, Format, Limits, Photo};
 use crate::metric::Metric;
 use crate::scoring::card::sha256_hex;
 use crate::scoring::profile::Profile;
-use crate::scoring::verdict::{Reason, Scores, Verdict, judge};
+use crate::scoring::verdict::{Judgement, Reason, Scores, Verdict, judge};
+use crate::telemetry::metrics::{Passage, Stage};
 use crate::telemetry::request_id::RequestId;
 use crate::view::{self, ReferenceView};
 
@@ -123,6 +124,7 @@ pub struct ScoreResponse {
         (status = 200, description = "The photo's scores", body = ScoreResponse),
         (status = 400, description = "`empty_body`, `broken_body`, `bad_multipart`, `bad_query` or `unknown_profile`",
             body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 408, description = "`upload_too_slow`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 413, description = "`body_too_large`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported_format`", body = ProblemDocument,
             content_type = "application/problem+json"),
@@ -148,15 +150,25 @@ pub(crate) async fn score(
             return Err(error);
         }
     };
-    let work = score_upload(&app, &profile, request, deadline);
-    let (image, judgement) =
-        tokio::time::timeout_at(deadline.into(), work).await.map_err(|_| ApiError::DeadlineExceeded)??;
-    let [blur, brightness, rotation] = app.cards.each_ref().map(|card| card.version.clone());
+    // Before a byte of the body is read: a refused upload costs nothing. Held until the scores are there.
+    let Ok(_in_flight) = app.in_flight.clone().try_acquire_owned() else {
+        upload::discard(request).await;
+        return Err(ApiError::Overloaded);
+    };
+    // The same models from the first step to the last, whatever is reloaded meanwhile.
+    let models = app.models.load_full();
+    let mut passage = app.metrics.follow();
+    let work = score_upload(&app, &models, &profile, request, deadline, &mut passage);
+    let scored = tokio::time::timeout_at(deadline.into(), work).await;
+    // Whatever came of it: only a client that goes away leaves a passage without an end.
+    passage.end();
+    let (image, judgement) = scored.unwrap_or(Err(ApiError::DeadlineExceeded))?;
+    let [blur, brightness, rotation] = models.cards.each_ref().map(|card| card.version.clone());
     Ok(Json(ScoreResponse {
         request_id: request_id.to_string(),
         image,
         scores: judgement.scores,
-        coverage: app.cards.iter().map(|card| card.calibration.coverage()).fold(1.0, f32::min),
+        coverage: models.cards.iter().map(|card| card.calibration.coverage()).fold(1.0, f32::min),
         quality: judgement.quality,
         profile: profile.name,
         verdict: judgement.verdict,
@@ -171,18 +183,17 @@ fn profile_of(query: Result<Query<ScoreQuery>, QueryRejection>) -> Result<Profil
 }
 
 async fn score_upload(
-    app: &Arc<App>,
+    app: &App,
+    models: &Models,
     profile: &Profile,
     request: Request,
     deadline: Instant,
-) -> Result<(ScoredImage, crate::scoring::verdict::Judgement), ApiError> {
-    // Before a byte of the body is read: a refused upload costs nothing. Held until the scores are there.
-    let Ok(_in_flight) = app.in_flight.clone().try_acquire_owned() else {
-        upload::discard(request).await;
-        return Err(ApiError::Overloaded);
-    };
-    let bytes = upload::read(request, app.limits.max_body_bytes).await?;
+    passage: &mut Passage<'_>,
+) -> Result<(ScoredImage, Judgement), ApiError> {
+    let bytes = upload::read(request, &app.limits).await?;
+    passage.enter(Stage::Wait);
     let decoder = app.decoders.clone().acquire_owned().await.map_err(|_| ApiError::Draining)?;
+    passage.enter(Stage::Decode);
     let limits = app.limits;
     let prepared = tokio::task::spawn_blocking(move || {
         let prepared = prepare(&bytes, &limits);
@@ -194,9 +205,12 @@ async fn score_upload(
         tracing::error!(%error, "decoding panicked");
         ApiError::Internal
     })??;
-    let outputs = app.engine.run(tensors, deadline).await?;
-    let estimates = std::array::from_fn(|index| app.cards[index].calibration.apply(outputs[index]));
-    Ok((image, judge(&outputs, &estimates, profile)))
+    passage.enter(Stage::Run);
+    let outputs = models.engine.run(tensors, deadline).await?;
+    let estimates = std::array::from_fn(|index| models.cards[index].calibration.apply(outputs[index]));
+    let judgement = judge(&outputs, &estimates, profile);
+    app.metrics.judged(&profile.name, &judgement, &estimates);
+    Ok((image, judgement))
 }
 
 /// Everything between the bytes and the models, on a thread that may block.

@@ -1,20 +1,26 @@
 //! Reading an upload: the image as the raw body or as the part `image` of a multipart form, within the size limit.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use futures_util::stream;
 use http_body_util::BodyExt;
+use tokio::time::timeout_at;
 
 use crate::error::ApiError;
+use crate::ingest::Limits;
 
 /// Reads the image's bytes.
 ///
 /// # Errors
 /// [`ApiError`]: the body is empty, too large or broken, or the form is malformed.
-pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> {
+    let limit = limits.max_body_bytes;
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     // Refused before a byte is read. A form's frame around the image is counted with it.
@@ -22,10 +28,47 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Bytes, ApiErr
         discard(request).await;
         return Err(ApiError::BodyTooLarge { limit });
     }
+    let (request, slow) = paced(request, limits.min_upload_rate);
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"));
-    let bytes = if is_form { read_form(request, limit).await? } else { read_raw(request, limit).await? };
-    if bytes.is_empty() { Err(ApiError::EmptyBody) } else { Ok(bytes) }
+    let bytes = if is_form { read_form(request, limit).await } else { read_raw(request, limit).await };
+    match bytes {
+        Err(_) if slow.load(Ordering::Relaxed) => {
+            Err(ApiError::UploadTooSlow { bytes_per_second: limits.min_upload_rate })
+        }
+        Ok(bytes) if bytes.is_empty() => Err(ApiError::EmptyBody),
+        bytes => bytes,
+    }
+}
+
+/// The request with a body that breaks off, and says so by the flag, when it falls behind `bytes_per_second` on average.
+fn paced(request: Request, bytes_per_second: u32) -> (Request, Arc<AtomicBool>) {
+    const GRACE: Duration = Duration::from_secs(3);
+    let slow = Arc::new(AtomicBool::new(false));
+    if bytes_per_second == 0 {
+        return (request, slow);
+    }
+    let started = Instant::now();
+    let flag = Arc::clone(&slow);
+    let request = request.map(|body| {
+        Body::from_stream(stream::unfold((body, 0usize, flag), move |(mut body, seen, flag)| async move {
+            let until = started + GRACE + Duration::from_secs(seen as u64) / bytes_per_second;
+            match timeout_at(until.into(), body.frame()).await {
+                Err(_) => {
+                    flag.store(true, Ordering::Relaxed);
+                    Some((Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut))), (body, seen, flag)))
+                }
+                Ok(None) => None,
+                Ok(Some(Err(error))) => Some((Err(error), (body, seen, flag))),
+                Ok(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    let seen = seen + data.len();
+                    Some((Ok(data), (body, seen, flag)))
+                }
+            }
+        }))
+    });
+    (request, slow)
 }
 
 /// Reads and drops what a refused client is still sending, within bounds: a connection that is closed under a sender

@@ -10,6 +10,10 @@ pub struct Limits {
     /// Largest request body in bytes.
     #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = Limits::default().max_body_bytes)]
     pub max_body_bytes: usize,
+    /// Slowest upload in bytes a second, on average after the first three seconds; 0 for no limit. A client that sends a byte
+    /// now and then would hold a place of --max-in-flight until the deadline.
+    #[arg(long, env = "CLEARSHOT_MIN_UPLOAD_RATE", default_value_t = Limits::default().min_upload_rate)]
+    pub min_upload_rate: u32,
     /// Largest image in pixels (width times height).
     #[arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels)]
     pub max_pixels: u64,
@@ -28,6 +32,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
+            min_upload_rate: 8 << 10,
             max_pixels: 64_000_000,
             max_side: 16_384,
             min_side: 32,

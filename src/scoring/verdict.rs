@@ -65,6 +65,18 @@ pub enum Verdict {
     Unsure,
 }
 
+impl Verdict {
+    /// The name in answers and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Unsure => "unsure",
+        }
+    }
+}
+
 /// What it takes to mend a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

@@ -1,6 +1,7 @@
-//! Logs: structured, one line per request with its id, never image content or file names.
+//! Logs (structured, one line per request with its id, never image content or file names) and metrics.
 
 pub mod access_log;
+pub mod metrics;
 pub mod request_id;
 
 use std::io::IsTerminal;

@@ -7,6 +7,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use imageproc::filter::gaussian_blur_f32;
 use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center};
+use jpeg_encoder::SamplingFactor;
 
 /// A freely licensed photo, upright and sharp.
 pub fn pavilion() -> Vec<u8> {
@@ -17,6 +18,16 @@ pub fn pavilion() -> Vec<u8> {
 pub fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(image).expect("it encodes");
+    bytes
+}
+
+/// The same by another encoder, with or without chroma subsampling.
+pub fn other_jpeg(image: &RgbImage, quality: u8, subsampled: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
+    encoder.set_sampling_factor(if subsampled { SamplingFactor::F_2_2 } else { SamplingFactor::F_1_1 });
+    let [width, height] = [image.width(), image.height()].map(|side| u16::try_from(side).expect("it is small"));
+    encoder.encode(image.as_raw(), width, height, jpeg_encoder::ColorType::Rgb).expect("it encodes");
     bytes
 }
 

@@ -45,6 +45,10 @@ impl Server {
         self.client.get(format!("{}{path}", self.url)).send().await.expect("the server answers")
     }
 
+    pub async fn metrics(&self) -> String {
+        self.get("/metrics").await.text().await.expect("text")
+    }
+
     /// Scores an image that must be accepted.
     pub async fn score(&self, body: impl Into<reqwest::Body>) -> Value {
         let response = self.post(body).await;
@@ -78,6 +82,16 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A copy of the shipped models, to be spoilt.
+pub fn models_copy() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(root().join("models")).expect("models are shipped") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("it can be copied");
+    }
+    folder
 }
 
 /// Runs a server that must refuse to start; returns what it said.

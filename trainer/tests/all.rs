@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "tests may panic; a shared module is wider than its use here")]
 
+mod probe;
 #[path = "../../tests/support/room.rs"]
 mod room;
 
@@ -17,6 +18,8 @@ use clearshot_trainer::generator::Recipe;
 use clearshot_trainer::photos::{Library, Part};
 use clearshot_trainer::transform::{Frame, REGISTRY};
 use image::Rgb;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 const FEW: [&str; 8] = ["--steps", "6", "--batch-photos", "2", "--magnitudes", "3", "--validate-every", "3"];
 
@@ -112,9 +115,82 @@ fn a_killed_training_resumes_where_it_stopped() {
     assert!(log.lines().count() >= 10, "{log}");
 }
 
+/// Transformations that the server knows nothing of are trained all the same; another task starts from what one learnt.
+#[test]
+fn an_unserved_task_is_trained_and_its_encoder_starts_another() {
+    let (photos, out) = (photos(), tempfile::tempdir().unwrap());
+    let step = |command: &str, task: &str, more: &[&str]| {
+        let mut process = trainer();
+        process.args([command, "--transformation", task]).args(more).arg("--photos").arg(photos.path());
+        process.arg("--work").arg(out.path().join("work"));
+        process
+    };
+    let models = out.path().join("models");
+    for task in ["saturation", "crop"] {
+        run(&mut step("train", task, &FEW));
+        run(step("export", task, &[]).arg("--out").arg(&models));
+        assert!(models.join(format!("{task}.onnx")).is_file());
+        let refused = step("calibrate", task, &[]).arg("--out").arg(&models).output().unwrap();
+        assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("no metric for it"));
+    }
+    run(step("export", "saturation", &["--encoder"]).arg("--out").arg(&models));
+    let weights = models.join("saturation-encoder.safetensors");
+    assert!(models.join("saturation-encoder.onnx").is_file() && weights.is_file());
+    let said = run(step("train", "brightness", &FEW).arg("--init-from").arg(&weights));
+    assert!(said.contains("started from the encoder"), "{said}");
+    let wrong = step("train", "rotation", &FEW).arg("--init-from").arg(&weights).output().unwrap();
+    assert!(!wrong.status.success(), "a rotation network cannot start from a saturation encoder");
+}
+
+#[test]
+fn the_report_is_one_page_that_needs_nothing_else() {
+    let (photos, out) = (photos(), tempfile::tempdir().unwrap());
+    let (work, models, page) = (out.path().join("work"), out.path().join("models"), out.path().join("report.html"));
+    let mut all = trainer();
+    all.args(["all", "--per-photo", "1"]).args(FEW).arg("--photos").arg(photos.path());
+    run(all.arg("--work").arg(&work).arg("--out").arg(&models));
+    let mut report = trainer();
+    report.args(["report", "--per-photo", "1"]).arg("--photos").arg(photos.path()).arg("--work").arg(&work);
+    run(report.arg("--out").arg(&models).arg("--report").arg(&page));
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org/").count());
+    assert!(!html.contains("https://") && !html.contains("<script"));
+    // Scatter, two charts by magnitude and a learning curve for each branch; seven degradations and the sorted photos.
+    assert_eq!(html.matches("<svg").count(), 12);
+    assert!(html.matches("<img").count() >= 3 * 8);
+}
+
+/// Turned images without a direction of their own must not tell how far they were turned: what a network finds in their
+/// finest detail would be a trace of the generator (grid of the source's JPEG, interpolation), not of gravity.
+#[test]
+fn a_high_pass_probe_learns_nothing_from_turned_noise() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    for index in 0..24 {
+        // Blobs of all sizes and no direction, saved as JPEG as sources are.
+        let mut image = image::RgbImage::from_fn(640, 480, |_, _| Rgb([rng.random_range(0..=255u8); 3]));
+        image = imageproc::filter::gaussian_blur_f32(&image, 1.5 + index as f32 % 5.0);
+        let [low, high] = image.pixels().fold([255u8, 0], |[low, high], pixel| [low.min(pixel[0]), high.max(pixel[0])]);
+        for channel in image.pixels_mut().flat_map(|pixel| &mut pixel.0) {
+            *channel = (f32::from(*channel - low) * 255.0 / f32::from(high - low)) as u8;
+        }
+        image.save(folder.path().join(format!("noise-{index}.jpg"))).unwrap();
+    }
+    let library = Library::open(folder.path(), None).unwrap();
+    let transformation = clearshot_trainer::transform::find("rotation").unwrap();
+    let recipe = Recipe { transformation, range: [-30.0, 30.0], photos: 8, magnitudes: 4, frame: Frame::Part, seed: 4 };
+    let accuracy = probe::accuracy(&library, &recipe, 120, 30);
+    assert!((accuracy - 0.5).abs() < 0.06, "the probe orders {accuracy} of the pairs by how far they were turned");
+    // The same probe must be able to see a trace where there is one, or the test above means nothing.
+    let transformation = clearshot_trainer::transform::find("blur").unwrap();
+    let blur = Recipe { transformation, range: [0.0, 4.0], ..recipe };
+    let seen = probe::accuracy(&library, &blur, 120, 30);
+    assert!(seen > 0.7, "the probe is blind: {seen}");
+}
+
 #[test]
 fn help_explains_every_flag() {
-    for command in ["train", "export", "calibrate", "evaluate", "all"] {
+    for command in ["train", "export", "calibrate", "evaluate", "report", "split", "all"] {
         let help = run(trainer().args([command, "--help"]));
         let lines: Vec<&str> = help.lines().collect();
         for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with("--")) {

@@ -1,0 +1,23 @@
+//! `GET /metrics`: what Prometheus scrapes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+
+use crate::app::App;
+use crate::metric::Metric;
+
+/// Metrics for Prometheus
+///
+/// In the OpenMetrics text format; `docs/operations.md` lists them.
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
+    responses((status = 200, description = "Metrics", body = String,
+        content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
+    for (metric, depth) in Metric::ALL.into_iter().zip(app.models.load().engine.waiting()) {
+        app.metrics.queue_depth(metric, depth);
+    }
+    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())
+}

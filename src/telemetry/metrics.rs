@@ -1,0 +1,295 @@
+//! What the service counts and times, for Prometheus: `GET /metrics` in the OpenMetrics text format.
+//!
+//! Labels hold only values of small fixed sets (matched routes, codes, metrics, profiles), never what a client sent.
+
+use std::time::Instant;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets, linear_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::metric::Metric;
+use crate::scoring::calibration::Estimate;
+use crate::scoring::card::ModelCard;
+use crate::scoring::verdict::Judgement;
+
+/// A part of a photo's way.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
+pub enum Stage {
+    /// Reading the body.
+    Read,
+    /// Waiting for a free decoder.
+    Wait,
+    /// Decoding and cutting the views.
+    Decode,
+    /// Waiting for the models and running them.
+    Run,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RouteLabel {
+    route: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StageLabel {
+    stage: Stage,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct MetricLabel {
+    metric: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VerdictLabels {
+    profile: String,
+    verdict: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ProfileReasonLabels {
+    profile: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ModelLabels {
+    metric: String,
+    version: String,
+    provider: String,
+}
+
+type Histograms<Label> = Family<Label, Histogram, fn() -> Histogram>;
+
+fn seconds() -> Histogram {
+    // 0.5 ms to 16 s.
+    Histogram::new(exponential_buckets(0.0005, 2.0, 16))
+}
+
+fn sizes() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 8))
+}
+
+/// All counters, gauges and histograms.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histograms<RouteLabel>,
+    stage_seconds: Histograms<StageLabel>,
+    rejected: Family<ReasonLabel, Counter>,
+    abandoned: Family<StageLabel, Counter>,
+    in_flight: Gauge,
+    queue_depth: Family<MetricLabel, Gauge>,
+    batch_size: Histograms<MetricLabel>,
+    batch_failures: Family<MetricLabel, Counter>,
+    verdicts: Family<VerdictLabels, Counter>,
+    reasons: Family<ProfileReasonLabels, Counter>,
+    scores: [Histogram; 3],
+    models: Family<ModelLabels, Gauge>,
+    reloads: Family<ReasonLabel, Counter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers everything under the prefix `clearshot`.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("clearshot");
+        let score = |metric: Metric| {
+            let (low, high) = metric.range();
+            Histogram::new(linear_buckets(f64::from(low), f64::from(high - low) / 20.0, 21))
+        };
+        let metrics = Self {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(seconds),
+            stage_seconds: Family::new_with_constructor(seconds),
+            rejected: Family::default(),
+            abandoned: Family::default(),
+            in_flight: Gauge::default(),
+            queue_depth: Family::default(),
+            batch_size: Family::new_with_constructor(sizes),
+            batch_failures: Family::default(),
+            verdicts: Family::default(),
+            reasons: Family::default(),
+            scores: Metric::ALL.map(score),
+            models: Family::default(),
+            reloads: Family::default(),
+            registry: Registry::default(),
+        };
+        registry.register("http_requests", "Requests answered", metrics.requests.clone());
+        let duration = metrics.request_seconds.clone();
+        registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, duration);
+        let stages = metrics.stage_seconds.clone();
+        registry.register_with_unit("stage_duration", "Time a photo spends in a stage", Unit::Seconds, stages);
+        registry.register("rejected", "Requests refused or failed, by the code of their problem", metrics.rejected.clone());
+        let abandoned = metrics.abandoned.clone();
+        registry.register("abandoned", "Photos whose client went away, by the stage they were in", abandoned);
+        registry.register("photos_in_flight", "Photos being read, decoded or scored", metrics.in_flight.clone());
+        registry.register("queue_depth", "Photos waiting for a branch", metrics.queue_depth.clone());
+        registry.register("batch_size", "Photos in a batch", metrics.batch_size.clone());
+        let failures = metrics.batch_failures.clone();
+        registry.register("batch_failures", "Batches that failed or panicked and were retried item by item", failures);
+        registry.register("verdicts", "Photos by verdict", metrics.verdicts.clone());
+        registry.register("reasons", "Photos by reason not to pass", metrics.reasons.clone());
+        for (metric, histogram) in Metric::ALL.into_iter().zip(&metrics.scores) {
+            let help = format!("Calibrated values of {metric} ({}); a shift tells of drift", metric.unit());
+            registry.register(format!("score_{metric}"), help, histogram.clone());
+        }
+        registry.register("model", "Models in use (value 1) and before (0)", metrics.models.clone());
+        registry.register("model_reloads", "Reloads of the models by outcome", metrics.reloads.clone());
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running service", build);
+        Self { registry, ..metrics }
+    }
+
+    /// The current state as OpenMetrics text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, route: &str, method: &str, status: u16, started: Instant) {
+        let labels = RequestLabels { route: route.to_owned(), method: method.to_owned(), status };
+        self.requests.get_or_create(&labels).inc();
+        let label = RouteLabel { route: route.to_owned() };
+        self.request_seconds.get_or_create(&label).observe(started.elapsed().as_secs_f64());
+    }
+
+    /// A request was refused or failed.
+    pub fn rejected(&self, code: &str) {
+        self.rejected.get_or_create(&ReasonLabel { reason: code.to_owned() }).inc();
+    }
+
+    /// A branch ran a batch.
+    pub fn batch(&self, metric: Metric, size: usize) {
+        self.batch_size.get_or_create(&of(metric)).observe(size as f64);
+    }
+
+    /// A batch failed or panicked.
+    pub fn batch_failed(&self, metric: Metric) {
+        self.batch_failures.get_or_create(&of(metric)).inc();
+    }
+
+    /// Photos waiting for a branch right now.
+    pub fn queue_depth(&self, metric: Metric, depth: usize) {
+        self.queue_depth.get_or_create(&of(metric)).set(i64::try_from(depth).unwrap_or(i64::MAX));
+    }
+
+    /// A photo was judged.
+    pub fn judged(&self, profile: &str, judgement: &Judgement, estimates: &[Estimate; 3]) {
+        let verdict = judgement.verdict.name().to_owned();
+        self.verdicts.get_or_create(&VerdictLabels { profile: profile.to_owned(), verdict }).inc();
+        for reason in &judgement.reasons {
+            let labels = ProfileReasonLabels { profile: profile.to_owned(), reason: reason.code.clone() };
+            self.reasons.get_or_create(&labels).inc();
+        }
+        for (histogram, estimate) in self.scores.iter().zip(estimates) {
+            histogram.observe(f64::from(estimate.value));
+        }
+    }
+
+    /// These models are in use from now on.
+    pub fn models(&self, cards: &[ModelCard; 3], provider: &str) {
+        for card in cards {
+            let labels = ModelLabels {
+                metric: card.metric.to_string(),
+                version: card.version.clone(),
+                provider: provider.to_owned(),
+            };
+            self.models.get_or_create(&labels).set(1);
+        }
+    }
+
+    /// These models are no longer in use.
+    pub fn models_gone(&self, cards: &[ModelCard; 3], provider: &str) {
+        for card in cards {
+            let labels = ModelLabels {
+                metric: card.metric.to_string(),
+                version: card.version.clone(),
+                provider: provider.to_owned(),
+            };
+            self.models.get_or_create(&labels).set(0);
+        }
+    }
+
+    /// The models were reloaded, or a bad set was refused.
+    pub fn reloaded(&self, outcome: &str) {
+        self.reloads.get_or_create(&ReasonLabel { reason: outcome.to_owned() }).inc();
+    }
+
+    /// Follows one photo through its stages.
+    #[must_use]
+    pub fn follow(&self) -> Passage<'_> {
+        self.in_flight.inc();
+        Passage { metrics: self, stage: Stage::Read, entered: Instant::now(), ended: false }
+    }
+}
+
+fn of(metric: Metric) -> MetricLabel {
+    MetricLabel { metric: metric.name().to_owned() }
+}
+
+/// One photo's passage. Dropped before its end it counts as abandoned: the server drops the work of a client that went
+/// away.
+pub struct Passage<'a> {
+    metrics: &'a Metrics,
+    stage: Stage,
+    entered: Instant,
+    ended: bool,
+}
+
+impl Passage<'_> {
+    /// The photo goes on to the next stage.
+    pub fn enter(&mut self, stage: Stage) {
+        self.leave();
+        self.stage = stage;
+        self.entered = Instant::now();
+    }
+
+    /// The photo has its scores or its refusal.
+    pub fn end(mut self) {
+        self.leave();
+        self.ended = true;
+    }
+
+    fn leave(&self) {
+        let label = StageLabel { stage: self.stage };
+        self.metrics.stage_seconds.get_or_create(&label).observe(self.entered.elapsed().as_secs_f64());
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        if !self.ended {
+            self.metrics.abandoned.get_or_create(&StageLabel { stage: self.stage }).inc();
+        }
+    }
+}
