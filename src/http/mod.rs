@@ -6,4 +6,4 @@ pub(crate) mod metrics;
 pub(crate) mod models;
 pub mod problem;
 pub mod score;
-mod upload;
+pub mod upload;

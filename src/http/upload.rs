@@ -19,7 +19,7 @@ use crate::ingest::Limits;
 ///
 /// # Errors
 /// [`ApiError`]: the body is empty, too large or broken, or the form is malformed.
-pub(super) async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> {
+pub async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> {
     let limit = limits.max_body_bytes;
     let declared =
         request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -135,7 +135,8 @@ impl Calibration {
         }
         let value = self.value(output.raw);
         let bin = self.bin(output.log_scale);
-        let scale = output.log_scale.exp();
+        // Bounded: an infinite scale times an interval of zero would be no number.
+        let scale = output.log_scale.min(50.0).exp();
         Estimate {
             value,
             low: (value - bin.below * scale).clamp(min, value),

@@ -1,0 +1,20 @@
+//! Any bytes as an image: an answer or an error, within the limits; then the views of what was decoded.
+#![no_main]
+
+use clearshot::ingest::{self, Limits};
+use clearshot::metric::Metric;
+use clearshot::view::{self, ReferenceView};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let limits = Limits { max_pixels: 1_000_000, max_decoded_bytes: 16 << 20, ..Limits::default() };
+    if let Ok(photo) = ingest::decode(bytes, &limits) {
+        let (width, height) = photo.pixels.dimensions();
+        assert!(u64::from(width) * u64::from(height) <= limits.max_pixels && width.min(height) >= limits.min_side);
+        let view = ReferenceView::new(photo.pixels);
+        for metric in Metric::ALL {
+            let tensor = view::tensor(metric, &view);
+            assert!(tensor.len() == view::len(metric) && tensor.iter().all(|value| (0.0..=1.0001).contains(value)));
+        }
+    }
+});
