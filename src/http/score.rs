@@ -215,11 +215,11 @@ async fn score_upload(
 
 /// Everything between the bytes and the models, on a thread that may block.
 fn prepare(bytes: &[u8], limits: &Limits) -> Result<(ScoredImage, [Vec<f32>; 3]), ApiError> {
-    let Photo { format, orientation, pixels } = ingest::decode(bytes, limits)?;
+    let Photo { format, orientation, width, height, pixels } = ingest::decode(bytes, limits)?;
     let image = ScoredImage {
         format,
-        width: pixels.width(),
-        height: pixels.height(),
+        width,
+        height,
         bytes: bytes.len(),
         sha256: sha256_hex(bytes),
         orientation,

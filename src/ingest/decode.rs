@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
-use super::complete::jpeg_is_complete;
-use super::{Format, IngestError, Limits, sniff};
+use super::jpeg::check_jpeg;
+use super::{Format, IngestError, Limits, scaled, sniff};
 
 /// A decoded upload.
 #[derive(Debug)]
@@ -16,7 +16,12 @@ pub struct Photo {
     pub format: Format,
     /// EXIF orientation as stored in the file, 1 to 8 (1 where there is none).
     pub orientation: u8,
-    /// Upright pixels, 8-bit RGB; transparent parts lie on white.
+    /// Width of the upload in pixels, upright.
+    pub width: u32,
+    /// Height of the upload in pixels, upright.
+    pub height: u32,
+    /// Upright pixels, 8-bit RGB; transparent parts lie on white. Where a decoder can, a large JPEG is decoded at a fraction of
+    /// its size, always larger than the reference view.
     pub pixels: RgbImage,
 }
 
@@ -52,14 +57,19 @@ fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, Ing
     let mut decoder = reader.into_decoder().map_err(undecodable)?;
     let (width, height) = decoder.dimensions();
     limits.check(width, height, decoder.total_bytes())?;
-    if format == Format::Jpeg && !jpeg_is_complete(bytes) {
-        return Err(IngestError::Undecodable { format, reason: "the file ends before the image does".into() });
+    if format == Format::Jpeg {
+        check_jpeg(bytes).map_err(|reason| IngestError::Undecodable { format, reason: reason.into() })?;
     }
     // Broken metadata must not cost a photo that decodes.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
+    let scaled = if format == Format::Jpeg { scaled::decode(bytes) } else { Ok(None) };
+    let mut image = match scaled.map_err(|reason| IngestError::Undecodable { format, reason })? {
+        Some(pixels) => DynamicImage::ImageRgb8(pixels),
+        None => DynamicImage::from_decoder(decoder).map_err(undecodable)?,
+    };
     image.apply_orientation(orientation);
-    Ok(Photo { format, orientation: orientation.to_exif(), pixels: flatten(image) })
+    let (width, height) = if orientation.to_exif() > 4 { (height, width) } else { (width, height) };
+    Ok(Photo { format, orientation: orientation.to_exif(), width, height, pixels: flatten(image) })
 }
 
 /// 8-bit RGB with transparency composited over white, as a cut-out car would be shown on a page.

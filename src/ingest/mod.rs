@@ -3,9 +3,10 @@
 //! The trainer decodes its photos and its synthetic uploads through the same [`decode`], so that training and
 //! serving cannot differ here.
 
-mod complete;
 mod decode;
+mod jpeg;
 mod limits;
+mod scaled;
 mod sniff;
 
 pub use decode::{Photo, decode};
