@@ -29,8 +29,7 @@ fn main() {
         let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).unwrap();
         BranchSession::new(&runtime, metric, &onnx, 1).unwrap()
     };
-    let workers: Vec<Vec<BranchSession>> =
-        (0..cores).map(|_| Metric::ALL.into_iter().map(session).collect()).collect();
+    let workers: Vec<Vec<BranchSession>> = (0..cores).map(|_| Metric::ALL.into_iter().map(session).collect()).collect();
     let scored = AtomicU64::new(0);
     let started = Instant::now();
     thread::scope(|scope| {

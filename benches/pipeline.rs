@@ -1,6 +1,11 @@
 //! The way of a photo, step by step, on one thread: `cargo bench`. Every figure comes from one run, so that ratios hold.
 
-#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "a benchmark may panic; a shared module is wider than its use here")]
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "a benchmark may panic; a shared module is wider than its use here"
+)]
 
 #[path = "../tests/support/room.rs"]
 mod room;
@@ -70,7 +75,8 @@ fn photos(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
         group.bench_with_input(BenchmarkId::new("whole", &megapixels), &bytes, |bench, bytes| {
             bench.iter(|| {
                 let view = ReferenceView::new(ingest::decode(bytes, &limits).unwrap().pixels);
-                let run = |session: &mut BranchSession| session.run(&[view::tensor(session.metric(), &view)]).unwrap()[0];
+                let run =
+                    |session: &mut BranchSession| session.run(&[view::tensor(session.metric(), &view)]).unwrap()[0];
                 sessions.iter_mut().map(run).collect::<Vec<_>>()
             });
         });
@@ -87,7 +93,13 @@ fn branches(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
         group.bench_function(session.metric().name(), |bench| bench.iter(|| session.run(&[tensor]).unwrap()));
     }
     group.bench_function("all three", |bench| {
-        bench.iter(|| sessions.iter_mut().zip(&tensors).map(|(session, tensor)| session.run(&[tensor]).unwrap()[0]).collect::<Vec<_>>());
+        bench.iter(|| {
+            sessions
+                .iter_mut()
+                .zip(&tensors)
+                .map(|(session, tensor)| session.run(&[tensor]).unwrap()[0])
+                .collect::<Vec<_>>()
+        });
     });
     group.finish();
 }

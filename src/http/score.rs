@@ -216,14 +216,7 @@ async fn score_upload(
 /// Everything between the bytes and the models, on a thread that may block.
 fn prepare(bytes: &[u8], limits: &Limits) -> Result<(ScoredImage, [Vec<f32>; 3]), ApiError> {
     let Photo { format, orientation, width, height, pixels } = ingest::decode(bytes, limits)?;
-    let image = ScoredImage {
-        format,
-        width,
-        height,
-        bytes: bytes.len(),
-        sha256: sha256_hex(bytes),
-        orientation,
-    };
+    let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256: sha256_hex(bytes), orientation };
     let view = ReferenceView::new(pixels);
     Ok((image, Metric::ALL.map(|metric| view::tensor(metric, &view))))
 }

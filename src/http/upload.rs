@@ -56,7 +56,10 @@ fn paced(request: Request, bytes_per_second: u32) -> (Request, Arc<AtomicBool>) 
             match timeout_at(until.into(), body.frame()).await {
                 Err(_) => {
                     flag.store(true, Ordering::Relaxed);
-                    Some((Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut))), (body, seen, flag)))
+                    Some((
+                        Err(axum::Error::new(std::io::Error::from(std::io::ErrorKind::TimedOut))),
+                        (body, seen, flag),
+                    ))
                 }
                 Ok(None) => None,
                 Ok(Some(Err(error))) => Some((Err(error), (body, seen, flag))),

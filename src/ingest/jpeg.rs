@@ -31,7 +31,8 @@ pub(super) fn check_jpeg(bytes: &[u8]) -> Result<(), &'static str> {
                     if !markers().any(|marker| marker == EOI) {
                         return cut_off;
                     }
-                    let scans = 1 + markers().take_while(|&marker| marker != EOI).filter(|&marker| marker == SOS).count();
+                    let scans =
+                        1 + markers().take_while(|&marker| marker != EOI).filter(|&marker| marker == SOS).count();
                     return if scans > MOST_SCANS { Err("it has too many scans") } else { Ok(()) };
                 }
             }

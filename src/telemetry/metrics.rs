@@ -144,7 +144,11 @@ impl Metrics {
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, duration);
         let stages = metrics.stage_seconds.clone();
         registry.register_with_unit("stage_duration", "Time a photo spends in a stage", Unit::Seconds, stages);
-        registry.register("rejected", "Requests refused or failed, by the code of their problem", metrics.rejected.clone());
+        registry.register(
+            "rejected",
+            "Requests refused or failed, by the code of their problem",
+            metrics.rejected.clone(),
+        );
         let abandoned = metrics.abandoned.clone();
         registry.register("abandoned", "Photos whose client went away, by the stage they were in", abandoned);
         registry.register("photos_in_flight", "Photos being read, decoded or scored", metrics.in_flight.clone());

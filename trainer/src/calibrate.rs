@@ -81,7 +81,9 @@ pub fn calibrate(
 /// Why a transformation that can be trained cannot be calibrated.
 #[must_use]
 pub fn not_served(name: &str) -> String {
-    format!("{name} can be trained and exported, but the server has no metric for it: it is neither calibrated nor evaluated")
+    format!(
+        "{name} can be trained and exported, but the server has no metric for it: it is neither calibrated nor evaluated"
+    )
 }
 
 /// At most [`MOST_PER_GROUP`] samples of each group, spread evenly over the group's.

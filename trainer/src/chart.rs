@@ -21,7 +21,8 @@ pub fn scatter(points: &[(f32, Estimate)], title: &str, unit: &str) -> Result<St
     let [low, high] = range(ends);
     draw(title, [low, high], [low, high], [&format!("true ({unit})"), &format!("said ({unit})")], |chart| {
         chart.draw_series(LineSeries::new([(low, low), (high, high)], GRAY))?;
-        let dots = points.iter().map(|(truth, estimate)| Circle::new((*truth, estimate.value), 1, BLUE.mix(0.35).filled()));
+        let dots =
+            points.iter().map(|(truth, estimate)| Circle::new((*truth, estimate.value), 1, BLUE.mix(0.35).filled()));
         chart.draw_series(dots)?;
         Ok(())
     })
@@ -33,11 +34,17 @@ pub fn scatter(points: &[(f32, Estimate)], title: &str, unit: &str) -> Result<St
 /// When the chart cannot be drawn.
 pub fn coverage(bins: &[MagnitudeFigures], unit: &str) -> Result<String> {
     let [low, high] = [bins[0].from, bins[bins.len() - 1].to];
-    draw("Coverage by true magnitude", [low, high], [0.5, 1.0], [&format!("true ({unit})"), "inside the interval"], |chart| {
-        chart.draw_series(bins.iter().map(|bin| bar(bin, 0.5, bin.coverage)))?;
-        chart.draw_series(LineSeries::new([(low, 0.9), (high, 0.9)], ORANGE.stroke_width(2)))?;
-        Ok(())
-    })
+    draw(
+        "Coverage by true magnitude",
+        [low, high],
+        [0.5, 1.0],
+        [&format!("true ({unit})"), "inside the interval"],
+        |chart| {
+            chart.draw_series(bins.iter().map(|bin| bar(bin, 0.5, bin.coverage)))?;
+            chart.draw_series(LineSeries::new([(low, 0.9), (high, 0.9)], ORANGE.stroke_width(2)))?;
+            Ok(())
+        },
+    )
 }
 
 /// Mean width of the intervals and mean error, by true magnitude.

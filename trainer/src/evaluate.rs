@@ -79,7 +79,14 @@ pub fn evaluate(
         "the {metric} model was trained on another set of photos: which of these are held out is unknown"
     );
     let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
-    let recipe = Recipe { transformation, range: options.range, photos: 1, magnitudes: 1, frame: Frame::Whole, seed: options.seed };
+    let recipe = Recipe {
+        transformation,
+        range: options.range,
+        photos: 1,
+        magnitudes: 1,
+        frame: Frame::Whole,
+        seed: options.seed,
+    };
     let plan = Plan { part: Part::Test, per_photo: options.per_photo, baselines: options.baselines };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let mut sets: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();

@@ -124,7 +124,10 @@ fn figures(page: &mut String, card: &ModelCard, samples: &[Sample]) -> Result<()
     if !bins.is_empty() {
         writeln!(page, "{}{}", chart::coverage(&bins, &card.unit)?, chart::widths(&bins, &card.unit)?)?;
     }
-    writeln!(page, "</div><table><tr><th>photos<th>samples<th>Pearson<th>Spearman<th>mean error<th>median<th>95 %<th>coverage<th>mean width</tr>")?;
+    writeln!(
+        page,
+        "</div><table><tr><th>photos<th>samples<th>Pearson<th>Spearman<th>mean error<th>median<th>95 %<th>coverage<th>mean width</tr>"
+    )?;
     for (set, found) in &card.evaluation {
         writeln!(
             page,
@@ -177,7 +180,10 @@ fn figure(page: &mut String, image: &RgbImage, caption: &str) -> Result<()> {
     let [width, height] = [small.width(), small.height()].map(|side| side as u16);
     Encoder::new(&mut jpeg, 80).encode(small.as_raw(), width, height, ColorType::Rgb)?;
     let data = base64::engine::general_purpose::STANDARD.encode(jpeg);
-    writeln!(page, "<figure><img alt=\"\" src=\"data:image/jpeg;base64,{data}\"><figcaption>{caption}</figcaption></figure>")?;
+    writeln!(
+        page,
+        "<figure><img alt=\"\" src=\"data:image/jpeg;base64,{data}\"><figcaption>{caption}</figcaption></figure>"
+    )?;
     Ok(())
 }
 

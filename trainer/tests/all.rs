@@ -208,8 +208,14 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
     let library = Library::open(photos.path(), None).unwrap();
     assert_eq!(library.skipped.len(), 1);
     for transformation in REGISTRY {
-        let recipe =
-            |seed| Recipe { transformation, range: transformation.magnitudes(), photos: 2, magnitudes: 2, frame: Frame::Part, seed };
+        let recipe = |seed| Recipe {
+            transformation,
+            range: transformation.magnitudes(),
+            photos: 2,
+            magnitudes: 2,
+            frame: Frame::Part,
+            seed,
+        };
         let [once, again, other] = [1, 1, 2].map(|seed| recipe(seed).batch(&library, Part::Train, 5));
         assert_eq!(once.magnitudes, again.magnitudes);
         assert!(once.inputs == again.inputs, "{}", transformation.name());

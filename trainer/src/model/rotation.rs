@@ -144,16 +144,11 @@ impl RotationNet {
             log_scales.extend([column(&seen, 1), column(&seen_mirrored, 1)]);
         }
         let looks = raws.len() as f32;
-        let raws: Tensor<2> = Tensor::cat(raws, 1);
         let weight = (-Tensor::cat(log_scales, 1)).exp();
         let total = weight.clone().sum_dim(1);
-        let raw = (raws.clone() * weight.clone()).sum_dim(1) / total.clone();
-        // Looks that disagree know less than each of them says.
-        let apart = raws - raw.clone();
-        let variance = (apart.clone() * apart * weight).sum_dim(1) / total.clone();
-        let expected = total.recip().mul_scalar(looks);
-        let scale = (expected.clone() * expected + variance).sqrt();
-        Tensor::cat(vec![raw, scale.log()], 1)
+        let raw = (Tensor::cat(raws, 1) * weight).sum_dim(1) / total.clone();
+        let log_scale = -(total.div_scalar(looks).log());
+        Tensor::cat(vec![raw, log_scale], 1)
     }
 }
 
