@@ -163,6 +163,7 @@ fn the_report_is_one_page_that_needs_nothing_else() {
 /// Turned images without a direction of their own must not tell how far they were turned: what a network finds in their
 /// finest detail would be a trace of the generator (grid of the source's JPEG, interpolation), not of gravity.
 #[test]
+#[ignore = "takes minutes; run it with `cargo test --release --workspace -- --ignored`"]
 fn a_high_pass_probe_learns_nothing_from_turned_noise() {
     let folder = tempfile::tempdir().unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(9);
