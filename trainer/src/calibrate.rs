@@ -17,8 +17,8 @@ use crate::train::Run;
 /// Share of true values the intervals hold.
 const COVERAGE: f32 = 0.9;
 /// Every interval is made wider by this factor. Photos of sources that were not calibrated on err more than those of
-/// known ones, and exchangeability, which conformal prediction rests on, does not hold for them: see docs/training.md for
-/// what was measured.
+/// known ones, and exchangeability, which conformal prediction rests on, does not hold for them. Pillow's degradations
+/// of sharp photos were covered by 0.86 to 0.88 without it; how much is enough was not measured.
 const UNSEEN_SOURCES: f32 = 1.1;
 /// Samples per knot of the curve and per interval bin, at least.
 const PER_KNOT: usize = 30;
@@ -61,7 +61,7 @@ pub fn calibrate(
         version: format!("{metric}-{}", &sha256[..8]),
         sha256,
         preprocessing: Preprocessing::of(metric),
-        calibration: fit(&samples, range)?,
+        calibration: fit(&samples, range, UNSEEN_SOURCES)?,
         training: Training {
             photos: library.part(Part::Train).len(),
             groups: library.groups(Part::Train),
@@ -129,7 +129,8 @@ struct Point {
     weight: f32,
 }
 
-fn fit(samples: &[Sample], range: [f32; 2]) -> Result<Calibration> {
+/// `widening`: factor on every interval.
+fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration> {
     let mut sizes = BTreeMap::<&str, f32>::new();
     for sample in samples {
         *sizes.entry(&sample.category).or_default() += 1.0;
@@ -149,7 +150,7 @@ fn fit(samples: &[Sample], range: [f32; 2]) -> Result<Calibration> {
     let curve = curve(&samples, range);
     let whole = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0 };
     let values = Calibration::new(COVERAGE, samples.len(), range, curve.clone(), vec![whole])?;
-    let intervals = intervals(&samples, &values);
+    let intervals = intervals(&samples, &values, widening);
     Ok(Calibration::new(COVERAGE, samples.len(), range, curve, intervals)?)
 }
 
@@ -208,7 +209,7 @@ fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
 }
 
 /// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale.
-fn intervals(samples: &[Point], values: &Calibration) -> Vec<IntervalBin> {
+fn intervals(samples: &[Point], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
     let residual = |point: &Point| (point.truth - values.value(point.output.raw)) / point.output.log_scale.exp();
     let mut residuals: Vec<(f32, f32, f32)> =
         samples.iter().map(|point| (point.output.log_scale, residual(point), point.weight)).collect();
@@ -223,7 +224,7 @@ fn intervals(samples: &[Point], values: &Calibration) -> Vec<IntervalBin> {
         let to_come = part.iter().map(|residual| residual.2).fold(0.0, f32::max);
         let end = |sign: f32| {
             let signed = part.iter().map(|residual| (sign * residual.1, residual.2)).collect();
-            UNSEEN_SOURCES * weighted_quantile(signed, level, to_come).max(0.0)
+            widening * weighted_quantile(signed, level, to_come).max(0.0)
         };
         if intervals.last().is_none_or(|last| last.max_log_scale < max_log_scale) {
             intervals.push(IntervalBin { max_log_scale, below: end(-1.0), above: end(1.0) });
@@ -296,14 +297,13 @@ mod tests {
                 sample(2.0 * (truth + scale * noise), truth, scale.ln())
             })
             .collect();
-        let calibration = fit(&samples, [-5.0, 5.0]).expect("there are enough samples");
+        let calibration = fit(&samples, [-5.0, 5.0], 1.0).expect("there are enough samples");
         let inside = samples.iter().filter(|sample| {
             let estimate = calibration.apply(sample.output);
             estimate.low <= sample.truth && sample.truth <= estimate.high
         });
         let coverage = inside.count() as f32 / samples.len() as f32;
-        // Of evenly spread residuals a wider interval holds as much more.
-        assert!((coverage - COVERAGE * UNSEEN_SOURCES).abs() < 0.02, "{coverage}");
+        assert!((0.89..=0.93).contains(&coverage), "{coverage}");
         let width = |log_scale: f32| {
             let estimate = calibration.apply(RawOutput { raw: 0.0, log_scale });
             estimate.high - estimate.low
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_network_that_gives_one_answer_is_calibrated_to_know_nothing() {
         let samples: Vec<Sample> = (0..500).map(|index| sample(0.3, (index % 50) as f32, 0.0)).collect();
-        let calibration = fit(&samples, [0.0, 50.0]).expect("a curve is found");
+        let calibration = fit(&samples, [0.0, 50.0], 1.0).expect("a curve is found");
         let estimate = calibration.apply(RawOutput { raw: 0.3, log_scale: 0.0 });
         assert!(estimate.high - estimate.low > 40.0);
     }
