@@ -71,7 +71,7 @@ impl App {
         let runtime = runtime.on(config.engine.device, config.engine.gpu(), probe.card.metric, &probe.onnx)?;
         let models = load(&runtime, verified, config, &metrics)?;
         let provider = runtime.provider();
-        metrics.models(&models.cards, &provider);
+        metrics.models(&models.cards, &provider, true);
         tracing::info!(provider, onnxruntime = %runtime.path().display(), "models are ready");
         Ok(Arc::new(Self {
             models: ArcSwap::from_pointee(models),
@@ -95,9 +95,10 @@ impl App {
     pub fn reload(&self) -> Result<(), StartError> {
         let new = verify(&self.config).and_then(|verified| load(&self.runtime, verified, &self.config, &self.metrics));
         self.metrics.reloaded(if new.is_ok() { "loaded" } else { "refused" });
-        let old = self.models.swap(Arc::new(new?));
-        self.metrics.models_gone(&old.cards, &self.provider);
-        self.metrics.models(&self.models.load().cards, &self.provider);
+        let new = Arc::new(new?);
+        let old = self.models.swap(Arc::clone(&new));
+        self.metrics.models(&old.cards, &self.provider, false);
+        self.metrics.models(&new.cards, &self.provider, true);
         Ok(())
     }
 

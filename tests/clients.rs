@@ -19,22 +19,13 @@ fn begun(server: &Server, sent: &[u8]) -> TcpStream {
     stream
 }
 
-/// Waits until `/metrics` has a line.
-async fn until(server: &Server, line: &str) {
-    let started = Instant::now();
-    while !server.metrics().await.lines().any(|found| found == line) {
-        assert!(started.elapsed() < Duration::from_secs(10), "no `{line}` in\n{}", server.metrics().await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_client_that_hangs_up_in_its_body_is_forgotten() {
     let server = Server::start(&["--max-in-flight", "1"]);
     let stream = begun(&server, &pavilion()[..5000]);
-    until(&server, "clearshot_photos_in_flight 1").await;
+    server.until("clearshot_photos_in_flight 1", Duration::from_secs(10)).await;
     drop(stream);
-    until(&server, "clearshot_photos_in_flight 0").await;
+    server.until("clearshot_photos_in_flight 0", Duration::from_secs(10)).await;
     let metrics = server.metrics().await;
     let counted = metrics.contains("clearshot_abandoned_total{stage=\"Read\"} 1")
         || metrics.contains("clearshot_rejected_total{reason=\"broken_body\"} 1");
@@ -51,12 +42,12 @@ async fn a_client_that_hangs_up_while_its_photo_waits_never_reaches_the_model() 
         let request = server.client.post(format!("{}/score", server.url)).body(large);
         async move { request.send().await.expect("an answer").status() }
     });
-    until(&server, "clearshot_photos_in_flight 1").await;
+    server.until("clearshot_photos_in_flight 1", Duration::from_secs(10)).await;
     let stream = begun(&server, &pavilion());
-    until(&server, "clearshot_photos_in_flight 2").await;
+    server.until("clearshot_photos_in_flight 2", Duration::from_secs(10)).await;
     drop(stream);
     assert_eq!(first.await.expect("it ends"), 200);
-    until(&server, "clearshot_photos_in_flight 0").await;
+    server.until("clearshot_photos_in_flight 0", Duration::from_secs(10)).await;
     server.score(pavilion()).await;
 }
 

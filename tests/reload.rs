@@ -8,15 +8,6 @@ use std::time::{Duration, Instant};
 use support::photos::pavilion;
 use support::server::{Server, models_copy};
 
-/// Waits until a counter of `/metrics` has a value.
-async fn until(server: &Server, line: &str) {
-    let started = Instant::now();
-    while !server.metrics().await.lines().any(|found| found == line) {
-        assert!(started.elapsed() < Duration::from_secs(20), "no `{line}` in\n{}", server.metrics().await);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 fn change_version(folder: &Path) {
     let path = folder.join("blur.json");
     let text = std::fs::read_to_string(&path).expect("a card");
@@ -35,12 +26,12 @@ async fn sighup_takes_a_good_set_and_refuses_a_bad_one() {
     std::fs::write(folder.path().join("rotation.onnx"), &rotation[..1000]).expect("it can be written");
     change_version(folder.path());
     server.signal("HUP");
-    until(&server, "clearshot_model_reloads_total{reason=\"refused\"} 1").await;
+    server.until("clearshot_model_reloads_total{reason=\"refused\"} 1", Duration::from_secs(20)).await;
     let still = server.score(pavilion()).await;
     assert_eq!((&still["models"], &still["scores"]), (&before["models"], &before["scores"]));
     std::fs::write(folder.path().join("rotation.onnx"), &rotation).expect("it can be written");
     server.signal("HUP");
-    until(&server, "clearshot_model_reloads_total{reason=\"loaded\"} 1").await;
+    server.until("clearshot_model_reloads_total{reason=\"loaded\"} 1", Duration::from_secs(20)).await;
     let after = server.score(pavilion()).await;
     assert_eq!(after["models"]["blur"], "blur-other");
     assert_eq!(after["scores"], before["scores"]);

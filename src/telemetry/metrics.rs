@@ -219,27 +219,15 @@ impl Metrics {
         }
     }
 
-    /// These models are in use from now on.
-    pub fn models(&self, cards: &[ModelCard; 3], provider: &str) {
+    /// These models are in use from now on, or no longer.
+    pub fn models(&self, cards: &[ModelCard; 3], provider: &str, in_use: bool) {
         for card in cards {
             let labels = ModelLabels {
                 metric: card.metric.to_string(),
                 version: card.version.clone(),
                 provider: provider.to_owned(),
             };
-            self.models.get_or_create(&labels).set(1);
-        }
-    }
-
-    /// These models are no longer in use.
-    pub fn models_gone(&self, cards: &[ModelCard; 3], provider: &str) {
-        for card in cards {
-            let labels = ModelLabels {
-                metric: card.metric.to_string(),
-                version: card.version.clone(),
-                provider: provider.to_owned(),
-            };
-            self.models.get_or_create(&labels).set(0);
+            self.models.get_or_create(&labels).set(i64::from(in_use));
         }
     }
 

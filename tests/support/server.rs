@@ -49,6 +49,15 @@ impl Server {
         self.get("/metrics").await.text().await.expect("text")
     }
 
+    /// Waits until `/metrics` has a line.
+    pub async fn until(&self, line: &str, limit: Duration) {
+        let started = Instant::now();
+        while !self.metrics().await.lines().any(|found| found == line) {
+            assert!(started.elapsed() < limit, "no `{line}` in\n{}", self.metrics().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Scores an image that must be accepted.
     pub async fn score(&self, body: impl Into<reqwest::Body>) -> Value {
         let response = self.post(body).await;

@@ -1,13 +1,11 @@
 //! Brightness: a shift of HSV value V; in training also gamma and linear-light exposure changes that shift V as much.
 
 use clearshot::metric::Metric;
-use clearshot::view;
-use fast_image_resize::FilterType;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation, exposure_part};
+use super::{Degraded, Frame, Transformation, exposed};
 use crate::raster::{Planes, hsv_value};
 
 /// Shift of V; magnitude in V, which runs from 0 to 1.
@@ -42,10 +40,7 @@ impl Transformation for Brightness {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
-        let image = match frame {
-            Frame::Part => exposure_part(photo, rng),
-            Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
-        };
+        let image = exposed(photo, frame, rng);
         let mut planes = Planes::from_image(&image);
         // A pure V shift lifts the black point, so that a network could read it off the histogram's ends and be blind
         // to a photo that is really under- or overexposed; hence the other two.

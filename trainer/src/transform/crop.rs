@@ -29,10 +29,6 @@ impl Transformation for Crop {
         [0.0, 0.5]
     }
 
-    fn evaluated(&self) -> [f32; 2] {
-        self.magnitudes()
-    }
-
     fn steps(&self) -> usize {
         2000
     }

@@ -8,6 +8,7 @@ mod saturation;
 
 use clearshot::metric::Metric;
 use clearshot::view;
+use fast_image_resize::FilterType;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -48,7 +49,9 @@ pub trait Transformation: Send + Sync {
     fn magnitudes(&self) -> [f32; 2];
 
     /// Magnitudes that are evaluated by default.
-    fn evaluated(&self) -> [f32; 2];
+    fn evaluated(&self) -> [f32; 2] {
+        self.magnitudes()
+    }
 
     /// Optimiser steps by default: what two cores do in 5 to 60 minutes.
     fn steps(&self) -> usize;
@@ -85,8 +88,15 @@ pub fn find(name: &str) -> Result<&'static dyn Transformation, String> {
     })
 }
 
-/// A random part of a photo at a random small scale, for what is seen in the whole photo (exposure, colour).
-fn exposure_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
+/// A photo for what is seen in all of it (exposure, colour): small, and for training a random part at a random scale.
+fn exposed(photo: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> RgbImage {
+    match frame {
+        Frame::Part => exposed_part(photo, rng),
+        Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+    }
+}
+
+fn exposed_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
     let share = [rng.random_range(0.7..=1.0), rng.random_range(0.7..=1.0)];
     let (cut_width, cut_height) = ((width * share[0]).floor().max(1.0), (height * share[1]).floor().max(1.0));

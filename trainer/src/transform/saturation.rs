@@ -1,13 +1,11 @@
 //! Saturation: colourfulness, as an editor's slider changes it. Trainable, not served.
 
 use clearshot::metric::Metric;
-use clearshot::view;
-use fast_image_resize::FilterType;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation, exposure_part};
+use super::{Degraded, Frame, Transformation, exposed};
 use crate::raster::Planes;
 
 /// Change of saturation; magnitude is the binary logarithm of the factor by which every pixel's distance from gray
@@ -27,10 +25,6 @@ impl Transformation for Saturation {
         [-2.0, 1.0]
     }
 
-    fn evaluated(&self) -> [f32; 2] {
-        self.magnitudes()
-    }
-
     fn steps(&self) -> usize {
         2000
     }
@@ -43,10 +37,7 @@ impl Transformation for Saturation {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
-        let image = match frame {
-            Frame::Part => exposure_part(photo, rng),
-            Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
-        };
+        let image = exposed(photo, frame, rng);
         let mut planes = Planes::from_image(&image);
         let factor = magnitude.exp2();
         planes.map_pixels(|rgb| {
