@@ -1,5 +1,6 @@
 //! Decoding behind limits, with EXIF orientation applied.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,6 +8,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
 
 use super::jpeg::check_jpeg;
+use super::png::without_void_palettes;
 use super::{Format, IngestError, Limits, scaled, sniff};
 
 /// A decoded upload.
@@ -50,6 +52,7 @@ fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, Ing
         },
         other => IngestError::Undecodable { format, reason: other.to_string() },
     };
+    let bytes = &*if format == Format::Png { without_void_palettes(bytes) } else { Cow::Borrowed(bytes) };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format.image_format());
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_alloc = Some(limits.max_decoded_bytes);

@@ -6,6 +6,7 @@
 mod decode;
 mod jpeg;
 mod limits;
+mod png;
 mod scaled;
 mod sniff;
 

@@ -28,6 +28,9 @@ const LAYOUT_UNITS: usize = 64;
 /// Side of the deepest plane: a sixteenth of the direction maps, which have half the resolution of the disc.
 const DEEPEST_SIDE: usize = 6;
 
+/// Floats in the widest vector register of the processors we know.
+const LANES: usize = 16;
+
 /// See the module's header.
 #[derive(Module, Debug)]
 pub struct RotationNet {
@@ -147,7 +150,7 @@ impl RotationNet {
         let weight = (-Tensor::cat(log_scales, 1)).exp();
         let total = weight.clone().sum_dim(1);
         let raw = (Tensor::cat(raws, 1) * weight).sum_dim(1) / total.clone();
-        let log_scale = -(total.div_scalar(looks).log());
+        let log_scale = -column(&log_in_full_lanes(total.div_scalar(looks)), 0);
         Tensor::cat(vec![raw, log_scale], 1)
     }
 }
@@ -155,8 +158,18 @@ impl RotationNet {
 /// Direction maps of a disc and its luma about its mean, both at half the resolution and zero outside the disc.
 fn see(disc: Tensor<4>, mask: &Tensor<4>) -> (Tensor<4>, Tensor<4>) {
     let luma = avg_pool2d(disc.clone(), AvgPoolOptions::new([2, 2]));
-    let mean = plane_sum(luma.clone() * mask.clone()) / plane_sum(mask.clone());
+    // Pooled, not summed: of one channel, ONNX Runtime sums a single photo in another order than a batch.
+    let pooled = |planes: Tensor<4>| adaptive_avg_pool2d(planes, [1, 1]);
+    let mean = pooled(luma.clone() * mask.clone()) / pooled(mask.clone());
     (directions(disc) * mask.clone(), (luma - mean) * mask.clone())
+}
+
+/// Natural logarithm of `[batch, 1]`, in as many equal columns as a vector register may have lanes. ONNX Runtime takes
+/// logarithms by the register and what is left over one by one, with another last bit: a row that fills registers by itself
+/// does not depend on the rows beside it.
+fn log_in_full_lanes(values: Tensor<2>) -> Tensor<2> {
+    let lanes = Tensor::ones([1, LANES], &values.device());
+    (values * lanes).log()
 }
 
 /// For each weight map the weighted sum of every direction map, `[batch, VOTES * MAPS, 1, 1]`, as one matrix product.
@@ -177,8 +190,10 @@ fn sums_one_by_one(weights: &Tensor<4>, directions: &Tensor<4>) -> Tensor<4> {
 /// sum, its logarithm.
 fn means_and_evidence(sums: &Tensor<4>) -> Tensor<4> {
     let vote = |index: usize| index / MAPS;
-    let confidence = pick(sums, (0..VOTES * MAPS).map(|index| vote(index) * MAPS + DIRECTIONS).collect());
-    let means = sums.clone() / confidence.clone().add_scalar(1.0);
+    let of_votes = |count: usize| (0..count).map(|index| vote(index) % VOTES * MAPS + DIRECTIONS).collect();
+    let means = sums.clone() / pick(sums, of_votes(VOTES * MAPS)).add_scalar(1.0);
+    // Whole registers for each photo, see `log_in_full_lanes`.
+    let confidence = pick(sums, of_votes((VOTES * MAPS).next_multiple_of(LANES)));
     let evidence = confidence.add_scalar(1.0).log().mul_scalar(0.2);
     let both = Tensor::cat(vec![means, evidence], 1);
     let is_mean = |index: &usize| index % MAPS != DIRECTIONS;
