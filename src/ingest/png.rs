@@ -12,7 +12,8 @@ const AROUND_DATA: usize = 12;
 pub(super) fn without_void_palettes(bytes: &[u8]) -> Cow<'_, [u8]> {
     let palettes: Vec<_> = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"PLTE").map(|(_, at)| at).collect();
     let is_void = |index: usize| palettes[index].len() == AROUND_DATA || index + 1 < palettes.len();
-    let void: Vec<_> = (0..palettes.len()).filter(|&index| is_void(index)).map(|index| palettes[index].clone()).collect();
+    let void: Vec<_> =
+        (0..palettes.len()).filter(|&index| is_void(index)).map(|index| palettes[index].clone()).collect();
     if void.is_empty() {
         return Cow::Borrowed(bytes);
     }

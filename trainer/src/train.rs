@@ -214,8 +214,12 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         optimiser = optimiser.load(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     } else {
         if let Some((file, _)) = &settings.init_from {
-            let (found, fresh) = encoder::load(&mut branch, file)?;
-            tracing::info!(found, fresh, "started from the encoder in {}", file.display());
+            if file.extension().is_some_and(|extension| extension == "bpk") {
+                branch = load(branch, file)?;
+            } else {
+                let (found, fresh) = encoder::load(&mut branch, file)?;
+                tracing::info!(found, fresh, "started from the encoder in {}", file.display());
+            }
         }
         write_json(&run.folder.join("settings.json"), settings)?;
     }

@@ -168,7 +168,7 @@ fn see(disc: Tensor<4>, mask: &Tensor<4>) -> (Tensor<4>, Tensor<4>) {
 /// logarithms by the register and what is left over one by one, with another last bit: a row that fills registers by itself
 /// does not depend on the rows beside it.
 fn log_in_full_lanes(values: Tensor<2>) -> Tensor<2> {
-    let lanes = Tensor::ones([1, LANES], &values.device());
+    let lanes = Tensor::from_floats([[1.0; LANES]], &values.device());
     (values * lanes).log()
 }
 
