@@ -102,7 +102,9 @@ impl Settings {
         }
         command += if self.no_augmentation { " --no-augmentation" } else { "" };
         if let Some((file, _)) = &self.init_from {
-            command += &format!(" --init-from {}", file.display());
+            // The name only: where it lay is nobody else's business.
+            let name = file.file_name().unwrap_or_default();
+            command += &format!(" --init-from {}", Path::new(name).display());
         }
         command
     }
