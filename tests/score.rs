@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use image::RgbImage;
+use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 use support::photos::{blurred, encoded, jpeg, pavilion, shifted, turned, with_orientation};
 use support::room::room;
@@ -97,6 +97,27 @@ async fn a_12_megapixel_jpeg_scores_like_its_small_twin() {
     }
 }
 
+/// A large JPEG may be decoded at a fraction of its size; a PNG is decoded in full.
+#[tokio::test]
+async fn a_scaled_decode_scores_like_a_full_one() {
+    let server = Server::start(&[]);
+    for (seed, sigma) in [(7, 0.0), (8, 3.0), (9, 10.0)] {
+        let rendered = room(4000, 3000, seed);
+        let photo = if sigma > 0.0 { blurred(&rendered, sigma) } else { rendered };
+        let bytes = jpeg(&photo, 92);
+        let pixels = image::load_from_memory(&bytes).expect("it decodes").into_rgb8();
+        let scaled = server.score(bytes).await;
+        let full = server.score(encoded(&pixels, ImageFormat::Png)).await;
+        for (metric, tolerance) in [("blur", 0.03), ("brightness", 0.005), ("rotation", 0.05)] {
+            let difference = (value(&scaled, metric) - value(&full, metric)).abs();
+            assert!(
+                difference < tolerance,
+                "{metric} of a room blurred by {sigma} differs by {difference}: {scaled} {full}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn exif_orientation_is_applied() {
     let server = Server::start(&[]);
@@ -116,12 +137,9 @@ async fn exif_orientation_is_applied() {
 async fn every_supported_format_is_scored() {
     let server = Server::start(&[]);
     let photo = room(640, 480, 2);
-    for (format, name) in [
-        (image::ImageFormat::Png, "png"),
-        (image::ImageFormat::WebP, "webp"),
-        (image::ImageFormat::Gif, "gif"),
-        (image::ImageFormat::Bmp, "bmp"),
-    ] {
+    for (format, name) in
+        [(ImageFormat::Png, "png"), (ImageFormat::WebP, "webp"), (ImageFormat::Gif, "gif"), (ImageFormat::Bmp, "bmp")]
+    {
         let answer = server.score(encoded(&photo, format)).await;
         assert_eq!(answer["image"]["format"], name);
     }

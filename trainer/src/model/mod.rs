@@ -62,8 +62,8 @@ impl Branch {
         features.reshape([batch, count])
     }
 
-    /// Serving forward pass, as exported: the same for all but rotation, which also looks at the mirrored photo and
-    /// weighs what it sees in each disc.
+    /// Serving forward pass, as exported: the same for all but rotation, which looks at one disc mirrored and weighs what
+    /// it sees in each.
     #[must_use]
     pub fn serve(&self, input: Tensor<4>) -> Tensor<2> {
         match self {

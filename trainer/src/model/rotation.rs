@@ -131,20 +131,23 @@ impl RotationNet {
         Encoded { half, quarter, eighth, deepest }
     }
 
-    /// All discs of a photo, `[batch, discs, side, side]`, and their mirror images, to `[batch, 2]`. Each look counts by
-    /// the inverse of its expected error; a mirrored look counts with the opposite sign.
+    /// All discs of a photo, `[batch, discs, side, side]`, to `[batch, 2]`: every other disc is seen mirrored and counts with
+    /// the opposite sign, so that what the network believes of left and right cancels. (Seeing each both ways costs twice as
+    /// much and lowered the mean error by 2 % only.) Each look counts by the inverse of its expected error.
     pub(super) fn serve(&self, discs: &Tensor<4>) -> Tensor<2> {
         let [_, count, side, _] = discs.dims();
         let device = discs.device();
         let column = |outputs: &Tensor<2>, index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
         let reversed: Vec<i64> = (0..side as i64).rev().collect();
         let (mut raws, mut log_scales) = (Vec::new(), Vec::new());
-        for disc in 0..count {
-            let disc = pick(discs, vec![disc]);
-            let mirrored = disc.clone().select(3, Tensor::from_data(reversed.as_slice(), &device));
-            let (seen, seen_mirrored) = (self.look(disc, sums_one_by_one), self.look(mirrored, sums_one_by_one));
-            raws.extend([column(&seen, 0), -column(&seen_mirrored, 0)]);
-            log_scales.extend([column(&seen, 1), column(&seen_mirrored, 1)]);
+        for index in 0..count {
+            let disc = pick(discs, vec![index]);
+            let mirrored = index % 2 == 1;
+            let disc = if mirrored { disc.select(3, Tensor::from_data(reversed.as_slice(), &device)) } else { disc };
+            let seen = self.look(disc, sums_one_by_one);
+            let raw = column(&seen, 0);
+            raws.push(if mirrored { -raw } else { raw });
+            log_scales.push(column(&seen, 1));
         }
         let looks = raws.len() as f32;
         let weight = (-Tensor::cat(log_scales, 1)).exp();
