@@ -31,7 +31,7 @@ pub async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> 
     let (request, slow) = paced(request, limits.min_upload_rate);
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_form = content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"));
-    let bytes = if is_form { read_form(request, limit).await } else { read_raw(request, limit).await };
+    let bytes = if is_form { read_form(request, limit).await } else { read_raw(request, limit, declared).await };
     match bytes {
         Err(_) if slow.load(Ordering::Relaxed) => {
             Err(ApiError::UploadTooSlow { bytes_per_second: limits.min_upload_rate })
@@ -92,15 +92,20 @@ pub(super) async fn discard(request: Request) {
     let _ = tokio::time::timeout(Duration::from_secs(1), drained).await;
 }
 
-async fn read_raw(request: Request, limit: usize) -> Result<Bytes, ApiError> {
-    // The router's default body limit is this same limit.
-    Bytes::from_request(request, &()).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            ApiError::BodyTooLarge { limit }
-        } else {
-            ApiError::BrokenBody
+/// Collects the body in one buffer of the declared size: with frames that are put together at the end, an upload would take
+/// its size twice.
+async fn read_raw(request: Request, limit: usize, declared: Option<u64>) -> Result<Bytes, ApiError> {
+    let mut body = request.into_body();
+    let expected = declared.map_or(0, |length| usize::try_from(length).unwrap_or(limit));
+    let mut bytes = Vec::with_capacity(expected.min(limit));
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(|_| ApiError::BrokenBody)?.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > limit {
+            return Err(ApiError::BodyTooLarge { limit });
         }
-    })
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.into())
 }
 
 async fn read_form(request: Request, limit: usize) -> Result<Bytes, ApiError> {

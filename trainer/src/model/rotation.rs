@@ -107,8 +107,7 @@ impl RotationNet {
         let up = self.up_half.forward(relu(double(self.lateral_quarter.forward(up)) + half));
         // What a place is worth, and within it which of its directions.
         let weights = double(self.coarse_weights.forward(up)) + self.fine_weights.forward(seen);
-        let weights = sigmoid(weights) * mask;
-        let sums = weighted_sums(&weights, &directions);
+        let sums = weighted_sums(&sigmoid(weights), &directions);
         let pooled = adaptive_avg_pool2d(deepest, [1, 1]);
         let features = Tensor::cat(vec![means_and_evidence(&sums), pooled, layout], 1);
         self.head.forward(features).reshape([batch, 2])
@@ -224,12 +223,14 @@ fn directions(disc: Tensor<4>) -> Tensor<4> {
     let eight = multiply(&four, &four);
     let twelve = multiply(&eight, &four);
     let sixteen = multiply(&eight, &eight);
+    // Each is halved before they are put together: all of them at full size do not fit a processor's cache.
+    let halved = |map: Tensor<4>| avg_pool2d(map, AvgPoolOptions::new([2, 2]));
     let mut maps: Vec<Tensor<4>> = [once, twice, four, eight, twelve, sixteen]
         .into_iter()
-        .flat_map(|(cosine, sine)| [cosine * confidence.clone(), sine * confidence.clone()])
+        .flat_map(|(cosine, sine)| [halved(cosine * confidence.clone()), halved(sine * confidence.clone())])
         .collect();
-    maps.push(confidence);
-    avg_pool2d(Tensor::cat(maps, 1), AvgPoolOptions::new([2, 2]))
+    maps.push(halved(confidence));
+    Tensor::cat(maps, 1)
 }
 
 /// Product of complex numbers given as (real, imaginary) maps.
