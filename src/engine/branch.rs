@@ -26,6 +26,8 @@ struct Job {
 
 impl AsRef<[f32]> for Job {
     fn as_ref(&self) -> &[f32] {
+        #[cfg(test)]
+        assert!(!self.tensor.is_empty(), "injected: an empty tensor stands for whatever panics in a worker");
         &self.tensor
     }
 }
@@ -123,4 +125,39 @@ fn run(session: &mut BranchSession, batch: &[Job]) -> Result<Vec<RawOutput>, Eng
     catch_unwind(AssertUnwindSafe(|| session.run(batch)))
         .map_err(|_| EngineError::Panicked)?
         .map_err(EngineError::Runtime)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scoring::card::VerifiedModel;
+    use crate::view;
+
+    #[test]
+    fn what_fails_or_panics_in_a_batch_fails_alone_and_the_worker_goes_on() {
+        let metric = Metric::Brightness;
+        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).expect("models are shipped");
+        let runtime = Runtime::load(None).expect("ONNX Runtime is set up");
+        let metrics = Arc::new(Metrics::new());
+        // One worker that waits long enough to take all of them at once.
+        let config = EngineConfig { workers: 1, max_batch: 4, max_delay_ms: 500, ..EngineConfig::default() };
+        let branch = Branch::start(&runtime, metric, &onnx, &config, &metrics).expect("it starts");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let submit = |tensor: Vec<f32>| branch.submit(tensor, deadline).expect("there is room");
+        let good = vec![0.25; view::len(metric)];
+        let replies = [good.clone(), vec![0.25; 3], Vec::new(), good.clone()].map(submit);
+        let [first, wrong, panicking, last] = replies.map(|reply| reply.blocking_recv().expect("the worker lives"));
+        assert!(matches!(wrong, Err(EngineError::Runtime(_))), "{wrong:?}");
+        assert!(matches!(panicking, Err(EngineError::Panicked)), "{panicking:?}");
+        let alone = submit(good).blocking_recv().expect("the worker lives").expect("it is scored");
+        for output in [first, last] {
+            let output = output.expect("a good photo is scored whatever came with it");
+            assert_eq!(output.raw.to_bits(), alone.raw.to_bits());
+        }
+        let text = metrics.text();
+        assert!(text.contains("clearshot_batch_failures_total{metric=\"brightness\"} 1"), "{text}");
+    }
 }
