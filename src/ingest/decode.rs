@@ -65,8 +65,8 @@ fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, Ing
     }
     // Broken metadata must not cost a photo that decodes.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let scaled = if format == Format::Jpeg { scaled::decode(bytes) } else { Ok(None) };
-    let mut image = match scaled.map_err(|reason| IngestError::Undecodable { format, reason })? {
+    let scaled = if format == Format::Jpeg { scaled::decode(bytes) } else { None };
+    let mut image = match scaled {
         Some(pixels) => DynamicImage::ImageRgb8(pixels),
         None => DynamicImage::from_decoder(decoder).map_err(undecodable)?,
     };

@@ -4,37 +4,32 @@
 use image::RgbImage;
 
 /// The pixels of a JPEG, scaled down where it is much larger than the reference view; `None` where this decoder leaves it
-/// to the other (CMYK, lossless, or the feature is off).
-///
-/// # Errors
-/// What is wrong with the file.
+/// to the other: CMYK, lossless, the feature is off, or a file that it warns of or refuses. The other one then decides, so that
+/// the same photos are accepted with and without the feature.
 #[cfg(not(feature = "turbojpeg"))]
-#[expect(clippy::unnecessary_wraps, reason = "the twin with the feature fails")]
-pub(super) fn decode(_bytes: &[u8]) -> Result<Option<RgbImage>, String> {
-    Ok(None)
+pub(super) fn decode(_bytes: &[u8]) -> Option<RgbImage> {
+    None
 }
 
 /// See the twin without the feature.
 #[cfg(feature = "turbojpeg")]
-pub(super) fn decode(bytes: &[u8]) -> Result<Option<RgbImage>, String> {
+pub(super) fn decode(bytes: &[u8]) -> Option<RgbImage> {
     use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
     // Left above the reference view, so that its own, better filter decides what the view shows.
     const AT_LEAST: usize = crate::view::LONG_SIDE as usize * 5 / 4;
-    let reason = |error: turbojpeg::Error| error.to_string();
-    let mut decoder = Decompressor::new().map_err(reason)?;
-    let header = decoder.read_header(bytes).map_err(reason)?;
+    let mut decoder = Decompressor::new().ok()?;
+    let header = decoder.read_header(bytes).ok()?;
     if header.is_lossless || matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
-        return Ok(None);
+        return None;
     }
     let long_side = header.width.max(header.height);
     let smallest = [8, 4, 2].into_iter().map(|part| ScalingFactor::new(1, part));
     let factor = smallest.into_iter().find(|factor| factor.scale(long_side) >= AT_LEAST).unwrap_or(ScalingFactor::ONE);
-    decoder.set_scaling_factor(factor).map_err(reason)?;
+    decoder.set_scaling_factor(factor).ok()?;
     let (width, height) = (factor.scale(header.width), factor.scale(header.height));
     let mut pixels = vec![0; width * height * 3];
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch: 3 * width, height, format: PixelFormat::RGB };
-    decoder.decompress(bytes, image).map_err(reason)?;
-    let [width, height] = [width, height].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
-    Ok(RgbImage::from_raw(width, height, pixels))
+    decoder.decompress(bytes, image).ok()?;
+    RgbImage::from_raw(u32::try_from(width).ok()?, u32::try_from(height).ok()?, pixels)
 }
