@@ -7,7 +7,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 use clearshot::view;
 
-use super::{ConvBlock, Head, conv, plane_sum};
+use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum};
 
 const ENCODED: usize = 64;
 /// What a tile tells, as a small plane: export can give a dimension back to the batch only if its size already stands
@@ -82,7 +82,7 @@ impl BlurNet {
         let centred = tiles - mean;
         let deviation = plane_sum(centred.clone() * centred.clone()).div_scalar(pixels).add_scalar(1e-5).sqrt();
         // Blur is a ratio between frequencies; contrast is not blur, but it tells how far noise can be trusted.
-        let contrast = deviation.clone().log();
+        let contrast = log_in_full_lanes(deviation.clone());
         let normalised = centred / deviation.add_scalar(0.01);
         let encoded = self.shallow.forward(self.stem.forward(normalised));
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));

@@ -141,3 +141,17 @@ fn maximum(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
 fn plane_sum(input: Tensor<4>) -> Tensor<4> {
     input.sum_dim(2).sum_dim(3)
 }
+
+/// Floats in the widest vector register of the processors we know.
+const LANES: usize = 16;
+
+/// Natural logarithm of a tensor whose second dimension is 1. ONNX Runtime takes logarithms by the register and what is left
+/// over one by one, with another last bit: here each item fills a register by itself, so that it does not depend on the items
+/// beside it.
+fn log_in_full_lanes<const D: usize>(values: Tensor<D>) -> Tensor<D> {
+    let device = values.device();
+    let mut shape = [1; D];
+    shape[1] = LANES;
+    let lanes = Tensor::<1>::from_floats([1.0; LANES], &device).reshape(shape);
+    (values * lanes).log().select(1, Tensor::from_data([0i64], &device))
+}

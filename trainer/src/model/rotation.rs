@@ -11,7 +11,7 @@ use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, conv2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions};
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvBlock, Head, conv, plane_sum};
+use super::{ConvBlock, Head, LANES, conv, log_in_full_lanes, plane_sum};
 
 /// Weight maps: independent ways to trust edges.
 const VOTES: usize = 10;
@@ -27,9 +27,6 @@ const LAYOUT: usize = 32;
 const LAYOUT_UNITS: usize = 64;
 /// Side of the deepest plane: a sixteenth of the direction maps, which have half the resolution of the disc.
 const DEEPEST_SIDE: usize = 6;
-
-/// Floats in the widest vector register of the processors we know.
-const LANES: usize = 16;
 
 /// See the module's header.
 #[derive(Module, Debug)]
@@ -152,7 +149,7 @@ impl RotationNet {
         let weight = (-Tensor::cat(log_scales, 1)).exp();
         let total = weight.clone().sum_dim(1);
         let raw = (Tensor::cat(raws, 1) * weight).sum_dim(1) / total.clone();
-        let log_scale = -column(&log_in_full_lanes(total.div_scalar(looks)), 0);
+        let log_scale = -log_in_full_lanes(total.div_scalar(looks));
         Tensor::cat(vec![raw, log_scale], 1)
     }
 }
@@ -164,14 +161,6 @@ fn see(disc: Tensor<4>, mask: &Tensor<4>) -> (Tensor<4>, Tensor<4>) {
     let pooled = |planes: Tensor<4>| adaptive_avg_pool2d(planes, [1, 1]);
     let mean = pooled(luma.clone() * mask.clone()) / pooled(mask.clone());
     (directions(disc) * mask.clone(), (luma - mean) * mask.clone())
-}
-
-/// Natural logarithm of `[batch, 1]`, in as many equal columns as a vector register may have lanes. ONNX Runtime takes
-/// logarithms by the register and what is left over one by one, with another last bit: a row that fills registers by itself
-/// does not depend on the rows beside it.
-fn log_in_full_lanes(values: Tensor<2>) -> Tensor<2> {
-    let lanes = Tensor::from_floats([[1.0; LANES]], &values.device());
-    (values * lanes).log()
 }
 
 /// For each weight map the weighted sum of every direction map, `[batch, VOTES * MAPS, 1, 1]`, as one matrix product.
