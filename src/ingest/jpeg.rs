@@ -8,7 +8,8 @@
 const MOST_SCANS: usize = 100;
 
 /// Checks that tables come before the first scan, that an end-of-image marker follows it, and that scans are not too many
-/// (ITU-T T.81, B.1.1.3, B.2.1 and B.2.4). Segments before the scan are skipped by their length, so that the end marker of an EXIF thumbnail does not count.
+/// (ITU-T T.81, B.1.1.3, B.2.1 and B.2.4). Segments before the scan are skipped by their length, so that the end marker of
+/// an EXIF thumbnail does not count.
 ///
 /// # Errors
 /// What is wrong.

@@ -10,10 +10,10 @@ const AROUND_DATA: usize = 12;
 /// one palette with a colour at least, and the decoder insists; some writers put an empty one into files that need none. An
 /// indexed image that is left without any has no colours and stays undecodable.
 pub(super) fn without_void_palettes(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let palettes: Vec<_> = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"PLTE").map(|(_, at)| at).collect();
-    let is_void = |index: usize| palettes[index].len() == AROUND_DATA || index + 1 < palettes.len();
-    let void: Vec<_> =
-        (0..palettes.len()).filter(|&index| is_void(index)).map(|index| palettes[index].clone()).collect();
+    let mut void: Vec<_> = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"PLTE").map(|(_, at)| at).collect();
+    if void.last().is_some_and(|palette| palette.len() > AROUND_DATA) {
+        void.pop();
+    }
     if void.is_empty() {
         return Cow::Borrowed(bytes);
     }
