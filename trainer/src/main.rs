@@ -225,6 +225,10 @@ struct TrainingArgs {
     /// run (its best.bpk): a second cosine, with a smaller learning rate, gains a little more.
     #[arg(long)]
     init_from: Option<PathBuf>,
+    /// Multi-task training: rank a second transformation beside, with a head of its own on the shared encoder. It must look
+    /// at the same view, as saturation and crop do at brightness's.
+    #[arg(long, value_parser = parse_transformation)]
+    also: Option<Named>,
     /// What computes.
     #[arg(long, value_enum, default_value_t = Compute::Cpu)]
     device: Compute,
@@ -359,6 +363,7 @@ fn train_one(
         loss: args.loss,
         no_augmentation: args.no_augmentation,
         init_from: args.init_from.clone().map(with_hash).transpose()?,
+        also: args.also.map(|second| second.0.name().to_owned()),
     };
     train(library, &settings, &run_of(work, transformation), &device(args.device)?, args.resume)
 }

@@ -15,10 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoder;
 use crate::generator::{Batch, Recipe};
-use crate::model::{Branch, training_shape};
+use crate::model::{Branch, MultiTask, training_shape};
 use crate::photos::{Library, Part, progress};
 use crate::siamese::{self, LossSettings, TargetScale};
 use crate::transform::{self, Frame, Transformation};
+
+/// What the loss of a second task counts beside the first.
+const SECOND_TASK_WEIGHT: f32 = 0.5;
 
 /// Everything that decides what a training run gives; stored with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,9 @@ pub struct Settings {
     /// Safetensors file with an encoder's weights to start from (see `export --encoder`), and its SHA-256.
     #[serde(default)]
     pub init_from: Option<(PathBuf, String)>,
+    /// Name of a second transformation of the same view, ranked by a head of its own on the shared encoder.
+    #[serde(default)]
+    pub also: Option<String>,
 }
 
 impl Settings {
@@ -74,6 +80,21 @@ impl Settings {
             frame: if self.no_augmentation { Frame::Whole } else { Frame::Part },
             seed: self.seed,
         })
+    }
+
+    /// The generator's recipe for the second task.
+    ///
+    /// # Errors
+    /// When there is no transformation of that name, or it looks at another view.
+    fn second(&self) -> Result<Option<Recipe>> {
+        let Some(name) = &self.also else { return Ok(None) };
+        let (first, transformation) = (self.recipe()?, transform::find(name).map_err(anyhow::Error::msg)?);
+        ensure!(
+            transformation.branch() == first.transformation.branch(),
+            "{name} does not look at the view of {}",
+            self.transformation
+        );
+        Ok(Some(Recipe { transformation, range: transformation.magnitudes(), ..first }))
     }
 
     /// The command line that gives the same training, but for the folder of photos.
@@ -106,6 +127,7 @@ impl Settings {
             let name = file.file_name().unwrap_or_default();
             command += &format!(" --init-from {}", Path::new(name).display());
         }
+        command += &self.also.as_ref().map_or_else(String::new, |name| format!(" --also {name}"));
         command
     }
 }
@@ -188,8 +210,8 @@ impl Run {
     }
 }
 
-fn load(branch: Branch, path: &Path) -> Result<Branch> {
-    branch
+fn load<M: Module>(network: M, path: &Path) -> Result<M> {
+    network
         .try_load_file(path)
         .map_err(|error| anyhow::anyhow!("{} is not a checkpoint of this network: {error:?}", path.display()))
 }
@@ -205,21 +227,23 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
     fs::create_dir_all(&run.folder)?;
     let device = device.clone().autodiff();
     device.seed(settings.seed);
-    let mut branch = Branch::new(metric, &device);
+    let second = settings.second()?;
+    let fresh = |branch| MultiTask::new(branch, metric, second.is_some(), &device);
+    let mut network = fresh(Branch::new(metric, &device));
     let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).init();
     let mut state = Progress { step: 0, best_step: 0, best_loss: f32::INFINITY, without_gain: 0 };
     let resuming = resume && run.folder.join("progress.json").is_file();
     if resuming {
         ensure!(run.settings()? == *settings, "the run in {} had other settings", run.folder.display());
         state = run.progress()?;
-        branch = load(branch, &run.folder.join("last.bpk"))?;
+        network = load(network, &run.folder.join("last.bpk"))?;
         optimiser = optimiser.load(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     } else {
         if let Some((file, _)) = &settings.init_from {
             if file.extension().is_some_and(|extension| extension == "bpk") {
-                branch = load(branch, file)?;
+                network = fresh(load(network.branch, file)?);
             } else {
-                let (found, fresh) = encoder::load(&mut branch, file)?;
+                let (found, fresh) = encoder::load(&mut network.branch, file)?;
                 tracing::info!(found, fresh, "started from the encoder in {}", file.display());
             }
         }
@@ -228,6 +252,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
     let mut log = MetricsLog::open(&run.folder.join("metrics.jsonl"), resuming)?;
     let validation = validation_set(library, &recipe)?;
     let mut stream = recipe.stream(Arc::clone(library), state.step)?;
+    let mut second_stream = second.map(|recipe| recipe.stream(Arc::clone(library), state.step)).transpose()?;
     let bar = progress(settings.steps as u64, metric.name());
     bar.set_position(state.step as u64);
     let mut running = Running::default();
@@ -235,12 +260,19 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         let batch = stream.next_batch()?;
         let rate = learning_rate(settings, state.step);
         let (input, targets) = tensors(&batch, metric, scale, &device);
-        let outputs = branch.forward(input);
-        let loss = siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss);
+        let outputs = network.branch.forward(input);
+        let mut loss = siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss);
         let raw: Vec<f32> = siamese::to_pairs(outputs)?.into_iter().map(|pair| pair.0).collect();
         running.add(loss.clone().into_scalar::<f32>(), siamese::pair_accuracy(&raw, &batch.magnitudes));
-        let gradients = GradientsParams::from_grads(loss.backward(), &branch);
-        branch = optimiser.step(rate, branch, gradients);
+        if let (Some(stream), Some(recipe)) = (&mut second_stream, second) {
+            let (input, targets) = tensors(&stream.next_batch()?, metric, TargetScale::new(recipe.range), &device);
+            if let Some(outputs) = network.forward_second(input) {
+                loss =
+                    loss + siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss) * SECOND_TASK_WEIGHT;
+            }
+        }
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        network = optimiser.step(rate, network, gradients);
         state.step += 1;
         bar.inc(1);
         if state.step.is_multiple_of(10) {
@@ -252,7 +284,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
             ));
         }
         if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
-            let found = validate(&branch.valid(), metric, scale, &validation)?;
+            let found = validate(&network.branch.valid(), metric, scale, &validation)?;
             log.write(&Point {
                 step: state.step,
                 loss: running.loss(),
@@ -266,9 +298,9 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
             state.without_gain += 1;
             if found.loss < state.best_loss {
                 state = Progress { best_step: state.step, best_loss: found.loss, without_gain: 0, ..state };
-                save(&branch, &run.folder.join("best.bpk"))?;
+                save(&network.branch, &run.folder.join("best.bpk"))?;
             }
-            checkpoint(run, &branch, &optimiser, &state)?;
+            checkpoint(run, &network, &optimiser, &state)?;
             if state.without_gain >= settings.patience {
                 bar.println(format!("{metric}: no gain in {} validations, stopping early", settings.patience));
                 break;
@@ -337,15 +369,15 @@ fn validate(branch: &Branch, metric: Metric, scale: TargetScale, set: &[Batch]) 
     Ok(found)
 }
 
-fn checkpoint(run: &Run, branch: &Branch, optimiser: &ModuleOptimizer, state: &Progress) -> Result<()> {
-    save(branch, &run.folder.join("last.bpk"))?;
+fn checkpoint(run: &Run, network: &MultiTask, optimiser: &ModuleOptimizer, state: &Progress) -> Result<()> {
+    save(network, &run.folder.join("last.bpk"))?;
     optimiser.save(run.folder.join("optimiser.bpk")).map_err(|error| anyhow::anyhow!("{error:?}"))?;
     // Last, so that a run cut off between the files resumes from what it says.
     write_json(&run.folder.join("progress.json"), state)
 }
 
-fn save(branch: &Branch, path: &Path) -> Result<()> {
-    branch.valid().save_file(path).map_err(|error| anyhow::anyhow!("cannot write {}: {error:?}", path.display()))
+fn save<M: Module>(network: &M, path: &Path) -> Result<()> {
+    network.valid().save_file(path).map_err(|error| anyhow::anyhow!("cannot write {}: {error:?}", path.display()))
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {

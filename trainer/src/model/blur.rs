@@ -9,7 +9,7 @@ use clearshot::view;
 
 use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum};
 
-const ENCODED: usize = 64;
+pub(super) const ENCODED: usize = 64;
 /// What a tile tells, as a small plane: export can give a dimension back to the batch only if its size already stands
 /// among the others (see [`BlurNet::forward`]).
 const GROUPS: usize = TILES;

@@ -10,6 +10,8 @@ use super::{ConvBlock, Head, maximum, plane_sum};
 
 /// Planes of the view: R, G, B, smallest and largest V.
 const PLANES: usize = 5;
+/// Features of the CNN.
+pub(super) const ENCODED: usize = 64;
 const BINS: usize = 24;
 const HISTOGRAMS: usize = 4;
 
@@ -28,9 +30,9 @@ impl BrightnessNet {
         Self {
             stem: ConvBlock::new([PLANES, 24], 3, 2, device),
             middle: ConvBlock::new([24, 48], 3, 2, device),
-            deep: ConvBlock::new([48, 64], 3, 2, device),
-            deepest: ConvBlock::new([64, 64], 3, 1, device),
-            head: Head::new(64 + HISTOGRAMS * BINS, 96, 2, device),
+            deep: ConvBlock::new([48, ENCODED], 3, 2, device),
+            deepest: ConvBlock::new([ENCODED, ENCODED], 3, 1, device),
+            head: Head::new(ENCODED + HISTOGRAMS * BINS, 96, 2, device),
         }
     }
 
@@ -43,7 +45,7 @@ impl BrightnessNet {
         output.reshape([batch, outputs])
     }
 
-    /// What the CNN sees, without the histograms: `[batch, 64, 1, 1]`.
+    /// What the CNN sees, without the histograms: `[batch, ENCODED, 1, 1]`.
     pub(super) fn encode(&self, input: Tensor<4>) -> Tensor<4> {
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(self.stem.forward(input - 0.5))));
         adaptive_avg_pool2d(encoded, [1, 1])

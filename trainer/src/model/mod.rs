@@ -73,6 +73,37 @@ impl Branch {
     }
 }
 
+/// A branch and, where it learns a second task beside its own, that task's head on the shared encoder. Only the branch is
+/// exported.
+#[derive(Module, Debug)]
+pub struct MultiTask {
+    /// The branch.
+    pub branch: Branch,
+    second: Option<Head>,
+}
+
+impl MultiTask {
+    /// A branch, with a fresh head for a second task if asked for.
+    #[must_use]
+    pub fn new(branch: Branch, metric: Metric, second: bool, device: &Device) -> Self {
+        let features = match metric {
+            Metric::Blur => blur::ENCODED,
+            Metric::Brightness => brightness::ENCODED,
+            Metric::Rotation => rotation::DEEPEST,
+        };
+        Self { branch, second: second.then(|| Head::new(features, 64, 2, device)) }
+    }
+
+    /// What the second task's head makes of view tensors: `[batch, 2]`, or nothing where there is no second task.
+    #[must_use]
+    pub fn forward_second(&self, input: Tensor<4>) -> Option<Tensor<2>> {
+        let head = self.second.as_ref()?;
+        let features = self.branch.encode(input);
+        let [batch, count] = features.dims();
+        Some(head.forward(features.reshape([batch, count, 1, 1])).reshape([batch, 2]))
+    }
+}
+
 /// Shape of one training sample: one view tensor, or for rotation one of its discs.
 #[must_use]
 pub fn training_shape(metric: Metric) -> [usize; 3] {

@@ -21,7 +21,7 @@ const DIRECTIONS: usize = 12;
 /// The directions and the confidence.
 const MAPS: usize = DIRECTIONS + 1;
 const ENCODED: usize = 64;
-const DEEPEST: usize = 96;
+pub(super) const DEEPEST: usize = 96;
 /// Channels and units of the part that knows where in the disc things lie.
 const LAYOUT: usize = 32;
 const LAYOUT_UNITS: usize = 64;
