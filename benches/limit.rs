@@ -3,16 +3,14 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark may panic")]
 
-use std::path::Path;
+mod support;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clearshot::engine::{BranchSession, Runtime};
-use clearshot::ingest::{self, Limits};
-use clearshot::metric::Metric;
-use clearshot::scoring::card::{VerifiedModel, sha256_hex};
-use clearshot::view::{self, ReferenceView};
+use clearshot::scoring::card::sha256_hex;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -22,14 +20,9 @@ fn main() {
     };
     let seconds = arguments.get(1).map_or(10, |seconds| seconds.parse().unwrap());
     let bytes = std::fs::read(photo).unwrap();
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let runtime = Runtime::load(None).unwrap();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let session = |metric| {
-        let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).unwrap();
-        BranchSession::new(&runtime, metric, &onnx, 1).unwrap()
-    };
-    let workers: Vec<Vec<BranchSession>> = (0..cores).map(|_| Metric::ALL.into_iter().map(session).collect()).collect();
+    let workers: Vec<Vec<BranchSession>> = (0..cores).map(|_| support::sessions(&runtime)).collect();
     let scored = AtomicU64::new(0);
     let started = Instant::now();
     thread::scope(|scope| {
@@ -37,10 +30,7 @@ fn main() {
             let (scored, bytes) = (&scored, &bytes);
             scope.spawn(move || {
                 while started.elapsed() < Duration::from_secs(seconds) {
-                    let view = ReferenceView::new(ingest::decode(bytes, &Limits::default()).unwrap().pixels);
-                    for session in &mut sessions {
-                        session.run(&[view::tensor(session.metric(), &view)]).unwrap();
-                    }
+                    support::score(bytes, &mut sessions);
                     // The answer names the upload's hash.
                     std::hint::black_box(sha256_hex(bytes));
                     scored.fetch_add(1, Ordering::Relaxed);

@@ -1,56 +1,23 @@
 //! The way of a photo, step by step, on one thread: `cargo bench`. Every figure comes from one run, so that ratios hold.
 
-#![allow(
-    clippy::unwrap_used,
-    missing_docs,
-    unreachable_pub,
-    reason = "a benchmark may panic; a shared module is wider than its use here"
-)]
+#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark may panic")]
 
-#[path = "../tests/support/room.rs"]
-mod room;
+mod support;
 
-use std::path::Path;
 use std::time::Duration;
 
 use clearshot::engine::{BranchSession, Runtime};
 use clearshot::ingest::{self, Limits};
 use clearshot::metric::Metric;
-use clearshot::scoring::card::VerifiedModel;
 use clearshot::view::{self, ReferenceView};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
+use support::{jpeg, photo};
 
 /// Width and height of 0.3, 2, 12 and 48 megapixels.
 const SIZES: [[u32; 2]; 4] = [[640, 480], [1600, 1200], [4000, 3000], [8000, 6000]];
 
-/// A room, enlarged beyond 12 megapixels: rendering one of 48 would take longer than the benchmark.
-fn photo([width, height]: [u32; 2]) -> RgbImage {
-    let rendered = room::room(width.min(2000), height.min(1500), 1);
-    image::imageops::resize(&rendered, width, height, image::imageops::FilterType::CatmullRom)
-}
-
-fn jpeg(photo: &RgbImage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(photo).unwrap();
-    bytes
-}
-
-/// One session per branch, each with one thread.
-fn sessions() -> Vec<BranchSession> {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let runtime = Runtime::load(None).unwrap();
-    let session = |metric| {
-        let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).unwrap();
-        BranchSession::new(&runtime, metric, &onnx, 1).unwrap()
-    };
-    Metric::ALL.into_iter().map(session).collect()
-}
-
 fn everything(criterion: &mut Criterion) {
-    // ONNX Runtime can be loaded once per process.
-    let mut sessions = sessions();
+    let mut sessions = support::sessions(&Runtime::load(None).unwrap());
     branches(criterion, &mut sessions);
     photos(criterion, &mut sessions);
 }
@@ -73,12 +40,7 @@ fn photos(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
             });
         });
         group.bench_with_input(BenchmarkId::new("whole", &megapixels), &bytes, |bench, bytes| {
-            bench.iter(|| {
-                let view = ReferenceView::new(ingest::decode(bytes, &limits).unwrap().pixels);
-                let run =
-                    |session: &mut BranchSession| session.run(&[view::tensor(session.metric(), &view)]).unwrap()[0];
-                sessions.iter_mut().map(run).collect::<Vec<_>>()
-            });
+            bench.iter(|| support::score(bytes, sessions));
         });
         group.finish();
     }

@@ -12,6 +12,7 @@ use crate::engine::{Engine, Runtime, RuntimeError};
 use crate::ingest::Limits;
 use crate::metric::Metric;
 use crate::scoring::card::{CardError, ModelCard, VerifiedModel};
+use crate::scoring::profile::{ProfileError, Profiles};
 use crate::telemetry::metrics::Metrics;
 
 /// Why the service cannot start, or a new set of models was refused.
@@ -23,6 +24,9 @@ pub enum StartError {
     /// ONNX Runtime or a model cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// The file of profiles was refused.
+    #[error(transparent)]
+    Profiles(#[from] ProfileError),
     /// A model or its card was refused.
     #[error(transparent)]
     Card(#[from] CardError),
@@ -42,6 +46,8 @@ pub struct App {
     pub models: ArcSwap<Models>,
     /// Name of the execution provider in use.
     pub provider: String,
+    /// The profiles that photos can be judged by.
+    pub profiles: Profiles,
     /// Limits on uploads.
     pub limits: Limits,
     /// Time from the first byte of a request to its answer.
@@ -64,6 +70,7 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
         config.validate().map_err(StartError::Config)?;
+        let profiles = config.profiles.as_deref().map_or_else(|| Ok(Profiles::built_in()), Profiles::load)?;
         let metrics = Arc::new(Metrics::new());
         let verified = verify(config)?;
         let runtime = Runtime::load(config.onnxruntime.as_deref())?;
@@ -76,6 +83,7 @@ impl App {
         Ok(Arc::new(Self {
             models: ArcSwap::from_pointee(models),
             provider,
+            profiles,
             limits: config.limits,
             deadline: config.deadline(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
@@ -100,6 +108,12 @@ impl App {
         self.metrics.models(&old.cards, &self.provider, false);
         self.metrics.models(&new.cards, &self.provider, true);
         Ok(())
+    }
+
+    /// How the service was started.
+    #[must_use]
+    pub fn config(&self) -> &ServeConfig {
+        &self.config
     }
 
     /// True once the service was told to stop.

@@ -37,6 +37,9 @@ pub struct ServeConfig {
     /// Folder of the models and their cards.
     #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
     pub models: PathBuf,
+    /// File of profiles (see docs/profiles.md) in the place of the built-in ones; read at the start.
+    #[arg(long, env = "CLEARSHOT_PROFILES")]
+    pub profiles: Option<PathBuf>,
     /// Reload the models when their files change; SIGHUP reloads them in any case.
     #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
     pub watch_models: bool,

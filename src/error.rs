@@ -36,6 +36,18 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// A form holds more images than the limit.
+    #[error("The form has more than {limit} images.")]
+    TooManyImages {
+        /// The limit.
+        limit: usize,
+    },
+    /// The photo needs no correction.
+    #[error("{0}")]
+    NothingToCorrect(String),
+    /// A correction would not help the photo.
+    #[error("{0}")]
+    NotCorrectable(String),
     /// The upload is not an image that can be scored.
     #[error("{detail}")]
     Upload {
@@ -96,6 +108,9 @@ problems! {
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     UPLOAD_TOO_SLOW = REQUEST_TIMEOUT, "upload_too_slow", "Upload too slow";
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "body_too_large", "Body too large";
+    TOO_MANY_IMAGES = PAYLOAD_TOO_LARGE, "too_many_images", "Too many images";
+    NOTHING_TO_CORRECT = CONFLICT, "nothing_to_correct", "Nothing to correct";
+    NOT_CORRECTABLE = CONFLICT, "not_correctable", "Not correctable";
     UNSUPPORTED_FORMAT = UNSUPPORTED_MEDIA_TYPE, "unsupported_format", "Unsupported image format";
     UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
     IMAGE_TOO_LARGE = UNPROCESSABLE_ENTITY, "image_too_large", "Image too large";
@@ -118,6 +133,9 @@ impl ApiError {
             Self::NotFound => &NOT_FOUND,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
+            Self::TooManyImages { .. } => &TOO_MANY_IMAGES,
+            Self::NothingToCorrect(_) => &NOTHING_TO_CORRECT,
+            Self::NotCorrectable(_) => &NOT_CORRECTABLE,
             Self::Upload { problem, .. } => problem,
             Self::BrokenBody => &BROKEN_BODY,
             Self::UploadTooSlow { .. } => &UPLOAD_TOO_SLOW,

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod config;
+pub mod correct;
 pub mod engine;
 pub mod error;
 pub mod http;

@@ -13,6 +13,7 @@ use crate::router;
     ),
     tags(
         (name = "scoring", description = "Scoring photos"),
+        (name = "correcting", description = "Mending photos"),
         (name = "models", description = "The models in use"),
         (name = "health", description = "Probes"),
         (name = "meta", description = "This document")

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::{document, health, metrics, models, problem, score};
+use crate::http::{batch, correct, document, health, metrics, models, problem, profiles, score};
 use crate::openapi;
 use crate::telemetry::{access_log, request_id};
 
@@ -21,6 +21,9 @@ use crate::telemetry::{access_log, request_id};
 pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::with_openapi(openapi::info())
         .routes(routes!(score::score))
+        .routes(routes!(batch::score_batch))
+        .routes(routes!(correct::correct))
+        .routes(routes!(profiles::profiles))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(health::healthz))
@@ -31,12 +34,12 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
 
 /// The service.
 pub fn router(app: Arc<App>) -> Router {
-    let max_body_bytes = app.limits.max_body_bytes;
     let (routes, _) = documented().split_for_parts();
     routes
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(max_body_bytes))
+        // Each route has limits of its own, see http::upload.
+        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), problem::render))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), access_log::log))

@@ -3,6 +3,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::photos::pavilion;
@@ -52,4 +53,37 @@ async fn a_watched_folder_is_reloaded_while_requests_go_on() {
         }
         assert!(started.elapsed() < Duration::from_secs(20), "the change was not seen");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_under_load_lose_and_mix_no_answer() {
+    let folder = models_copy();
+    let server = Server::start(&["--models", folder.path().to_str().expect("text")]);
+    let first = server.score(pavilion()).await;
+    let rotation = std::fs::read(folder.path().join("rotation.onnx")).expect("a model");
+    let done = AtomicBool::new(false);
+    let load = async {
+        let mut answers = 0;
+        while !done.load(Ordering::Relaxed) {
+            let answer = server.score(pavilion()).await;
+            assert_eq!(answer["scores"], first["scores"]);
+            answers += 1;
+        }
+        answers
+    };
+    let reloads = async {
+        for round in 1..=3 {
+            std::fs::write(folder.path().join("rotation.onnx"), &rotation[..1000]).expect("it can be written");
+            server.signal("HUP");
+            let refused = format!("clearshot_model_reloads_total{{reason=\"refused\"}} {round}");
+            server.until(&refused, Duration::from_secs(20)).await;
+            std::fs::write(folder.path().join("rotation.onnx"), &rotation).expect("it can be written");
+            server.signal("HUP");
+            let loaded = format!("clearshot_model_reloads_total{{reason=\"loaded\"}} {round}");
+            server.until(&loaded, Duration::from_secs(20)).await;
+        }
+        done.store(true, Ordering::Relaxed);
+    };
+    let (answers, ()) = tokio::join!(load, reloads);
+    assert!(answers > 10, "{answers} answers are no load");
 }

@@ -32,6 +32,9 @@ impl AsRef<[f32]> for Job {
     }
 }
 
+/// Gets the output of a queued photo.
+pub(super) type Waiting = oneshot::Receiver<Result<RawOutput, EngineError>>;
+
 /// Handle of a branch; workers end when the last handle is dropped and the queue is empty.
 pub(super) struct Branch {
     queue: Sender<Job>,
@@ -67,11 +70,7 @@ impl Branch {
     }
 
     /// Queues a tensor; the receiver gets the output. Dropping the receiver cancels the job.
-    pub(super) fn submit(
-        &self,
-        tensor: Vec<f32>,
-        deadline: Instant,
-    ) -> Result<oneshot::Receiver<Result<RawOutput, EngineError>>, EngineError> {
+    pub(super) fn submit(&self, tensor: Vec<f32>, deadline: Instant) -> Result<Waiting, EngineError> {
         let (reply, output) = oneshot::channel();
         self.queue.try_send(Job { tensor, deadline, reply }).map_err(|error| match error {
             TrySendError::Full(_) => EngineError::Overloaded,

@@ -12,7 +12,7 @@ use crate::metric::Metric;
 use crate::scoring::calibration::RawOutput;
 use crate::scoring::card::VerifiedModel;
 use crate::telemetry::metrics::Metrics;
-use branch::Branch;
+use branch::{Branch, Waiting};
 pub use runtime::{BranchSession, ConvSearch, Device, GpuOptions, Runtime, RuntimeError};
 
 /// How the branches run.
@@ -145,11 +145,23 @@ impl Engine {
         ];
         let mut outputs = [RawOutput { raw: f32::NAN, log_scale: f32::NAN }; 3];
         for (output, receiver) in outputs.iter_mut().zip(waiting) {
-            *output = tokio::time::timeout_at(deadline.into(), receiver)
-                .await
-                .map_err(|_| EngineError::DeadlineExceeded)?
-                .map_err(|_| EngineError::Stopped)??;
+            *output = wait(receiver, deadline).await?;
         }
         Ok(outputs)
     }
+
+    /// Runs one view tensor through the branch of its metric.
+    ///
+    /// # Errors
+    /// [`EngineError`].
+    pub async fn run_one(&self, metric: Metric, tensor: Vec<f32>, deadline: Instant) -> Result<RawOutput, EngineError> {
+        wait(self.branches[metric as usize].submit(tensor, deadline)?, deadline).await
+    }
+}
+
+async fn wait(waiting: Waiting, deadline: Instant) -> Result<RawOutput, EngineError> {
+    tokio::time::timeout_at(deadline.into(), waiting)
+        .await
+        .map_err(|_| EngineError::DeadlineExceeded)?
+        .map_err(|_| EngineError::Stopped)?
 }

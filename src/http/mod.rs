@@ -1,9 +1,13 @@
 //! The HTTP routes, one file per family.
 
+pub mod assess;
+pub mod batch;
+pub mod correct;
 pub(crate) mod document;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod models;
 pub mod problem;
+pub(crate) mod profiles;
 pub mod score;
 pub mod upload;

@@ -39,21 +39,29 @@ pub struct ProblemDocument {
     pub request_id: String,
 }
 
+impl ProblemDocument {
+    /// The document of an error.
+    #[must_use]
+    pub fn new(error: &ApiError, request_id: String) -> Self {
+        let problem = error.problem();
+        Self {
+            kind: format!("urn:clearshot:problem:{}", problem.code),
+            title: problem.title.to_owned(),
+            status: problem.status.as_u16(),
+            detail: error.to_string(),
+            code: problem.code.to_owned(),
+            request_id,
+        }
+    }
+}
+
 /// Middleware that writes the document of a response that carries an [`ApiError`].
 pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let request_id = request.extensions().get::<RequestId>().cloned();
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
-    let problem = error.problem();
-    app.metrics.rejected(problem.code);
-    let document = ProblemDocument {
-        kind: format!("urn:clearshot:problem:{}", problem.code),
-        title: problem.title.to_owned(),
-        status: problem.status.as_u16(),
-        detail: error.to_string(),
-        code: problem.code.to_owned(),
-        request_id: request_id.map_or_else(String::new, |id| id.to_string()),
-    };
+    app.metrics.rejected(error.problem().code);
+    let document = ProblemDocument::new(&error, request_id.map_or_else(String::new, |id| id.to_string()));
     let (mut parts, _) = response.into_parts();
     // The length of the empty body it had.
     parts.headers.remove(header::CONTENT_LENGTH);

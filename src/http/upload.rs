@@ -9,7 +9,7 @@ use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
 use futures_util::stream;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout_at;
 
 use crate::error::ApiError;
@@ -21,17 +21,10 @@ use crate::ingest::Limits;
 /// [`ApiError`]: the body is empty, too large or broken, or the form is malformed.
 pub async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> {
     let limit = limits.max_body_bytes;
-    let declared =
-        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    // Refused before a byte is read. A form's frame around the image is counted with it.
-    if declared.is_some_and(|length| length > limit as u64) {
-        discard(request).await;
-        return Err(ApiError::BodyTooLarge { limit });
-    }
+    let (request, declared) = declared_within(request, limit).await?;
     let (request, slow) = paced(request, limits.min_upload_rate);
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_form = content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"));
-    let bytes = if is_form { read_form(request, limit).await } else { read_raw(request, limit, declared).await };
+    let bytes =
+        if is_form(&request) { read_form(request, limit).await } else { read_raw(request, limit, declared).await };
     match bytes {
         Err(_) if slow.load(Ordering::Relaxed) => {
             Err(ApiError::UploadTooSlow { bytes_per_second: limits.min_upload_rate })
@@ -39,6 +32,97 @@ pub async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> 
         Ok(bytes) if bytes.is_empty() => Err(ApiError::EmptyBody),
         bytes => bytes,
     }
+}
+
+/// An image of a form of many.
+pub(super) struct NamedImage {
+    /// Position among the parts named `image`, from 0.
+    pub(super) index: usize,
+    /// File name of the part.
+    pub(super) name: Option<String>,
+    /// What it holds; an image beyond its own limit is an error of its own.
+    pub(super) bytes: Result<Bytes, ApiError>,
+}
+
+/// The images of a form, read one after the other.
+pub(super) struct Images {
+    form: Multipart,
+    seen: usize,
+    limits: Limits,
+    slow: Arc<AtomicBool>,
+}
+
+impl Images {
+    /// Begins to read a form.
+    pub(super) async fn open(request: Request, limits: &Limits) -> Result<Self, ApiError> {
+        let (request, _) = declared_within(request, limits.max_form_bytes).await?;
+        let (request, slow) = paced(request, limits.min_upload_rate);
+        let form = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
+        Ok(Self { form, seen: 0, limits: *limits, slow })
+    }
+
+    /// The next image; none at the form's end, which must not come before the first.
+    pub(super) async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+        let next = self.read_next().await;
+        match next {
+            Err(_) if self.slow.load(Ordering::Relaxed) => {
+                Err(ApiError::UploadTooSlow { bytes_per_second: self.limits.min_upload_rate })
+            }
+            next => next,
+        }
+    }
+
+    async fn read_next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+        let broken = |limit: usize| move |error: MultipartError| broken_form(&error, limit);
+        let whole = broken(self.limits.max_form_bytes);
+        while let Some(mut field) = self.form.next_field().await.map_err(whole)? {
+            if field.name() != Some("image") {
+                continue;
+            }
+            if self.seen == self.limits.max_images {
+                return Err(ApiError::TooManyImages { limit: self.limits.max_images });
+            }
+            let index = self.seen;
+            self.seen += 1;
+            let name = field.file_name().map(str::to_owned);
+            let limit = self.limits.max_body_bytes;
+            let mut bytes = Vec::new();
+            let mut too_large = false;
+            while let Some(chunk) = field.chunk().await.map_err(whole)? {
+                too_large |= bytes.len() + chunk.len() > limit;
+                if too_large {
+                    bytes = Vec::new();
+                } else {
+                    bytes.extend_from_slice(&chunk);
+                }
+            }
+            let bytes = match bytes {
+                _ if too_large => Err(ApiError::BodyTooLarge { limit }),
+                bytes if bytes.is_empty() => Err(ApiError::EmptyBody),
+                bytes => Ok(bytes.into()),
+            };
+            return Ok(Some(NamedImage { index, name, bytes }));
+        }
+        if self.seen == 0 { Err(without_image()) } else { Ok(None) }
+    }
+}
+
+fn is_form(request: &Request) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("multipart/form-data"))
+}
+
+/// The declared length of a body, which is refused before a byte is read where it is beyond the limit. A form's frame around
+/// the image is counted with it.
+async fn declared_within(request: Request, limit: usize) -> Result<(Request, Option<u64>), ApiError> {
+    let declared =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit as u64) {
+        discard(request).await;
+        return Err(ApiError::BodyTooLarge { limit });
+    }
+    // An undeclared length is found while reading.
+    Ok((request.map(|body| Body::new(Limited::new(body, limit))), declared))
 }
 
 /// The request with a body that breaks off, and says so by the flag, when it falls behind `bytes_per_second` on average.
@@ -99,23 +183,27 @@ async fn read_raw(request: Request, limit: usize, declared: Option<u64>) -> Resu
     let expected = declared.map_or(0, |length| usize::try_from(length).unwrap_or(limit));
     let mut bytes = Vec::with_capacity(expected.min(limit));
     while let Some(frame) = body.frame().await {
-        let data = frame.map_err(|_| ApiError::BrokenBody)?.into_data().unwrap_or_default();
-        if bytes.len() + data.len() > limit {
-            return Err(ApiError::BodyTooLarge { limit });
-        }
+        let data = frame.map_err(|error| broken_body(&error, limit))?.into_data().unwrap_or_default();
         bytes.extend_from_slice(&data);
     }
     Ok(bytes.into())
 }
 
+/// A body that ended early, or went on beyond the limit.
+fn broken_body(error: &axum::Error, limit: usize) -> ApiError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return ApiError::BodyTooLarge { limit };
+        }
+        cause = error.source();
+    }
+    ApiError::BrokenBody
+}
+
 async fn read_form(request: Request, limit: usize) -> Result<Bytes, ApiError> {
-    let broken = |error: MultipartError| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge { limit },
-        _ => ApiError::BadMultipart(format!("The multipart body is malformed: {}.", error.body_text())),
-    };
-    let mut form = Multipart::from_request(request, &())
-        .await
-        .map_err(|error| ApiError::BadMultipart(format!("The multipart body is malformed: {}.", error.body_text())))?;
+    let broken = |error: MultipartError| broken_form(&error, limit);
+    let mut form = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
     let mut image = None;
     while let Some(field) = form.next_field().await.map_err(broken)? {
         if field.name() != Some("image") {
@@ -126,5 +214,20 @@ async fn read_form(request: Request, limit: usize) -> Result<Bytes, ApiError> {
         }
         image = Some(field.bytes().await.map_err(broken)?);
     }
-    image.ok_or_else(|| ApiError::BadMultipart("The form has no part named `image`.".into()))
+    image.ok_or_else(without_image)
+}
+
+fn broken_form(error: &MultipartError, limit: usize) -> ApiError {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge { limit },
+        _ => malformed(&error.body_text()),
+    }
+}
+
+fn malformed(reason: &str) -> ApiError {
+    ApiError::BadMultipart(format!("The multipart body is malformed: {reason}."))
+}
+
+fn without_image() -> ApiError {
+    ApiError::BadMultipart("The form has no part named `image`.".into())
 }

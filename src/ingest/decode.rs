@@ -27,23 +27,53 @@ pub struct Photo {
     pub pixels: RgbImage,
 }
 
-/// Decodes an upload to upright 8-bit RGB.
+/// A photo in all its pixels, and what its file says of their colours.
+#[derive(Debug)]
+pub struct Original {
+    /// The photo; its pixels are never scaled down.
+    pub photo: Photo,
+    /// ICC profile of the pixels, if the file has one for RGB.
+    pub icc_profile: Option<Vec<u8>>,
+}
+
+/// How many of a photo's pixels are wanted.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    /// Enough for the reference view.
+    Enough,
+    /// All.
+    All,
+}
+
+/// Decodes an upload to upright 8-bit RGB, in as many pixels as scoring needs.
 ///
 /// # Errors
 /// [`IngestError`]: empty, unsupported, beyond the limits, or not decodable. A panic inside a decoder is caught and
 /// reported as not decodable.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, IngestError> {
+    guarded(bytes, limits, Wanted::Enough).map(|original| original.photo)
+}
+
+/// Decodes an upload to upright 8-bit RGB in all its pixels.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_original(bytes: &[u8], limits: &Limits) -> Result<Original, IngestError> {
+    guarded(bytes, limits, Wanted::All)
+}
+
+fn guarded(bytes: &[u8], limits: &Limits, wanted: Wanted) -> Result<Original, IngestError> {
     if bytes.is_empty() {
         return Err(IngestError::Empty);
     }
     let format = sniff(bytes).ok_or(IngestError::UnsupportedFormat)?;
     // Decoders meet hostile input; one that panics must cost its own request only. Nothing outlives the closure
     // but its result, so no broken state can be observed.
-    catch_unwind(AssertUnwindSafe(|| decode_as(bytes, format, limits)))
+    catch_unwind(AssertUnwindSafe(|| decode_as(bytes, format, limits, wanted)))
         .unwrap_or_else(|_| Err(IngestError::Undecodable { format, reason: "the decoder gave up".into() }))
 }
 
-fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, IngestError> {
+fn decode_as(bytes: &[u8], format: Format, limits: &Limits, wanted: Wanted) -> Result<Original, IngestError> {
     let undecodable = |error: image::ImageError| match error {
         image::ImageError::Limits(_) => IngestError::TooLarge {
             width: 0,
@@ -65,14 +95,18 @@ fn decode_as(bytes: &[u8], format: Format, limits: &Limits) -> Result<Photo, Ing
     }
     // Broken metadata must not cost a photo that decodes.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let scaled = if format == Format::Jpeg { scaled::decode(bytes) } else { None };
+    let icc_profile = if wanted == Wanted::All { decoder.icc_profile().unwrap_or_default() } else { None };
+    // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
+    let icc_profile = icc_profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
+    let scaled = if format == Format::Jpeg && wanted == Wanted::Enough { scaled::decode(bytes) } else { None };
     let mut image = match scaled {
         Some(pixels) => DynamicImage::ImageRgb8(pixels),
         None => DynamicImage::from_decoder(decoder).map_err(undecodable)?,
     };
     image.apply_orientation(orientation);
     let (width, height) = if orientation.to_exif() > 4 { (height, width) } else { (width, height) };
-    Ok(Photo { format, orientation: orientation.to_exif(), width, height, pixels: flatten(image) })
+    let photo = Photo { format, orientation: orientation.to_exif(), width, height, pixels: flatten(image) };
+    Ok(Original { photo, icc_profile })
 }
 
 /// 8-bit RGB with transparency composited over white, as a cut-out car would be shown on a page.

@@ -10,6 +10,15 @@ pub struct Limits {
     /// Largest request body in bytes.
     #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = Limits::default().max_body_bytes)]
     pub max_body_bytes: usize,
+    /// Most images in one form of /score/batch.
+    #[arg(long, env = "CLEARSHOT_MAX_IMAGES", default_value_t = Limits::default().max_images)]
+    pub max_images: usize,
+    /// Largest form of /score/batch in bytes; each image in it has to keep to --max-body-bytes, too.
+    #[arg(long, env = "CLEARSHOT_MAX_FORM_BYTES", default_value_t = Limits::default().max_form_bytes)]
+    pub max_form_bytes: usize,
+    /// Largest image in pixels that /correct takes: it holds all pixels of a photo, several times.
+    #[arg(long, env = "CLEARSHOT_MAX_CORRECT_PIXELS", default_value_t = Limits::default().max_correct_pixels)]
+    pub max_correct_pixels: u64,
     /// Slowest upload in bytes a second, on average after the first three seconds; 0 for no limit. A client that sends a byte
     /// now and then would hold a place of --max-in-flight until the deadline.
     #[arg(long, env = "CLEARSHOT_MIN_UPLOAD_RATE", default_value_t = Limits::default().min_upload_rate)]
@@ -32,6 +41,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 32 << 20,
+            max_images: 50,
+            max_form_bytes: 256 << 20,
+            max_correct_pixels: 25_000_000,
             min_upload_rate: 8 << 10,
             max_pixels: 64_000_000,
             max_side: 16_384,
@@ -67,6 +79,21 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn exactly_what_every_limit_allows_is_let_in(width in 0u32..300, height in 0u32..300, bytes in 0u64..60_000) {
+            let limits = Limits {
+                max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default()
+            };
+            let allowed = width.min(height) >= 32
+                && width.max(height) <= 200
+                && width * height <= 10_000
+                && bytes <= 30_000;
+            prop_assert_eq!(limits.check(width, height, bytes).is_ok(), allowed);
+        }
+    }
 
     #[test]
     fn limits_are_exact_at_the_boundary() {

@@ -10,7 +10,7 @@ mod png;
 mod scaled;
 mod sniff;
 
-pub use decode::{Photo, decode};
+pub use decode::{Original, Photo, decode, decode_original};
 pub use limits::Limits;
 pub use sniff::{Format, sniff};
 

@@ -192,15 +192,29 @@ mod tests {
         assert!(serde_json::from_str::<Calibration>(stored).is_err());
     }
 
+    /// The synthetic one and those of the shipped models.
+    fn calibrations() -> [Calibration; 4] {
+        let shipped = [
+            include_str!("../../models/blur.json"),
+            include_str!("../../models/brightness.json"),
+            include_str!("../../models/rotation.json"),
+        ];
+        let [blur, brightness, rotation] = shipped.map(|card| {
+            serde_json::from_str::<crate::scoring::card::ModelCard>(card).expect("a shipped card is sound").calibration
+        });
+        [calibration(), blur, brightness, rotation]
+    }
+
     proptest! {
         #[test]
         fn value_is_monotone_and_inside_its_interval(a in -50.0f32..50.0, b in -50.0f32..50.0, log_scale in -20.0f32..20.0) {
-            let calibration = calibration();
             let (low, high) = if a <= b { (a, b) } else { (b, a) };
-            prop_assert!(calibration.value(low) <= calibration.value(high));
-            let estimate = calibration.apply(RawOutput { raw: a, log_scale });
-            prop_assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
-            prop_assert!(estimate.low >= -20.0 && estimate.high <= 20.0);
+            for calibration in calibrations() {
+                prop_assert!(calibration.value(low) <= calibration.value(high));
+                let estimate = calibration.apply(RawOutput { raw: a, log_scale });
+                prop_assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
+                prop_assert!(estimate.low >= calibration.range[0] && estimate.high <= calibration.range[1]);
+            }
         }
     }
 }

@@ -2,5 +2,7 @@
 
 pub mod calibration;
 pub mod card;
+pub mod listing;
 pub mod profile;
+pub mod sharpness;
 pub mod verdict;

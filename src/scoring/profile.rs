@@ -1,37 +1,144 @@
-//! What a client accepts: thresholds per metric under a name.
+//! What a client accepts: thresholds per metric under a name, from a versioned file that is checked as a whole when the
+//! service starts. The built-in ones were chosen from evidence, see docs/profiles.md.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::verdict::REASON_CODES;
 use crate::metric::Metric;
 
+/// Version of the file's format.
+const VERSION: u32 = 1;
+const BUILT_IN: &str = include_str!("profiles.json");
+
 /// Accepted values of one metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Band {
-    /// Smallest accepted value; none for a metric that cannot be too low.
+    /// Smallest accepted value, negative; absent for a metric that cannot be too low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = -0.2)]
     pub low: Option<f32>,
-    /// Largest accepted value.
+    /// Largest accepted value, positive.
+    #[schema(example = 0.25)]
     pub high: f32,
+    /// What the metric's shortfall from 100 counts in `quality`, from 0 (not at all) to 1 (fully).
+    #[serde(default = "full_weight")]
+    #[schema(example = 1.0, minimum = 0, maximum = 1)]
+    pub weight: f32,
+}
+
+fn full_weight() -> f32 {
+    1.0
 }
 
 /// A named set of thresholds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// Name, as in the query parameter `profile`.
+    /// Name, as in the query parameter `profile`: letters a to z, digits and hyphens.
+    #[schema(example = "real-estate")]
     pub name: String,
-    /// Accepted blur, in pixels.
+    /// Whom it suits.
+    #[serde(default)]
+    #[schema(example = "Rooms and houses: straight walls matter.")]
+    pub description: String,
+    /// Accepted blur, in pixels of the reference view.
     pub blur: Band,
     /// Accepted brightness shift, in V.
     pub brightness: Band,
     /// Accepted tilt, in degrees.
     pub rotation: Band,
+    /// Advice to give in place of the built-in one, by the reason's code without `possibly_`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub messages: BTreeMap<String, String>,
 }
 
-impl Default for Profile {
-    fn default() -> Self {
-        Self {
-            name: "default".into(),
-            blur: Band { low: None, high: 2.0 },
-            brightness: Band { low: Some(-0.25), high: 0.25 },
-            rotation: Band { low: Some(-5.0), high: 5.0 },
+/// All profiles of a service: checked, so that each lookup and each verdict works.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Profiles {
+    /// Version of the format.
+    #[schema(example = 1)]
+    version: u32,
+    /// The profiles, `default` among them.
+    profiles: Vec<Profile>,
+}
+
+/// The stored form, before its laws are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unchecked {
+    version: u32,
+    profiles: Vec<Profile>,
+}
+
+/// Why a file of profiles was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// It cannot be read.
+    #[error("cannot read the profiles in {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not JSON of the right shape, or breaks a law.
+    #[error("the profiles in {path} are refused: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Profiles {
+    /// The profiles that come with the service.
+    ///
+    /// # Panics
+    /// Never: a test reads the same constant.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::parse(BUILT_IN).expect("the built-in profiles are sound: a test reads them")
+    }
+
+    /// Reads a file of profiles.
+    ///
+    /// # Errors
+    /// [`ProfileError`], which names the file and what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ProfileError> {
+        let path = || path.to_owned();
+        let text =
+            std::fs::read_to_string(path()).map_err(|source| ProfileError::Unreadable { path: path(), source })?;
+        Self::parse(&text).map_err(|reason| ProfileError::Invalid { path: path(), reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let Unchecked { version, profiles } = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if version != VERSION {
+            return Err(format!("version {version} of the format is unknown, expected {VERSION}"));
         }
+        let mut names = BTreeSet::new();
+        for profile in &profiles {
+            profile.check().map_err(|reason| format!("profile `{}`: {reason}", profile.name))?;
+            if !names.insert(profile.name.as_str()) {
+                return Err(format!("profile `{}` is there twice", profile.name));
+            }
+        }
+        if !names.contains("default") {
+            return Err("there is no profile `default`".to_owned());
+        }
+        Ok(Self { version, profiles })
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
     }
 }
 
@@ -46,27 +153,52 @@ impl Profile {
         }
     }
 
-    /// The built-in profile of that name.
-    #[must_use]
-    pub fn find(name: &str) -> Option<Self> {
-        let default = Self::default();
-        (default.name == name).then_some(default)
+    fn check(&self) -> Result<(), String> {
+        let harmless = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.bytes().all(harmless) {
+            return Err("a name has 1 to 64 letters a to z, digits and hyphens".to_owned());
+        }
+        for metric in Metric::ALL {
+            self.band(metric).check(metric).map_err(|reason| format!("{metric}: {reason}"))?;
+        }
+        match self.messages.keys().find(|code| !REASON_CODES.contains(&code.as_str())) {
+            Some(code) => Err(format!("there is no reason `{code}` to give a message for, but {REASON_CODES:?}")),
+            None => Ok(()),
+        }
     }
 }
 
 impl Band {
+    fn check(&self, metric: Metric) -> Result<(), String> {
+        let (min, max) = metric.range();
+        if !(self.high > 0.0 && self.high <= max) {
+            return Err(format!("`high` must lie above 0 and be at most {max}"));
+        }
+        if min == 0.0 && self.low.is_some() {
+            return Err("there is no too low, leave `low` out".to_owned());
+        }
+        if min < 0.0 && !self.low.is_some_and(|low| low < 0.0 && low >= min) {
+            return Err(format!("`low` must lie below 0 and be at least {min}"));
+        }
+        if !(0.0..=1.0).contains(&self.weight) {
+            return Err("`weight` must lie between 0 and 1".to_owned());
+        }
+        Ok(())
+    }
+
     /// The threshold on the side where `value` lies.
     #[must_use]
     pub fn threshold(&self, value: f32) -> f32 {
         self.low.filter(|_| value < 0.0).unwrap_or(self.high)
     }
 
-    /// How acceptable a value is: 100 at zero, 50 at the threshold, falling like a bell curve.
+    /// How acceptable a value is: 100 at zero, 50 at the threshold, falling like a bell curve; with a weight below 1 the
+    /// shortfall from 100 counts that much less.
     #[must_use]
     pub fn quality(&self, value: f32) -> u8 {
         let relative = value / self.threshold(value);
-        let quality = 100.0 * (-std::f32::consts::LN_2 * relative * relative).exp();
-        quality.round() as u8
+        let shortfall = 1.0 - (-std::f32::consts::LN_2 * relative * relative).exp();
+        (100.0 * (1.0 - self.weight * shortfall)).round() as u8
     }
 }
 
@@ -76,8 +208,33 @@ mod tests {
 
     #[test]
     fn quality_is_100_at_zero_and_50_at_either_threshold() {
-        let band = Band { low: Some(-0.2), high: 0.4 };
+        let band = Band { low: Some(-0.2), high: 0.4, weight: 1.0 };
         assert_eq!([0.0, -0.2, 0.4, 5.0].map(|value| band.quality(value)), [100, 50, 50, 0]);
         assert!(band.quality(-0.1) > band.quality(-0.15));
+        let half = Band { weight: 0.5, ..band };
+        assert_eq!([0.0, -0.2, 5.0].map(|value| half.quality(value)), [100, 75, 50]);
+    }
+
+    #[test]
+    fn the_built_in_profiles_are_sound_and_round_trip() {
+        let profiles = Profiles::built_in();
+        assert!(["default", "real-estate", "car-dealer"].iter().all(|name| profiles.find(name).is_some()));
+        let text = serde_json::to_string(&profiles).expect("they serialise");
+        assert_eq!(Profiles::parse(&text), Ok(profiles));
+    }
+
+    #[test]
+    fn a_file_that_breaks_a_law_is_refused_and_says_where() {
+        let with = |from: &str, to: &str| Profiles::parse(&BUILT_IN.replacen(from, to, 1)).expect_err("it is refused");
+        assert!(with("\"version\": 1", "\"version\": 2").contains("version 2"));
+        assert!(with("\"name\": \"default\"", "\"name\": \"other\"").contains("no profile `default`"));
+        assert!(with("\"name\": \"real-estate\"", "\"name\": \"default\"").contains("twice"));
+        assert!(with("\"name\": \"real-estate\"", "\"name\": \"a b\"").contains("letters"));
+        assert!(with("{\"high\": 2.0}", "{\"high\": -2.0}").contains("profile `default`: blur: `high`"));
+        assert!(with("{\"high\": 2.0}", "{\"high\": 2.0, \"low\": -1.0}").contains("leave `low` out"));
+        assert!(with("\"low\": -0.25, ", "").contains("brightness: `low`"));
+        assert!(with("\"weight\": 0.5", "\"weight\": 1.5").contains("`weight`"));
+        assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));
+        assert!(with("\"description\"", "\"descripton\"").contains("unknown field"));
     }
 }

@@ -7,6 +7,13 @@ use super::calibration::{Estimate, RawOutput};
 use super::profile::{Band, Profile};
 use crate::metric::Metric;
 
+const BLURRED: &str = "blurred";
+const TOO_DARK: &str = "too_dark";
+const TOO_BRIGHT: &str = "too_bright";
+const TILTED: &str = "tilted";
+/// Codes of the reasons not to pass, without `possibly_`.
+pub(super) const REASON_CODES: [&str; 4] = [BLURRED, TOO_DARK, TOO_BRIGHT, TILTED];
+
 /// One metric's calibrated score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Score {
@@ -22,7 +29,8 @@ pub struct Score {
     /// Upper end of the interval.
     #[schema(example = 0.8)]
     pub high: f32,
-    /// How acceptable the value is under the profile: 100 is perfect, 50 lies on the threshold.
+    /// How acceptable the value is under the profile: 100 at zero, 50 on the threshold, falling like a bell curve (for a
+    /// metric of weight 1; of one with weight w the shortfall from 100 counts w times).
     #[schema(example = 93, minimum = 0, maximum = 100)]
     pub quality: u8,
     /// The model's ranking output; only its order means something.
@@ -97,15 +105,21 @@ pub struct Reason {
     /// The metric at fault.
     pub metric: Metric,
     /// Its calibrated value.
-    #[schema(example = -2.3)]
+    #[schema(example = -7.3)]
     pub value: f32,
+    /// Lower end of its interval.
+    #[schema(example = -8.1)]
+    pub low: f32,
+    /// Upper end of its interval.
+    #[schema(example = -6.6)]
+    pub high: f32,
     /// The threshold at stake.
-    #[schema(example = -2.0)]
+    #[schema(example = -5.0)]
     pub threshold: f32,
     /// What it takes to mend it.
     pub severity: Severity,
     /// What to do, in a sentence.
-    #[schema(example = "Rotate 2.3 degrees clockwise.")]
+    #[schema(example = "Rotate 7.3 degrees clockwise.")]
     pub advice: String,
 }
 
@@ -131,7 +145,7 @@ pub fn judge(outputs: &[RawOutput; 3], estimates: &[Estimate; 3], profile: &Prof
     for metric in Metric::ALL {
         let score = scores.get(metric);
         if let Some((certain, threshold)) = crossing(score, profile.band(metric)) {
-            found.push((certain, score.quality, reason(metric, score, certain, threshold)));
+            found.push((certain, score.quality, reason(metric, score, certain, threshold, profile)));
         }
     }
     found.sort_by_key(|(certain, quality, _)| (!certain, *quality));
@@ -178,32 +192,42 @@ fn crossing(score: &Score, band: Band) -> Option<(bool, f32)> {
     }
 }
 
-fn reason(metric: Metric, score: &Score, certain: bool, threshold: f32) -> Reason {
+fn reason(metric: Metric, score: &Score, certain: bool, threshold: f32, profile: &Profile) -> Reason {
     let too_low = threshold < 0.0;
     let (code, severity, advice) = match metric {
-        Metric::Blur => ("blurred", Severity::Retake, "Take the photo again: hold still and focus.".to_owned()),
+        Metric::Blur => (BLURRED, Severity::Retake, "Take the photo again: hold still and focus.".to_owned()),
         Metric::Brightness if too_low => {
-            ("too_dark", Severity::Fixable, format!("Brighten by {:.2} of V.", score.value.abs()))
+            (TOO_DARK, Severity::Fixable, format!("Brighten by {:.2} of V.", score.value.abs()))
         }
-        Metric::Brightness => ("too_bright", Severity::Fixable, format!("Darken by {:.2} of V.", score.value.abs())),
+        Metric::Brightness => (TOO_BRIGHT, Severity::Fixable, format!("Darken by {:.2} of V.", score.value.abs())),
         Metric::Rotation => {
             let direction = if score.value > 0.0 { "counterclockwise" } else { "clockwise" };
-            ("tilted", Severity::Fixable, format!("Rotate {:.1} degrees {direction}.", score.value.abs()))
+            (TILTED, Severity::Fixable, format!("Rotate {:.1} degrees {direction}.", score.value.abs()))
         }
     };
+    let advice = profile.messages.get(code).cloned().unwrap_or(advice);
     let code = if certain { code.to_owned() } else { format!("possibly_{code}") };
-    Reason { code, metric, value: score.value, threshold, severity, advice }
+    let Score { value, low, high, .. } = *score;
+    Reason { code, metric, value, low, high, threshold, severity, advice }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::scoring::profile::Profiles;
     use proptest::prelude::*;
+
+    fn default_profile() -> &'static Profile {
+        static PROFILES: LazyLock<Profiles> = LazyLock::new(Profiles::built_in);
+        PROFILES.find("default").expect("it is built in")
+    }
 
     fn judged(intervals: [(f32, f32, f32); 3]) -> Judgement {
         let outputs = [RawOutput { raw: 0.0, log_scale: 0.0 }; 3];
         let estimates = intervals.map(|(low, value, high)| Estimate { value, low, high });
-        judge(&outputs, &estimates, &Profile::default())
+        judge(&outputs, &estimates, default_profile())
     }
 
     #[test]
@@ -235,7 +259,7 @@ mod tests {
         ) {
             let interval = |(value, below, above): (f32, f32, f32)| (value - below, value, value + above);
             let judgement = judged([interval(blur), interval(brightness), interval(rotation)]);
-            let profile = Profile::default();
+            let profile = default_profile();
             let bands = Metric::ALL.map(|metric| (judgement.scores.get(metric).clone(), profile.band(metric)));
             let beyond = bands.iter().any(|(score, band)| score.low > band.high || band.low.is_some_and(|low| score.high < low));
             let within = bands.iter().all(|(score, band)| score.high <= band.high && band.low.is_none_or(|low| score.low >= low));

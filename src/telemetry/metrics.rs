@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::metric::Metric;
 use crate::scoring::calibration::Estimate;
 use crate::scoring::card::ModelCard;
-use crate::scoring::verdict::Judgement;
+use crate::scoring::verdict::{Reason, Verdict};
 
 /// A part of a photo's way.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
@@ -207,10 +207,10 @@ impl Metrics {
     }
 
     /// A photo was judged.
-    pub fn judged(&self, profile: &str, judgement: &Judgement, estimates: &[Estimate; 3]) {
-        let verdict = judgement.verdict.name().to_owned();
-        self.verdicts.get_or_create(&VerdictLabels { profile: profile.to_owned(), verdict }).inc();
-        for reason in &judgement.reasons {
+    pub fn judged(&self, profile: &str, verdict: Verdict, reasons: &[Reason], estimates: &[Estimate; 3]) {
+        let labels = VerdictLabels { profile: profile.to_owned(), verdict: verdict.name().to_owned() };
+        self.verdicts.get_or_create(&labels).inc();
+        for reason in reasons {
             let labels = ProfileReasonLabels { profile: profile.to_owned(), reason: reason.code.clone() };
             self.reasons.get_or_create(&labels).inc();
         }

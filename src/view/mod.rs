@@ -10,7 +10,7 @@ mod reference;
 mod resample;
 mod rotation;
 
-pub use blur::{GRID, TILE};
+pub use blur::{GRID, MapTile, TILE, map as blur_map};
 pub use reference::{LONG_SIDE, ReferenceView};
 pub use resample::{resize_part, shrink_to};
 

@@ -1,0 +1,52 @@
+//! Mending a photo: what its scores ask for, straightening, and exposure with highlights rolled off.
+
+mod exposure;
+mod straighten;
+
+pub use exposure::shift_value;
+pub use straighten::{inscribed_share, straighten};
+
+use crate::scoring::verdict::{Score, Scores};
+
+/// Tilt below which nobody sees that a photo was straightened, in degrees.
+const SMALLEST_TILT: f32 = 0.5;
+/// Shift of V below which nobody sees that a photo was corrected.
+const SMALLEST_SHIFT: f32 = 0.05;
+
+/// What to do to a photo; never nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plan {
+    /// Turn the pixels by so many degrees, clockwise positive.
+    pub rotation: Option<f32>,
+    /// Shift the mean of HSV value V by so much.
+    pub value_shift: Option<f32>,
+}
+
+impl Plan {
+    /// What the scores ask for, or none if a correction is as likely to harm as to help: where an interval holds zero.
+    #[must_use]
+    pub fn of(scores: &Scores) -> Option<Self> {
+        let certain = |score: &Score, least: f32| {
+            ((score.low > 0.0 || score.high < 0.0) && score.value.abs() >= least).then_some(-score.value)
+        };
+        let rotation = certain(&scores.rotation, SMALLEST_TILT);
+        let value_shift = certain(&scores.brightness, SMALLEST_SHIFT);
+        (rotation.is_some() || value_shift.is_some()).then_some(Self { rotation, value_shift })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_certain_and_visible_is_corrected() {
+        let score = |low, value, high| Score { value, unit: String::new(), low, high, quality: 0, raw: 0.0 };
+        let scores = |brightness, rotation| Scores { blur: score(0.0, 0.0, 0.0), brightness, rotation };
+        let plan = Plan::of(&scores(score(-0.3, -0.2, -0.1), score(-1.0, 3.0, 7.0)));
+        assert_eq!(plan, Some(Plan { rotation: None, value_shift: Some(0.2) }));
+        let plan = Plan::of(&scores(score(-0.1, 0.0, 0.1), score(2.0, 3.0, 4.0)));
+        assert_eq!(plan, Some(Plan { rotation: Some(-3.0), value_shift: None }));
+        assert_eq!(Plan::of(&scores(score(-0.04, -0.03, -0.02), score(0.1, 0.3, 0.5))), None);
+    }
+}
