@@ -230,8 +230,8 @@ mod tests {
         assert!(with("\"name\": \"default\"", "\"name\": \"other\"").contains("no profile `default`"));
         assert!(with("\"name\": \"real-estate\"", "\"name\": \"default\"").contains("twice"));
         assert!(with("\"name\": \"real-estate\"", "\"name\": \"a b\"").contains("letters"));
-        assert!(with("{\"high\": 2.0}", "{\"high\": -2.0}").contains("profile `default`: blur: `high`"));
-        assert!(with("{\"high\": 2.0}", "{\"high\": 2.0, \"low\": -1.0}").contains("leave `low` out"));
+        assert!(with("{\"high\": 1.6}", "{\"high\": -1.6}").contains("profile `default`: blur: `high`"));
+        assert!(with("{\"high\": 1.6}", "{\"high\": 1.6, \"low\": -1.0}").contains("leave `low` out"));
         assert!(with("\"low\": -0.25, ", "").contains("brightness: `low`"));
         assert!(with("\"weight\": 0.5", "\"weight\": 1.5").contains("`weight`"));
         assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));

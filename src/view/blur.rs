@@ -106,7 +106,7 @@ mod tests {
         assert_eq!((columns, rows, tiles.len()), (6, 5, 30));
         let [left, top, width, height] = tiles[29].place;
         assert!((left + width - 1.0).abs() < 1e-6 && (top + height - 1.0).abs() < 1e-6);
-        assert_eq!(tiles[0].tensor().len(), SHAPE.iter().product());
+        assert_eq!(tiles[0].tensor().len(), SHAPE.iter().product::<usize>());
         let (columns, rows, tiles) = map(&ReferenceView::new(RgbImage::new(100, 40)));
         assert_eq!((columns, rows, tiles[0].place), (1, 1, [0.0, 0.0, 1.0, 1.0]));
     }

@@ -1,0 +1,78 @@
+//! Many photos in one request: order, partial failure, limits, and what they say as a set.
+
+mod support;
+
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+use support::photos::{blurred, jpeg, pavilion, shifted};
+use support::room::room;
+use support::server::{Server, problem};
+
+fn form(parts: &[Vec<u8>]) -> Form {
+    parts.iter().enumerate().fold(Form::new().text("note", "ignored"), |form, (index, bytes)| {
+        form.part("image", Part::bytes(bytes.clone()).file_name(format!("{index}.jpg")))
+    })
+}
+
+async fn send(server: &Server, query: &str, form: Form) -> reqwest::Response {
+    let request = server.client.post(format!("{}/score/batch{query}", server.url)).multipart(form);
+    request.send().await.expect("the server answers")
+}
+
+#[tokio::test]
+async fn each_photo_gets_its_own_answer_in_order_and_bad_ones_spoil_nothing() {
+    let server = Server::start(&["--max-body-bytes", "400000"]);
+    let large = jpeg(&room(2000, 1500, 1), 100);
+    assert!(large.len() > 400_000);
+    let photos = [pavilion(), b"no photo".to_vec(), jpeg(&room(800, 600, 2), 90), Vec::new(), large, pavilion()];
+    let response = send(&server, "?profile=real-estate", form(&photos)).await;
+    assert_eq!(response.status(), 200);
+    let answer: Value = response.json().await.expect("JSON");
+    let results = answer["results"].as_array().expect("a list");
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].as_u64().expect("a status")).collect();
+    assert_eq!(statuses, [200, 415, 200, 400, 413, 200]);
+    for (index, result) in results.iter().enumerate() {
+        assert_eq!((result["index"].as_u64(), &result["name"]), (Some(index as u64), &format!("{index}.jpg").into()));
+        assert_eq!(result["score"].is_object(), result["status"] == 200);
+    }
+    let codes: Vec<_> =
+        [1, 3, 4].map(|index: usize| results[index]["problem"]["code"].as_str().expect("a code")).to_vec();
+    assert_eq!(codes, ["unsupported_format", "empty_body", "body_too_large"]);
+    assert_eq!(results[1]["problem"]["request_id"], answer["request_id"]);
+    assert_eq!((&results[0]["score"], &answer["summary"]), (&results[5]["score"], &Value::Null));
+    let alone = server.score(pavilion()).await;
+    assert_eq!(results[0]["score"]["scores"]["blur"]["raw"], alone["scores"]["blur"]["raw"]);
+    assert_eq!(results[0]["score"]["profile"], "real-estate");
+}
+
+#[tokio::test]
+async fn a_listing_is_summed_up() {
+    let server = Server::start(&[]);
+    let rooms: Vec<_> = (0..5).map(|seed| room(800, 600, seed)).collect();
+    let mut photos: Vec<_> = rooms.iter().map(|room| jpeg(room, 92)).collect();
+    photos[1] = jpeg(&blurred(&rooms[1], 5.0), 92);
+    photos[3] = jpeg(&shifted(&rooms[3], -0.45), 92);
+    let answer: Value = send(&server, "?summary=true", form(&photos)).await.json().await.expect("JSON");
+    let summary = &answer["summary"];
+    assert_eq!(summary["brightness_outliers"], serde_json::json!([3]), "{summary}");
+    let retake: Vec<u64> = summary["retake"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
+    assert!(retake.contains(&1) && !retake.iter().any(|index| [0, 2, 4].contains(index)), "{summary}");
+    let lead = summary["lead"].as_u64().expect("there is a best one");
+    assert!([0, 2, 4].contains(&lead), "{summary}");
+    let counted = ["pass", "fail", "unsure"].iter().filter_map(|name| summary[name].as_u64()).sum::<u64>();
+    assert_eq!(counted, 5);
+}
+
+#[tokio::test]
+async fn limits_of_a_form_are_exact() {
+    let small = jpeg(&room(64, 64, 1), 50);
+    let server = Server::start(&["--max-images", "3", "--max-form-bytes", "20000"]);
+    assert_eq!(send(&server, "", form(&vec![small.clone(); 3])).await.status(), 200);
+    problem(send(&server, "", form(&vec![small.clone(); 4])).await, 413, "too_many_images").await;
+    problem(send(&server, "", form(&[vec![0; 20_000]])).await, 413, "body_too_large").await;
+    problem(send(&server, "", Form::new().text("picture", "x")).await, 400, "bad_multipart").await;
+    let raw = server.client.post(format!("{}/score/batch", server.url)).body(small).send().await;
+    problem(raw.expect("an answer"), 400, "bad_multipart").await;
+    problem(send(&server, "?profile=nobody", form(&[pavilion()])).await, 400, "unknown_profile").await;
+    assert!(server.metrics().await.contains("clearshot_photos_in_flight 0"));
+}

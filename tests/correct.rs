@@ -1,0 +1,106 @@
+//! Corrected photos: better than before, complete, with a truthful receipt, or refused.
+
+mod support;
+
+use std::io::Cursor;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::{ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage};
+use reqwest::Response;
+use serde_json::Value;
+use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};
+use support::room::room;
+use support::server::{Server, problem};
+
+async fn correct(server: &Server, query: &str, photo: Vec<u8>) -> Response {
+    let request = server.client.post(format!("{}/correct?{query}", server.url)).body(photo);
+    request.send().await.expect("the server answers")
+}
+
+/// The receipt and the photo of an answer that must be a corrected photo of a type.
+async fn corrected(response: Response, content_type: &str) -> (Value, Vec<u8>) {
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], content_type);
+    let receipt = response.headers()["clearshot-receipt"].to_str().expect("text").to_owned();
+    (serde_json::from_str(&receipt).expect("JSON"), response.bytes().await.expect("a body").to_vec())
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().expect("a number")
+}
+
+#[tokio::test]
+async fn a_tilted_photo_comes_back_straight_whichever_way_it_leaned() {
+    let server = Server::start(&[]);
+    for (seed, degrees) in [(5, 7.0), (6, -11.0), (7, 4.0)] {
+        let tilted = turned(&room(1800, 1200, seed), degrees);
+        let (receipt, bytes) = corrected(correct(&server, "", jpeg(&tilted, 92)).await, "image/jpeg").await;
+        let straight = image::load_from_memory(&bytes).expect("it decodes").into_rgb8();
+        assert_eq!(
+            (receipt["width"].as_u64(), receipt["height"].as_u64()),
+            (Some(straight.width().into()), Some(straight.height().into()))
+        );
+        assert!((number(&receipt["rotation"]) + f64::from(degrees)).abs() < 1.5, "{receipt}");
+        assert!(number(&receipt["after"]["rotation"]).abs() < 1.5, "{receipt}");
+        // The receipt tells what is scored when the photo is sent again.
+        let again = server.score(bytes).await;
+        assert!((number(&again["scores"]["rotation"]["value"]) - number(&receipt["after"]["rotation"])).abs() < 1e-3);
+        let aspect = f64::from(straight.width()) / f64::from(straight.height());
+        assert!((aspect - 1.5).abs() < 0.01, "{aspect}");
+        let area = |image: &RgbImage| f64::from(image.width() * image.height());
+        assert!((area(&straight) / area(&tilted) - number(&receipt["kept"])).abs() < 0.01, "{receipt}");
+    }
+}
+
+#[tokio::test]
+async fn a_dark_photo_is_brightened_without_clipping() {
+    let server = Server::start(&[]);
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let dark = shifted(&photo, -0.35);
+    let (receipt, bytes) = corrected(correct(&server, "format=png", jpeg(&dark, 92)).await, "image/png").await;
+    assert!(number(&receipt["v_shift"]) > 0.1 && receipt["rotation"] == 0.0 && receipt["kept"] == 1.0, "{receipt}");
+    let [before, after] = ["before", "after"].map(|when| number(&receipt[when]["brightness"]).abs());
+    assert!(after < 0.6 * before, "{receipt}");
+    let bright = image::load_from_memory(&bytes).expect("it decodes").into_rgb8();
+    let white = |image: &RgbImage| image.pixels().filter(|pixel| pixel.0.contains(&255)).count();
+    assert!(white(&bright) <= white(&dark) + bright.pixels().len() / 1000);
+}
+
+#[tokio::test]
+async fn what_needs_or_allows_no_correction_is_refused() {
+    let server = Server::start(&["--max-correct-pixels", "2000000"]);
+    problem(correct(&server, "", pavilion()).await, 409, "nothing_to_correct").await;
+    let hopeless = blurred(&turned(&room(1600, 1200, 5), 8.0), 5.0);
+    problem(correct(&server, "", jpeg(&hopeless, 92)).await, 409, "not_correctable").await;
+    problem(correct(&server, "", b"text".to_vec()).await, 415, "unsupported_format").await;
+    problem(correct(&server, "quality=0", pavilion()).await, 400, "bad_query").await;
+    problem(correct(&server, "format=tiff", pavilion()).await, 400, "bad_query").await;
+    let large = turned(&room(3600, 2400, 5), 8.0);
+    problem(correct(&server, "", jpeg(&large, 92)).await, 422, "image_too_large").await;
+    server.score(pavilion()).await;
+}
+
+#[tokio::test]
+async fn the_colour_profile_is_kept_and_exif_is_dropped() {
+    let server = Server::start(&[]);
+    let mut profile = vec![7; 200];
+    profile[16..20].copy_from_slice(b"RGB ");
+    let tilted = turned(&room(1500, 1000, 5), 8.0);
+    // Stored lying on its side; the orientation says so.
+    let lying = image::imageops::rotate270(&tilted);
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 92);
+    encoder.set_icc_profile(profile.clone()).expect("JPEG has a place for it");
+    encoder.write_image(&lying, lying.width(), lying.height(), ExtendedColorType::Rgb8).expect("it encodes");
+    let bytes = with_orientation(&bytes, 6);
+    for (name, format) in [("jpeg", ImageFormat::Jpeg), ("png", ImageFormat::Png), ("webp", ImageFormat::WebP)] {
+        let response = correct(&server, &format!("format={name}"), bytes.clone()).await;
+        let (receipt, body) = corrected(response, &format!("image/{name}")).await;
+        assert!((number(&receipt["rotation"]) + 8.0).abs() < 1.5, "{receipt}");
+        let mut decoder = ImageReader::with_format(Cursor::new(&body), format).into_decoder().expect("it is an image");
+        assert_eq!(decoder.icc_profile().expect("it can be read").as_ref(), Some(&profile), "{name}");
+        assert_eq!(decoder.exif_metadata().expect("it can be read"), None, "{name}");
+        let (width, height) = decoder.dimensions();
+        assert!(width > height, "upright");
+    }
+}

@@ -1,0 +1,110 @@
+//! From numbers to a decision: profiles, reasons, where a photo is blurred and how large it may be shown.
+
+mod support;
+
+use image::RgbImage;
+use image::imageops::{FilterType, crop_imm, replace, resize};
+use serde_json::{Value, json};
+use support::photos::{blurred, jpeg, pavilion, turned};
+use support::room::room;
+use support::server::{Server, problem, refusal};
+
+async fn score(server: &Server, query: &str, photo: Vec<u8>) -> Value {
+    let response = server.client.post(format!("{}/score?{query}", server.url)).body(photo).send().await;
+    let response = response.expect("the server answers");
+    assert_eq!(response.status(), 200);
+    response.json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn the_same_photo_is_judged_by_the_profile_asked_for_and_the_reason_says_it_all() {
+    let server = Server::start(&[]);
+    let tilted = jpeg(&turned(&room(1600, 1200, 5), 8.0), 92);
+    let estate = score(&server, "profile=real-estate", tilted.clone()).await;
+    assert_eq!((estate["verdict"].as_str(), estate["profile"].as_str()), (Some("fail"), Some("real-estate")));
+    let reason = &estate["reasons"][0];
+    let rotation = &estate["scores"]["rotation"];
+    for field in ["value", "low", "high"] {
+        assert_eq!(reason[field], rotation[field]);
+    }
+    assert_eq!((reason["code"].as_str(), reason["metric"].as_str()), (Some("tilted"), Some("rotation")));
+    assert_eq!((reason["threshold"].as_f64(), reason["severity"].as_str()), (Some(4.0), Some("fixable")));
+    let degrees = rotation["value"].as_f64().expect("a number");
+    assert_eq!(reason["advice"], format!("Rotate {degrees:.1} degrees counterclockwise."));
+    assert!(estate["quality"].as_u64() < Some(50), "{estate}");
+    let dealer = score(&server, "profile=car-dealer", tilted).await;
+    assert_ne!(dealer["verdict"], "fail");
+    assert!(dealer["quality"].as_u64() > Some(50), "a tilt weighs half for a dealer: {dealer}");
+    let soft = score(&server, "profile=real-estate", jpeg(&blurred(&room(1024, 768, 5), 4.0), 92)).await;
+    assert_eq!(soft["reasons"][0]["severity"], "retake");
+    assert_eq!(soft["reasons"][0]["advice"], "Rest the camera on something firm and take the photo again.");
+}
+
+#[tokio::test]
+async fn profiles_are_listed_and_a_file_takes_their_place() {
+    let server = Server::start(&[]);
+    let listed: Value = server.get("/profiles").await.json().await.expect("JSON");
+    let names = |listed: &Value| -> Vec<String> {
+        let profiles = listed["profiles"].as_array().expect("a list").iter();
+        profiles.map(|profile| profile["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names(&listed), ["default", "real-estate", "car-dealer"]);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    // What is listed can be changed and given back.
+    let mut own = listed;
+    own["profiles"][1]["name"] = "strict".into();
+    own["profiles"][1]["rotation"] = json!({"low": -0.1, "high": 0.1});
+    std::fs::write(&file, own.to_string()).expect("it can be written");
+    let path = file.path().to_str().expect("text");
+    let server = Server::start(&["--profiles", path]);
+    let answer = score(&server, "profile=strict", pavilion()).await;
+    assert!(answer["reasons"].as_array().is_some_and(|reasons| !reasons.is_empty()), "{answer}");
+    let gone = server.client.post(format!("{}/score?profile=real-estate", server.url)).body(pavilion()).send().await;
+    problem(gone.expect("an answer"), 400, "unknown_profile").await;
+    own["profiles"][1]["rotation"]["high"] = (-1.0).into();
+    std::fs::write(&file, own.to_string()).expect("it can be written");
+    let said = refusal(&["--profiles", path]);
+    assert!(said.contains("profile `strict`: rotation: `high`"), "{said}");
+}
+
+#[tokio::test]
+async fn the_map_shows_where_a_photo_is_blurred() {
+    let server = Server::start(&[]);
+    let sharp = room(1024, 768, 3);
+    let mut half: RgbImage = sharp.clone();
+    replace(&mut half, &crop_imm(&blurred(&sharp, 4.0), 0, 0, 512, 768).to_image(), 0, 0);
+    let answer = score(&server, "detail=tiles", jpeg(&half, 92)).await;
+    let map = &answer["tiles"];
+    let tiles = map["tiles"].as_array().expect("tiles");
+    assert_eq!(Some(tiles.len() as u64), Some(map["columns"].as_u64().unwrap() * map["rows"].as_u64().unwrap()));
+    let number = |tile: &Value, field: &str| tile[field].as_f64().expect("a number");
+    let total: f64 = tiles.iter().map(|tile| number(tile, "weight")).sum();
+    assert!((total - 1.0).abs() < 1e-3, "{total}");
+    // Mean blur of the tiles within one half, each by its weight.
+    let mean = |from: f64, to: f64| {
+        let within = |tile: &&Value| number(tile, "left") >= from && number(tile, "left") + number(tile, "width") <= to;
+        let chosen: Vec<_> = tiles.iter().filter(within).collect();
+        let weight: f64 = chosen.iter().map(|tile| number(tile, "weight")).sum();
+        chosen.iter().map(|tile| number(tile, "sigma") * number(tile, "weight")).sum::<f64>() / weight
+    };
+    let (left, right) = (mean(0.0, 0.5), mean(0.5, 1.0));
+    assert!(left > right + 2.0, "{left} {right}");
+    assert!(server.score(jpeg(&half, 92)).await.get("tiles").is_none(), "only on demand");
+    let unknown = server.client.post(format!("{}/score?detail=everything", server.url)).body(pavilion()).send().await;
+    problem(unknown.expect("an answer"), 400, "bad_query").await;
+}
+
+#[tokio::test]
+async fn a_photo_shown_as_wide_as_it_may_be_looks_sharp() {
+    let server = Server::start(&[]);
+    // Blur of 2.5 pixels on the reference view, which is 1024 pixels wide.
+    let photo = blurred(&room(1600, 1200, 9), 2.5 * 1600.0 / 1024.0);
+    let answer = server.score(jpeg(&photo, 92)).await;
+    let width = answer["max_usable_width"].as_u64().expect("a width");
+    assert!((240..=420).contains(&width), "{answer}");
+    let shown = resize(&photo, width as u32, (width * 3 / 4) as u32, FilterType::CatmullRom);
+    let again = server.score(jpeg(&shown, 92)).await;
+    let blur = again["scores"]["blur"]["value"].as_f64().expect("a number");
+    assert!(blur < 1.2, "{again}");
+    assert_eq!(server.score(pavilion()).await["max_usable_width"], 640, "a sharp photo in all its width");
+}
