@@ -20,6 +20,9 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets $(FEATURES) -- -D warnings
 
-openapi:
-	cargo run --release --locked --quiet -- openapi > openapi/openapi.json.part
-	mv openapi/openapi.json.part openapi/openapi.json
+# After a change of the API: the examples from a running server first, then the documents that hold them.
+openapi: setup
+	CLEARSHOT_UPDATE=1 cargo test --release --locked --workspace $(FEATURES) --test api_document the_examples
+	cargo build --release --locked --workspace $(FEATURES)
+	target/release/clearshot openapi > openapi/openapi.json
+	target/release/clearshot openapi --3.0 > openapi/openapi-3.0.json

@@ -25,7 +25,11 @@ pub enum Command {
     /// Serve the HTTP API.
     Serve(Box<ServeConfig>),
     /// Print the API's OpenAPI document.
-    Openapi,
+    Openapi {
+        /// As OpenAPI 3.0, for generators that know no other.
+        #[arg(long = "3.0")]
+        older: bool,
+    },
 }
 
 /// How to serve.

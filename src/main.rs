@@ -12,8 +12,8 @@ fn main() -> Result<()> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve::serve(*config))
         }
-        Command::Openapi => {
-            print!("{}", openapi::document());
+        Command::Openapi { older } => {
+            print!("{}", if older { openapi::document_3_0() } else { openapi::document() });
             Ok(())
         }
     }

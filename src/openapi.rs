@@ -1,5 +1,6 @@
-//! The OpenAPI document, from the code.
+//! The OpenAPI document, from the code: version 3.1, and the same as 3.0 for generators that know no other.
 
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::router;
@@ -8,9 +9,12 @@ use crate::router;
 #[openapi(
     info(
         title = "Clearshot",
-        description = "Scores photos for blur, brightness and tilt, in physical units with honest intervals.",
+        description = "Scores photos for blur, brightness and tilt, in physical units with honest intervals; says what to do \
+                       with them, and does it.",
         license(name = "MIT", identifier = "MIT")
     ),
+    servers((url = "/", description = "The service that serves this document")),
+    components(schemas(crate::http::correct::Receipt)),
     tags(
         (name = "scoring", description = "Scoring photos"),
         (name = "correcting", description = "Mending photos"),
@@ -21,16 +25,115 @@ use crate::router;
 )]
 struct Info;
 
+/// Answers of the running service, kept true by a test: path, method, status, media type, answer.
+const EXAMPLES: [(&str, &str, &str, &str, &str); 5] = [
+    ("/score", "post", "200", "application/json", include_str!("../openapi/examples/score.json")),
+    ("/score", "post", "415", "application/problem+json", include_str!("../openapi/examples/problem.json")),
+    ("/score/batch", "post", "200", "application/json", include_str!("../openapi/examples/batch.json")),
+    (
+        "/correct",
+        "post",
+        "409",
+        "application/problem+json",
+        include_str!("../openapi/examples/nothing_to_correct.json"),
+    ),
+    ("/profiles", "get", "200", "application/json", include_str!("../openapi/examples/profiles.json")),
+];
+
 /// Title, description and tags; routes add the rest.
 pub(crate) fn info() -> utoipa::openapi::OpenApi {
     Info::openapi()
 }
 
-/// The document as JSON, ending with a newline.
+/// The document (OpenAPI 3.1) as JSON, ending with a newline.
 #[must_use]
 pub fn document() -> String {
-    let document = router::documented().into_openapi();
-    let mut json = document.to_pretty_json().expect("the document's types serialise");
+    pretty(&with_examples())
+}
+
+/// The same as OpenAPI 3.0. What that version has no words for is said otherwise: a type that may be null becomes
+/// `nullable`, and of several media types of a request the first is kept, as many generators take only one.
+#[must_use]
+pub fn document_3_0() -> String {
+    let mut document = with_examples();
+    document["openapi"] = "3.0.3".into();
+    if let Some(license) = document.pointer_mut("/info/license").and_then(Value::as_object_mut) {
+        license.remove("identifier");
+    }
+    down_convert(&mut document);
+    pretty(&document)
+}
+
+fn pretty(document: &Value) -> String {
+    let mut json = serde_json::to_string_pretty(document).expect("a JSON value serialises");
     json.push('\n');
     json
+}
+
+fn with_examples() -> Value {
+    let document = router::documented().into_openapi();
+    let mut document = serde_json::to_value(document).expect("the document's types serialise");
+    for (path, method, status, media_type, answer) in EXAMPLES {
+        let answer: Value = serde_json::from_str(answer).expect("a test reads each example");
+        document["paths"][path][method]["responses"][status]["content"][media_type]["example"] = answer;
+    }
+    document
+}
+
+fn down_convert(node: &mut Value) {
+    match node {
+        Value::Array(items) => items.iter_mut().for_each(down_convert),
+        Value::Object(object) => {
+            // An example is data, not schema.
+            let children = object.iter_mut().filter(|(key, _)| *key != "example");
+            children.for_each(|(_, value)| down_convert(value));
+            if let Some(Value::Array(types)) = object.get("type").cloned() {
+                let named: Vec<_> = types.iter().filter(|name| *name != "null").cloned().collect();
+                if let ([only], true) = (named.as_slice(), named.len() < types.len()) {
+                    object.insert("type".into(), only.clone());
+                    object.insert("nullable".into(), true.into());
+                }
+            }
+            if let Some(Value::Array(choices)) = object.get("oneOf").cloned() {
+                let named: Vec<_> = choices.iter().filter(|choice| choice["type"] != "null").cloned().collect();
+                if let ([only], true) = (named.as_slice(), named.len() < choices.len()) {
+                    object.remove("oneOf");
+                    object.insert("allOf".into(), json!([only]));
+                    object.insert("nullable".into(), true.into());
+                }
+            }
+            // Beside a reference nothing counts.
+            if let Some(reference) = object.get("$ref").cloned() {
+                object.clear();
+                object.insert("$ref".into(), reference);
+            }
+            if let Some(content) = object.get_mut("requestBody").and_then(|body| body["content"].as_object_mut())
+                && let Some(octets) = content.remove("application/octet-stream")
+            {
+                content.clear();
+                content.insert("application/octet-stream".into(), octets);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_document_knows_no_null_and_no_list_of_types() {
+        let text = document_3_0();
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        assert!(!text.contains("\"null\"") && document["openapi"] == "3.0.3");
+        let low = &document["components"]["schemas"]["Band"]["properties"]["low"];
+        assert_eq!((&low["type"], &low["nullable"]), (&json!("number"), &json!(true)));
+        let problem = &document["components"]["schemas"]["BatchResult"]["properties"]["problem"];
+        assert_eq!(problem["allOf"][0]["$ref"], "#/components/schemas/Problem");
+        assert_eq!(
+            document["paths"]["/score"]["post"]["requestBody"]["content"].as_object().map(serde_json::Map::len),
+            Some(1)
+        );
+    }
 }

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::assess::{Assessment, Assessor, prepare};
 use super::problem::ProblemDocument;
-use super::score::{ScoreForm, admit, default_profile, parsed, profile};
+use super::score::{ImageBytes, ScoreForm, admit, default_profile, parsed, profile};
 use super::upload;
 use crate::app::App;
 use crate::correct::{Plan, shift_value, straighten};
@@ -123,14 +123,14 @@ impl From<&Scores> for Values {
     tag = "correcting",
     params(CorrectQuery),
     request_body(content(
-        (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "image/*"),
+        (inline(ImageBytes) = "application/octet-stream"),
+        (inline(ImageBytes) = "image/*"),
         (ScoreForm = "multipart/form-data"),
     )),
     responses(
         (status = 200, description = "The corrected photo", headers(
             ("Clearshot-Receipt" = String, description = "What was done: JSON of the schema `Receipt`")),
-            content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"), (Vec<u8> = "image/webp"))),
+            content((inline(ImageBytes) = "image/jpeg"), (inline(ImageBytes) = "image/png"), (inline(ImageBytes) = "image/webp"))),
         (status = 400, description = "`empty_body`, `broken_body`, `bad_multipart`, `bad_query` or `unknown_profile`",
             body = ProblemDocument, content_type = "application/problem+json"),
         (status = 408, description = "`upload_too_slow`", body = ProblemDocument, content_type = "application/problem+json"),

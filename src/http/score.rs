@@ -42,12 +42,18 @@ pub(super) fn default_profile() -> String {
     "default".to_owned()
 }
 
+/// The bytes of an image file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "only its schema is used")]
+pub(super) struct ImageBytes(Vec<u8>);
+
 /// An image, as a form.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "only its schema is used: the form is read part by part")]
 pub(crate) struct ScoreForm {
     /// The image file.
-    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    #[schema(value_type = String, format = Binary)]
     image: Vec<u8>,
 }
 
@@ -73,8 +79,8 @@ pub struct ScoreResponse {
     tag = "scoring",
     params(ScoreQuery),
     request_body(content(
-        (Vec<u8> = "application/octet-stream"),
-        (Vec<u8> = "image/*"),
+        (inline(ImageBytes) = "application/octet-stream"),
+        (inline(ImageBytes) = "image/*"),
         (ScoreForm = "multipart/form-data"),
     )),
     responses(
