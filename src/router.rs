@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::{batch, correct, document, health, metrics, models, problem, profiles, score};
+use crate::http::{batch, correct, document, health, metrics, models, page, problem, profiles, score};
 use crate::openapi;
 use crate::telemetry::{access_log, request_id};
 
@@ -36,6 +36,7 @@ pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
 pub fn router(app: Arc<App>) -> Router {
     let (routes, _) = documented().split_for_parts();
     routes
+        .merge(page::routes())
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         // Each route has limits of its own, see http::upload.

@@ -76,6 +76,7 @@ pub struct Assessment {
     pub reasons: Vec<Reason>,
     /// Where the photo is blurred; only with `detail=tiles`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// The models that scored.
     pub models: ModelVersions,

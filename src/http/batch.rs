@@ -55,6 +55,7 @@ pub struct BatchResponse {
     pub results: Vec<BatchResult>,
     /// What the photos say as a set; only with `summary=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub summary: Option<Listing>,
 }
 
@@ -66,16 +67,18 @@ pub struct BatchResult {
     pub index: usize,
     /// File name of the part, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "kitchen.jpg")]
+    #[schema(nullable = false, example = "kitchen.jpg")]
     pub name: Option<String>,
     /// The status that the photo would have got alone.
     #[schema(example = 200)]
     pub status: u16,
     /// The scores, where `status` is 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub score: Option<Assessment>,
     /// What went wrong, where it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub problem: Option<ProblemDocument>,
 }
 

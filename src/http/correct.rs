@@ -124,7 +124,6 @@ impl From<&Scores> for Values {
     params(CorrectQuery),
     request_body(content(
         (inline(ImageBytes) = "application/octet-stream"),
-        (inline(ImageBytes) = "image/*"),
         (ScoreForm = "multipart/form-data"),
     )),
     responses(

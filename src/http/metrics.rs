@@ -13,8 +13,7 @@ use crate::metric::Metric;
 ///
 /// In the OpenMetrics text format; `docs/operations.md` lists them.
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
-    responses((status = 200, description = "Metrics", body = String,
-        content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
+    responses((status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
     for (metric, depth) in Metric::ALL.into_iter().zip(app.models.load().engine.waiting()) {
         app.metrics.queue_depth(metric, depth);

@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod models;
+pub(crate) mod page;
 pub mod problem;
 pub(crate) mod profiles;
 pub mod score;

@@ -70,8 +70,8 @@ pub struct ScoreResponse {
 
 /// Score a photo
 ///
-/// Send the image as the raw body or as the part `image` of a form. The content is sniffed; its declared type is not
-/// trusted.
+/// Send the image as the raw body, under any `Content-Type`, or as the part `image` of a form. The content is sniffed; its
+/// declared type is not trusted.
 #[utoipa::path(
     post,
     path = "/score",
@@ -80,7 +80,6 @@ pub struct ScoreResponse {
     params(ScoreQuery),
     request_body(content(
         (inline(ImageBytes) = "application/octet-stream"),
-        (inline(ImageBytes) = "image/*"),
         (ScoreForm = "multipart/form-data"),
     )),
     responses(

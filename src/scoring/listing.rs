@@ -17,7 +17,7 @@ pub struct Listing {
     /// The photo to lead with: of the best verdict, then of the highest quality, then the sharpest; absent where no photo was
     /// scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = 0)]
+    #[schema(nullable = false, example = 0)]
     pub lead: Option<usize>,
     /// Photos that pass.
     #[schema(example = 3)]

@@ -20,7 +20,7 @@ const BUILT_IN: &str = include_str!("profiles.json");
 pub struct Band {
     /// Smallest accepted value, negative; absent for a metric that cannot be too low.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = -0.2)]
+    #[schema(nullable = false, example = -0.2)]
     pub low: Option<f32>,
     /// Largest accepted value, positive.
     #[schema(example = 0.25)]

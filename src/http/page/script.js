@@ -1,0 +1,184 @@
+// The demo page: sends dropped photos to the service that serves it and shows what it answers.
+
+const find = (selector, within = document) => within.querySelector(selector);
+const RANGES = { blur: [0, 6], brightness: [-0.5, 0.5], rotation: [-45, 45] };
+const NAMES = { blur: "Blur", brightness: "Brightness", rotation: "Tilt" };
+const UNITS = { px: "px", V: "V", deg: "°" };
+const VERDICTS = { pass: "Publish it", unsure: "Have a look: not certain", fail: "Do not publish it" };
+let profiles = [];
+
+async function loadProfiles() {
+  const answer = await (await fetch("/profiles")).json();
+  profiles = answer.profiles;
+  find("#profile").replaceChildren(...profiles.map(({ name }) => new Option(name, name)));
+  describeProfile();
+}
+
+const chosenProfile = () => profiles.find(({ name }) => name === find("#profile").value);
+
+function describeProfile() {
+  find("#about").textContent = chosenProfile()?.description ?? "";
+}
+
+function svg(name, attributes, children = []) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+// A gauge: what the profile accepts, the interval, the value.
+function gauge(metric, score, band) {
+  const [low, high] = RANGES[metric];
+  const at = (value) => (100 * (Math.min(Math.max(value, low), high) - low)) / (high - low);
+  const bar = (name, from, to, y, height) =>
+    svg("rect", { class: name, x: at(from), width: Math.max(at(to) - at(from), 0.4), y, height, rx: 1 });
+  const unit = UNITS[score.unit];
+  const text = `${score.value.toFixed(2)} ${unit} (${score.low.toFixed(2)} to ${score.high.toFixed(2)})`;
+  const picture = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" }, [
+    bar("track", low, high, 4, 2),
+    bar("band", band.low ?? low, band.high, 2.5, 5),
+    bar("interval", score.low, score.high, 3.5, 3),
+    svg("rect", { class: "value", x: at(score.value) - 0.4, width: 0.8, y: 0, height: 10 }),
+  ]);
+  picture.setAttribute("aria-label", `${NAMES[metric]}: ${text}; accepted ${band.low ?? low} to ${band.high}`);
+  const caption = document.createElement("p");
+  const name = document.createElement("span");
+  name.textContent = `${NAMES[metric]} · quality ${score.quality}`;
+  const numbers = document.createElement("span");
+  numbers.textContent = text;
+  caption.append(name, numbers);
+  const element = document.createElement("div");
+  element.className = "gauge";
+  element.append(caption, picture);
+  return element;
+}
+
+// The blur of each tile over the photo: the more blurred, the more orange; the less a tile tells, the fainter.
+function drawMap(canvas, { tiles }) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d");
+  const heaviest = Math.max(...tiles.map(({ weight }) => weight));
+  for (const tile of tiles) {
+    const [x, y, w, h] = [tile.left * width, tile.top * height, tile.width * width, tile.height * height];
+    const blur = Math.min(tile.sigma / 4, 1);
+    context.globalAlpha = 0.2 + 0.5 * (tile.weight / heaviest);
+    context.fillStyle = `hsl(${140 - 120 * blur} 80% 45%)`;
+    context.fillRect(x + 1, y + 1, w - 2, h - 2);
+    context.globalAlpha = 1;
+    context.fillStyle = "#fff";
+    context.strokeStyle = "#000";
+    context.lineWidth = 3;
+    context.font = "bold 13px system-ui, sans-serif";
+    context.strokeText(tile.sigma.toFixed(1), x + 6, y + 18);
+    context.fillText(tile.sigma.toFixed(1), x + 6, y + 18);
+  }
+}
+
+async function send(path, file) {
+  const response = await fetch(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+  if (!response.ok) throw new Error((await response.json()).detail);
+  return response;
+}
+
+async function show(file) {
+  const card = find("#result").content.cloneNode(true).firstElementChild;
+  find("#results").prepend(card);
+  const profile = chosenProfile();
+  const image = find(".before", card);
+  image.src = URL.createObjectURL(file);
+  image.alt = `The photo ${file.name}`;
+  find("h2", card).textContent = file.name;
+  const command = `curl --data-binary @'${file.name.replaceAll("'", "'\\''")}' '${location.origin}/score?profile=${profile.name}'`;
+  find("code", card).textContent = command;
+  find(".copy", card).onclick = async ({ target }) => {
+    await navigator.clipboard.writeText(command);
+    target.textContent = "Copied";
+  };
+  let answer;
+  try {
+    answer = await (await send(`/score?detail=tiles&profile=${profile.name}`, file)).json();
+  } catch (error) {
+    find(".verdict", card).className = "verdict problem";
+    find(".verdict", card).textContent = error.message;
+    find(".tools", card).hidden = true;
+    return `${file.name}: ${error.message}`;
+  }
+  const verdict = find(".verdict", card);
+  verdict.classList.add(answer.verdict);
+  verdict.textContent = `${VERDICTS[answer.verdict]} (${answer.verdict}, quality ${answer.quality} of 100)`;
+  find(".reasons", card).append(
+    ...answer.reasons.map((reason) => {
+      const item = document.createElement("li");
+      item.textContent = `${reason.code.replaceAll("_", " ")}: ${reason.advice}`;
+      return item;
+    }),
+  );
+  find(".gauges", card).append(...Object.entries(answer.scores).map(([metric, score]) => gauge(metric, score, profile[metric])));
+  find(".usable", card).textContent = `Looks sharp up to ${answer.max_usable_width} of its ${answer.image.width} pixels of width.`;
+  find(".json", card).textContent = JSON.stringify(answer, null, 1);
+  const map = find(".map", card);
+  find(".show-map", card).onchange = ({ target }) => {
+    map.hidden = !target.checked;
+    if (target.checked) drawMap(map, answer.tiles);
+  };
+  find(".correct", card).onclick = () => correct(card, file, profile);
+  return `${file.name}: ${verdict.textContent}`;
+}
+
+async function correct(card, file, profile) {
+  const said = find(".receipt", card);
+  said.textContent = "Correcting…";
+  try {
+    const response = await send(`/correct?profile=${profile.name}`, file);
+    const receipt = JSON.parse(response.headers.get("Clearshot-Receipt"));
+    const address = URL.createObjectURL(await response.blob());
+    const after = find(".after", card);
+    after.src = address;
+    after.alt = `The corrected photo ${file.name}`;
+    after.hidden = false;
+    const slider = find(".slider", card);
+    slider.hidden = false;
+    const reveal = () => (after.style.clipPath = `inset(0 0 0 ${100 - find("input", slider).value}%)`);
+    find("input", slider).oninput = reveal;
+    reveal();
+    const download = find(".download", card);
+    download.hidden = false;
+    download.href = address;
+    download.download = `corrected-${file.name}`;
+    const done = [];
+    if (receipt.rotation) done.push(`turned by ${receipt.rotation.toFixed(1)}°, ${Math.round(100 * receipt.kept)} % of the frame kept`);
+    if (receipt.v_shift) done.push(`V shifted by ${receipt.v_shift.toFixed(2)}`);
+    said.textContent = `${done.join("; ")}. Tilt ${receipt.before.rotation.toFixed(1)}° → ${receipt.after.rotation.toFixed(1)}°, ` +
+      `brightness ${receipt.before.brightness.toFixed(2)} → ${receipt.after.brightness.toFixed(2)} V.`;
+  } catch (error) {
+    said.textContent = error.message;
+  }
+}
+
+async function showAll(files) {
+  const status = find("#status");
+  for (const [index, file] of [...files].entries()) {
+    status.textContent = `Scoring ${index + 1} of ${files.length}…`;
+    status.textContent = await show(file);
+  }
+}
+
+const drop = find("#drop");
+for (const kind of ["dragenter", "dragover"]) {
+  drop.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+}
+drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+drop.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  showAll(event.dataTransfer.files);
+});
+find("#files").addEventListener("change", ({ target }) => showAll(target.files));
+find("#profile").addEventListener("change", describeProfile);
+loadProfiles();
