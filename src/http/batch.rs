@@ -41,7 +41,7 @@ pub(crate) struct BatchQuery {
 #[allow(dead_code, reason = "only its schema is used: the form is read part by part")]
 pub(crate) struct BatchForm {
     /// The image files, one part named `image` for each.
-    #[schema(value_type = Vec<String>, format = Binary)]
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
     image: Vec<Vec<u8>>,
 }
 

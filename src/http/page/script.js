@@ -55,26 +55,25 @@ function gauge(metric, score, band) {
 }
 
 // The blur of each tile over the photo: the more blurred, the more orange; the less a tile tells, the fainter.
-function drawMap(canvas, { tiles }) {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  canvas.width = width;
-  canvas.height = height;
+function drawMap(canvas, { columns, rows, tiles }) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
+  context.font = "bold 13px system-ui, sans-serif";
+  context.lineWidth = 3;
   const heaviest = Math.max(...tiles.map(({ weight }) => weight));
-  for (const tile of tiles) {
-    const [x, y, w, h] = [tile.left * width, tile.top * height, tile.width * width, tile.height * height];
-    const blur = Math.min(tile.sigma / 4, 1);
-    context.globalAlpha = 0.2 + 0.5 * (tile.weight / heaviest);
-    context.fillStyle = `hsl(${140 - 120 * blur} 80% 45%)`;
+  // Neighbouring tiles may overlap; each is drawn in its cell of the grid.
+  const [w, h] = [width / columns, height / rows];
+  tiles.forEach(({ sigma, weight }, index) => {
+    const [x, y] = [(index % columns) * w, Math.floor(index / columns) * h];
+    context.globalAlpha = 0.15 + 0.5 * (weight / heaviest);
+    context.fillStyle = `hsl(${140 - 120 * Math.min(sigma / 4, 1)} 80% 45%)`;
     context.fillRect(x + 1, y + 1, w - 2, h - 2);
     context.globalAlpha = 1;
     context.fillStyle = "#fff";
-    context.strokeStyle = "#000";
-    context.lineWidth = 3;
-    context.font = "bold 13px system-ui, sans-serif";
-    context.strokeText(tile.sigma.toFixed(1), x + 6, y + 18);
-    context.fillText(tile.sigma.toFixed(1), x + 6, y + 18);
-  }
+    context.strokeText(sigma.toFixed(1), x + 6, y + 18);
+    context.fillText(sigma.toFixed(1), x + 6, y + 18);
+  });
 }
 
 async function send(path, file) {

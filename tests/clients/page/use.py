@@ -1,0 +1,110 @@
+"""Uses the demo page and the API reference in a real Chromium, as a person would; screenshots go to target/clients/page."""
+
+import pathlib
+import shutil
+import sys
+
+from playwright.sync_api import expect, sync_playwright
+
+URL = sys.argv[1]
+OUT = pathlib.Path("target/clients/page")
+OUT.mkdir(parents=True, exist_ok=True)
+PAVILION = "tests/fixtures/pavilion.jpg"
+# Turned and darkened in the browser itself, dropped as a file.
+SPOIL_AND_DROP = """async (url) => {
+    const photo = await createImageBitmap(await (await fetch(url)).blob());
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [photo.width * 0.7, photo.height * 0.7];
+    const context = canvas.getContext("2d");
+    context.filter = "brightness(0.5)";
+    context.translate(canvas.width / 2, canvas.height / 2);
+    context.rotate((8 * Math.PI) / 180);
+    context.drawImage(photo, -photo.width / 2, -photo.height / 2);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([blob], "tilted.jpg"));
+    document.querySelector("#drop").dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def visit(browser, **options):
+    """A page that fails the test on anything that goes wrong in it, or asks another host."""
+    page = browser.new_page(**options)
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" and "415" not in message.text and "409" not in message.text else None)
+    page.on("request", lambda request: None if request.url.startswith((URL, "blob:", "data:")) else page.wrong.append(request.url))
+    return page
+
+
+def score_and_correct(browser):
+    page = visit(browser, viewport={"width": 1200, "height": 1000})
+    page.goto(URL)
+    page.select_option("#profile", "real-estate")
+    page.set_input_files("#files", PAVILION)
+    card = page.locator("article").first
+    expect(card.locator(".verdict")).to_contain_text("pass")
+    expect(card.locator(".gauge svg")).to_have_count(3)
+    expect(card.locator("code")).to_contain_text("/score?profile=real-estate")
+    card.locator(".correct").click()
+    expect(card.locator(".receipt")).to_have_text("The photo is upright and well exposed.")
+    # Served by the page's own origin, as the policy wants it.
+    page.route("**/spoil.jpg", lambda route: route.fulfill(path=PAVILION, content_type="image/jpeg"))
+    page.evaluate(SPOIL_AND_DROP, URL + "/spoil.jpg")
+    card = page.locator("article").first
+    expect(card.locator("h2")).to_have_text("tilted.jpg")
+    expect(card.locator(".reasons li").first).to_contain_text("tilted")
+    card.locator(".show-map").check()
+    expect(card.locator("canvas")).to_be_visible()
+    page.screenshot(path=OUT / "map.png", full_page=True)
+    card.locator(".show-map").uncheck()
+    card.locator(".correct").click()
+    expect(card.locator(".receipt")).to_contain_text("turned by -")
+    expect(card.locator(".after")).to_be_visible()
+    card.locator(".slider input").fill("60")
+    assert "inset" in card.locator(".after").evaluate("image => image.style.clipPath")
+    page.screenshot(path=OUT / "corrected.png", full_page=True)
+    assert not page.wrong, page.wrong
+
+
+def refuse_a_text_file(browser):
+    page = visit(browser)
+    page.goto(URL)
+    page.set_input_files("#files", "README.md")
+    expect(page.locator(".verdict")).to_contain_text("not a supported image format")
+    expect(page.locator("#status")).to_contain_text("README.md")
+    assert not page.wrong, page.wrong
+
+
+def on_a_phone_in_the_dark_by_keyboard(browser):
+    page = visit(browser, viewport={"width": 375, "height": 700}, color_scheme="dark", has_touch=True)
+    page.goto(URL)
+    page.set_input_files("#files", PAVILION)
+    expect(page.locator(".verdict")).to_contain_text("pass")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
+    assert {"files", "profile", "show-map", "correct"} <= reached, reached
+    unnamed = "[...document.querySelectorAll('input, button, select, img:not([hidden]), svg')].filter(e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label') || e.alt)).map(e => e.outerHTML)"
+    assert page.evaluate(unnamed) == [], "a screen reader has no name for it"
+    page.screenshot(path=OUT / "phone.png", full_page=True)
+    assert not page.wrong, page.wrong
+
+
+def read_the_reference(browser):
+    page = visit(browser)
+    page.goto(URL + "/docs")
+    page.get_by_text("/score/batch").first.wait_for()
+    page.screenshot(path=OUT / "docs.png")
+    assert not page.wrong, page.wrong
+
+
+with sync_playwright() as playwright:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    for step in (score_and_correct, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, read_the_reference):
+        step(browser)
+    browser.close()
+print("page: ok")

@@ -1,0 +1,63 @@
+//! Clients generated from the OpenAPI documents, the document's linter and fuzzer, and the page, each used on the real service.
+//! What they need beyond Python comes with `apt-get install nodejs npm default-jdk-headless chromium`; where a tool is missing,
+//! its test says so and does nothing.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use support::server::{Server, root};
+
+/// Runs `tests/clients/<name>/run` on a fresh server, if one of each group of tools is there.
+fn run(name: &str, tools: &[&[&str]]) {
+    let is_there = |tool: &&str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|folder: PathBuf| folder.join(tool).is_file())
+    };
+    if let Some(missing) = tools.iter().find(|group| !group.iter().any(is_there)) {
+        println!("SKIPPED: {name} needs {missing:?}");
+        return;
+    }
+    let server = Server::start(&[]);
+    let output = Command::new(root().join(format!("tests/clients/{name}/run"))).arg(&server.url).output();
+    let output = output.expect("bash is there");
+    let said = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn python() {
+    run("python", &[&["python3"]]);
+}
+
+#[test]
+fn typescript_and_linter() {
+    run("typescript", &[&["npm"]]);
+}
+
+#[test]
+fn java() {
+    run("java", &[&["javac"]]);
+}
+
+#[test]
+fn rust() {
+    run("rust", &[&["cargo"]]);
+}
+
+#[test]
+fn schemathesis() {
+    run("schemathesis", &[&["python3"]]);
+}
+
+#[test]
+fn page() {
+    run("page", &[&["chromium", "google-chrome", "chromium-browser"]]);
+}
+
+/// The short examples that the README points to.
+#[test]
+fn examples() {
+    run("examples", &[&["npm"], &["curl"]]);
+}
