@@ -9,7 +9,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let answer: serde_json::Value = response.error_for_status()?.json().await?;
     println!("{}", answer["verdict"].as_str().unwrap_or_default());
     for reason in answer["reasons"].as_array().into_iter().flatten() {
-        println!("- {}: {}", reason["code"].as_str().unwrap_or_default(), reason["advice"].as_str().unwrap_or_default());
+        println!(
+            "- {}: {}",
+            reason["code"].as_str().unwrap_or_default(),
+            reason["advice"].as_str().unwrap_or_default()
+        );
     }
     Ok(())
 }
