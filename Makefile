@@ -10,6 +10,7 @@ run: setup
 	exec target/release/clearshot serve
 
 test: setup
+	@scripts/check-tools test
 	cargo test --release --locked --workspace $(FEATURES)
 
 setup:
