@@ -24,6 +24,12 @@ pub struct Cli {
 pub enum Command {
     /// Serve the HTTP API.
     Serve(Box<ServeConfig>),
+    /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.
+    Health {
+        /// Address and port that the service listens on.
+        #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
     /// Print the API's OpenAPI document.
     Openapi {
         /// As OpenAPI 3.0, for generators that know no other.

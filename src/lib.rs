@@ -9,6 +9,7 @@ pub mod config;
 pub mod correct;
 pub mod engine;
 pub mod error;
+pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod metric;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Parser;
 use clearshot::config::{Cli, Command};
-use clearshot::{openapi, serve, telemetry};
+use clearshot::{health, openapi, serve, telemetry};
 
 fn main() -> Result<()> {
     match Cli::parse().command {
@@ -12,6 +12,7 @@ fn main() -> Result<()> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve::serve(*config))
         }
+        Command::Health { listen } => health::check(listen),
         Command::Openapi { older } => {
             print!("{}", if older { openapi::document_3_0() } else { openapi::document() });
             Ok(())

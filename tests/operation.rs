@@ -3,6 +3,7 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::photos::pavilion;
@@ -77,4 +78,21 @@ fn models_that_do_not_match_their_cards_are_refused() {
     assert!(said.contains("it is the card of blur"), "{said}");
     let said = with(&|folder| std::fs::write(folder.join("blur.json"), "{}").expect("it can be written"));
     assert!(said.contains("not a valid model card"), "{said}");
+}
+
+#[test]
+fn the_health_command_tells_a_ready_service_from_none() {
+    let health = |address: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_clearshot")).args(["health", "--listen", address]).output();
+        output.expect("the binary runs")
+    };
+    let server = Server::start(&[]);
+    let address = server.url.strip_prefix("http://").expect("plain HTTP").to_owned();
+    assert!(health(&address).status.success());
+    let port = address.rsplit(':').next().expect("a port");
+    assert!(health(&format!("0.0.0.0:{port}")).status.success(), "all addresses stand for this machine");
+    drop(server);
+    let refused = health(&address);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("nothing listens"), "{refused:?}");
 }

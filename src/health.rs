@@ -1,0 +1,29 @@
+//! `clearshot health`: asks a service whether it is ready; what a container's health check runs, where there is no curl.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Asks `/readyz` of the service that listens on `address`; all addresses (0.0.0.0) stand for this machine.
+///
+/// # Errors
+/// When nothing answers in time, or anything but 200.
+pub fn check(mut address: SocketAddr) -> Result<()> {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    let mut stream =
+        TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nothing listens on {address}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut status = String::new();
+    BufReader::new(stream).read_line(&mut status).with_context(|| format!("{address} does not answer"))?;
+    match status.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        _ => bail!("{address} is not ready: {}", status.trim()),
+    }
+}
