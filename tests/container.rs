@@ -55,7 +55,7 @@ async fn the_image_serves_without_privileges_and_stops_when_told() {
     let healthy = docker(&["exec", &container.0, "clearshot", "health"]);
     assert!(healthy.status.success(), "{healthy:?}");
     assert_eq!(said(&["exec", &container.0, "id", "-u"]), "65532");
-    said(&["stop", "--timeout", "20", &container.0]);
+    said(&["stop", "-t", "20", &container.0]);
     assert_eq!(said(&["inspect", "--format", "{{.State.ExitCode}}", &container.0]), "0", "SIGTERM is a clean end");
     let bytes: f64 = said(&["image", "inspect", "--format", "{{.Size}}", "clearshot"]).parse().expect("a size");
     println!("the image takes {:.0} MB", bytes / 1e6);
