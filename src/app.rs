@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::config::ServeConfig;
 use crate::engine::{Engine, Runtime, RuntimeError};
+use crate::http::upload::UploadLimits;
 use crate::ingest::Limits;
-use crate::metric::Metric;
 use crate::scoring::card::{CardError, ModelCard, VerifiedModel};
 use crate::scoring::profile::{ProfileError, Profiles};
 use crate::telemetry::metrics::Metrics;
@@ -48,8 +48,10 @@ pub struct App {
     pub provider: String,
     /// The profiles that photos can be judged by.
     pub profiles: Profiles,
-    /// Limits on uploads.
+    /// Limits on images.
     pub limits: Limits,
+    /// Limits on request bodies.
+    pub upload_limits: UploadLimits,
     /// Time from the first byte of a request to its answer.
     pub deadline: Duration,
     /// One permit for each request in flight; taken before the body is read.
@@ -70,12 +72,12 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let profiles = config.profiles.as_deref().map_or_else(|| Ok(Profiles::built_in()), Profiles::load)?;
+        let profiles = Profiles::load_or_built_in(config.files.profiles.as_deref())?;
         let metrics = Arc::new(Metrics::new());
-        let verified = verify(config)?;
-        let runtime = Runtime::load(config.onnxruntime.as_deref())?;
+        let verified = VerifiedModel::load_all(&config.files.models)?;
+        let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;
         let probe = &verified[0];
-        let runtime = runtime.on(config.engine.device, config.engine.gpu(), probe.card.metric, &probe.onnx)?;
+        let runtime = runtime.on(config.engine.device, probe.card.metric, &probe.onnx)?;
         let models = load(&runtime, verified, config, &metrics)?;
         let provider = runtime.provider();
         metrics.models(&models.cards, &provider, true);
@@ -85,6 +87,7 @@ impl App {
             provider,
             profiles,
             limits: config.limits,
+            upload_limits: config.upload_limits,
             deadline: config.deadline(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             decoders: Arc::new(Semaphore::new(config.decoders)),
@@ -101,7 +104,9 @@ impl App {
     /// # Errors
     /// [`StartError`]: what is wrong with the new set.
     pub fn reload(&self) -> Result<(), StartError> {
-        let new = verify(&self.config).and_then(|verified| load(&self.runtime, verified, &self.config, &self.metrics));
+        let new = VerifiedModel::load_all(&self.config.files.models)
+            .map_err(StartError::from)
+            .and_then(|verified| load(&self.runtime, verified, &self.config, &self.metrics));
         self.metrics.reloaded(if new.is_ok() { "loaded" } else { "refused" });
         let new = Arc::new(new?);
         let old = self.models.swap(Arc::clone(&new));
@@ -126,11 +131,6 @@ impl App {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
-}
-
-fn verify(config: &ServeConfig) -> Result<[VerifiedModel; 3], StartError> {
-    let verify = |metric: Metric| VerifiedModel::load(&config.models, metric);
-    Ok([verify(Metric::Blur)?, verify(Metric::Brightness)?, verify(Metric::Rotation)?])
 }
 
 fn load(

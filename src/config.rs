@@ -1,12 +1,15 @@
 //! The command line of `clearshot`; every flag has an environment twin.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::engine::EngineConfig;
+use crate::bulk::source::Shard;
+use crate::engine::{DeviceConfig, EngineConfig};
+use crate::http::upload::UploadLimits;
 use crate::ingest::Limits;
 use crate::telemetry::LogFormat;
 
@@ -24,6 +27,21 @@ pub struct Cli {
 pub enum Command {
     /// Serve the HTTP API.
     Serve(Box<ServeConfig>),
+    /// Score photos without HTTP, on all cores: files, folders, lists. Exits with 0 when each was scored, with 3 when some could not
+    /// be, with 1 when the run itself failed.
+    Score(Box<ScoreConfig>),
+    /// Tell what profiles would have decided on results of `score`, by reason.
+    Backtest {
+        /// File of profiles [default: the built-in ones].
+        #[arg(long, value_name = "FILE")]
+        profile: Option<PathBuf>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Outputs of `score`: .jsonl, .csv or .parquet.
+        #[arg(required = true)]
+        results: Vec<PathBuf>,
+    },
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.
     Health {
         /// Address and port that the service listens on.
@@ -38,24 +56,32 @@ pub enum Command {
     },
 }
 
-/// How to serve.
+/// Files that scoring needs.
 #[derive(Clone, Debug, Args)]
-pub struct ServeConfig {
-    /// Address and port to listen on.
-    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+pub struct Files {
     /// Folder of the models and their cards.
     #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
     pub models: PathBuf,
     /// File of profiles (see docs/profiles.md) in the place of the built-in ones; read at the start.
     #[arg(long, env = "CLEARSHOT_PROFILES")]
     pub profiles: Option<PathBuf>,
-    /// Reload the models when their files change; SIGHUP reloads them in any case.
-    #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
-    pub watch_models: bool,
     /// ONNX Runtime's library; default: where scripts/setup-onnxruntime put it, else the system's.
     #[arg(long, env = "ORT_DYLIB_PATH")]
     pub onnxruntime: Option<PathBuf>,
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Args)]
+pub struct ServeConfig {
+    /// Address and port to listen on.
+    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Files that scoring needs.
+    #[command(flatten)]
+    pub files: Files,
+    /// Reload the models when their files change; SIGHUP reloads them in any case.
+    #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
+    pub watch_models: bool,
     /// Log format.
     #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
@@ -71,16 +97,86 @@ pub struct ServeConfig {
     /// Milliseconds to go on serving after SIGTERM, while /readyz already says 503.
     #[arg(long, env = "CLEARSHOT_SHUTDOWN_GRACE_MS", default_value_t = 5_000)]
     pub shutdown_grace_ms: u64,
-    /// Limits on uploads.
+    /// Limits on images.
     #[command(flatten)]
     pub limits: Limits,
+    /// Limits on request bodies.
+    #[command(flatten)]
+    pub upload_limits: UploadLimits,
     /// How the models run.
     #[command(flatten)]
     pub engine: EngineConfig,
 }
 
+/// What to score in bulk, and how.
+#[derive(Clone, Debug, Args)]
+pub struct ScoreConfig {
+    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://), or `-` for a list of any of them on standard
+    /// input, one a line.
+    #[arg(required = true)]
+    pub paths: Vec<OsString>,
+    /// File to write, .jsonl, .csv or .parquet. Photos that it holds already are skipped, so that a run can be resumed
+    /// [default: JSON Lines on standard output].
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+    /// Profile to judge by.
+    #[arg(long, default_value = "default")]
+    pub profile: String,
+    /// Score only part I of N of the photos, I from 0; the part follows from a photo's path alone.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Write a contact sheet of the output, the worst photos first.
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub html: Option<PathBuf>,
+    /// Photos on the contact sheet.
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub html_photos: usize,
+    /// Threads that decode and score [default: one per core].
+    #[arg(long, default_value_t = default_decoders())]
+    pub threads: usize,
+    /// Threads that read ahead; more help where photos come over a network.
+    #[arg(long, default_value_t = 4)]
+    pub readers: usize,
+    /// Photos that a model takes at once [default: 1 on a CPU, 16 on a GPU].
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Largest file in bytes.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
+    pub max_file_bytes: usize,
+    /// Log format.
+    #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Files that scoring needs.
+    #[command(flatten)]
+    pub files: Files,
+    /// Limits on images.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// What the models run on.
+    #[command(flatten)]
+    pub device: DeviceConfig,
+}
+
+impl ScoreConfig {
+    /// Checks that the numbers make sense.
+    ///
+    /// # Errors
+    /// A message that names the flag.
+    pub fn validate(&self) -> Result<(), String> {
+        let counts = [("--threads", self.threads), ("--readers", self.readers), ("--batch", self.batch.unwrap_or(1))];
+        at_least_one(&counts)
+    }
+}
+
 fn default_decoders() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn at_least_one(counts: &[(&str, usize)]) -> Result<(), String> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        Some((flag, _)) => Err(format!("{flag} must be at least 1")),
+        None => Ok(()),
+    }
 }
 
 impl ServeConfig {
@@ -89,13 +185,16 @@ impl ServeConfig {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
-        if self.max_in_flight == 0 || self.decoders == 0 {
-            return Err("--max-in-flight and --decoders must be at least 1".into());
-        }
-        if self.deadline_ms == 0 {
-            return Err("--deadline-ms must be at least 1".into());
-        }
-        self.engine.validate()
+        let deadline = usize::try_from(self.deadline_ms).unwrap_or(usize::MAX);
+        at_least_one(&[
+            ("--max-in-flight", self.max_in_flight),
+            ("--decoders", self.decoders),
+            ("--deadline-ms", deadline),
+            ("--workers", self.engine.workers),
+            ("--intra-threads", self.engine.intra_threads),
+            ("--max-batch", self.engine.max_batch),
+            ("--queue", self.engine.queue),
+        ])
     }
 
     /// Time from the first byte of a request to its answer.

@@ -1,10 +1,12 @@
 //! Clearshot: how blurred, how far off in brightness and how tilted is a photo, in physical units with honest
 //! intervals, over HTTP.
 //!
-//! A photo's way through this crate: [`http`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] -> [`http`]. The
-//! trainer (workspace member `trainer/`) shares everything but [`http`].
+//! A photo's way through this crate: [`http`] or [`bulk`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] and back; the steps
+//! on both sides of the engine are in [`assessment`]. The trainer (workspace member `trainer/`) shares everything but [`http`].
 
 pub mod app;
+pub mod assessment;
+pub mod bulk;
 pub mod config;
 pub mod correct;
 pub mod engine;

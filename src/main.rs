@@ -1,21 +1,33 @@
 //! `clearshot`: parse, run.
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::Parser;
+use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
+use clearshot::scoring::profile::Profiles;
 use clearshot::{health, openapi, serve, telemetry};
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Serve(config) => {
             telemetry::init(config.log_format);
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve::serve(*config))
+            runtime.block_on(serve::serve(*config))?;
         }
-        Command::Health { listen } => health::check(listen),
-        Command::Openapi { older } => {
-            print!("{}", if older { openapi::document_3_0() } else { openapi::document() });
-            Ok(())
+        Command::Score(config) => {
+            telemetry::init(config.log_format);
+            let summary = bulk::score(&config)?;
+            eprintln!("{summary}");
+            return Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::from(3) });
         }
+        Command::Backtest { profile, json, results } => {
+            let found = backtest::backtest(&Profiles::load_or_built_in(profile.as_deref())?, &results)?;
+            println!("{}", if json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
+        }
+        Command::Health { listen } => health::check(listen)?,
+        Command::Openapi { older } => print!("{}", if older { openapi::document_3_0() } else { openapi::document() }),
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -27,7 +27,7 @@ pub async fn serve(config: ServeConfig) -> Result<()> {
     // For whoever started it with port 0.
     println!("listening on http://{address}");
     tokio::spawn({
-        let (app, models) = (Arc::clone(&app), Arc::from(config.models.as_path()));
+        let (app, models) = (Arc::clone(&app), Arc::from(config.files.models.as_path()));
         async move {
             if let Err(error) = reload::listen(app, models, config.watch_models).await {
                 tracing::error!(%error, "cannot listen to SIGHUP: models are not reloaded");

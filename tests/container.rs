@@ -42,7 +42,7 @@ async fn the_image_serves_without_privileges_and_stops_when_told() {
     let start = [&["run", "--detach"][..], &limits, &["clearshot"]].concat();
     let container = Container(said(&start));
     let address = said(&["port", &container.0, "8080"]);
-    let client = reqwest::Client::new();
+    let client = support::server::client();
     let started = Instant::now();
     let answer: Value = loop {
         assert!(started.elapsed() < Duration::from_secs(30), "{}", said(&["logs", &container.0]));

@@ -75,7 +75,7 @@ async fn a_rolling_restart_loses_no_request() {
     let done = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..4)
         .map(|_| {
-            let (client, done) = (reqwest::Client::new(), Arc::clone(&done));
+            let (client, done) = (support::server::client(), Arc::clone(&done));
             tokio::spawn(async move {
                 let mut statuses = Vec::new();
                 while !done.load(Ordering::Relaxed) {

@@ -3,8 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use clearshot::http::upload;
-use clearshot::ingest::Limits;
+use clearshot::http::upload::{self, UploadLimits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         _ => "multipart/form-data",
     };
     let request = Request::post("/score").header("content-type", content_type).body(Body::from(body.to_vec()));
-    let limits = Limits { max_body_bytes: 4096, ..Limits::default() };
+    let limits = UploadLimits { max_body_bytes: 4096, ..UploadLimits::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     if let Ok(image) = runtime.block_on(upload::read(request.expect("a request"), &limits)) {
         assert!(!image.is_empty() && image.len() <= limits.max_body_bytes);

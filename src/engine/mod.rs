@@ -13,7 +13,7 @@ use crate::scoring::calibration::RawOutput;
 use crate::scoring::card::VerifiedModel;
 use crate::telemetry::metrics::Metrics;
 use branch::{Branch, Waiting};
-pub use runtime::{BranchSession, ConvSearch, Device, GpuOptions, Runtime, RuntimeError};
+pub use runtime::{BranchSession, ConvSearch, Device, DeviceConfig, Runtime, RuntimeError};
 
 /// How the branches run.
 #[derive(Clone, Copy, Debug, Args)]
@@ -30,15 +30,9 @@ pub struct EngineConfig {
     /// Milliseconds that a free worker waits for its batch to fill. 0 is right for a CPU; a GPU gains from a few.
     #[arg(long, env = "CLEARSHOT_MAX_DELAY_MS", default_value_t = EngineConfig::default().max_delay_ms)]
     pub max_delay_ms: u64,
-    /// What the models run on: auto, cpu, cuda or cuda:N.
-    #[arg(long, env = "CLEARSHOT_DEVICE", default_value_t = EngineConfig::default().device)]
-    pub device: Device,
-    /// Most GPU memory that each session may take, in bytes [default: no limit].
-    #[arg(long, env = "CLEARSHOT_CUDA_MEMORY_LIMIT")]
-    pub cuda_memory_limit: Option<usize>,
-    /// How cuDNN chooses its convolutions.
-    #[arg(long, env = "CLEARSHOT_CUDA_CONV_SEARCH", value_enum, default_value_t)]
-    pub cuda_conv_search: ConvSearch,
+    /// What they run on.
+    #[command(flatten)]
+    pub device: DeviceConfig,
     /// Photos that may wait for each branch before further ones are refused.
     #[arg(long, env = "CLEARSHOT_QUEUE", default_value_t = EngineConfig::default().queue)]
     pub queue: usize,
@@ -53,36 +47,9 @@ impl Default for EngineConfig {
             intra_threads: 1,
             max_batch: 4,
             max_delay_ms: 0,
-            device: Device::Auto,
-            cuda_memory_limit: None,
-            cuda_conv_search: ConvSearch::default(),
+            device: DeviceConfig::default(),
             queue: 64,
         }
-    }
-}
-
-impl EngineConfig {
-    /// Checks that every number makes sense.
-    ///
-    /// # Errors
-    /// A message that names the flag.
-    pub fn validate(&self) -> Result<(), String> {
-        let counts = [
-            ("--workers", self.workers),
-            ("--intra-threads", self.intra_threads),
-            ("--max-batch", self.max_batch),
-            ("--queue", self.queue),
-        ];
-        counts
-            .iter()
-            .find(|(_, count)| *count == 0)
-            .map_or(Ok(()), |(flag, _)| Err(format!("{flag} must be at least 1")))
-    }
-
-    /// How a GPU is used.
-    #[must_use]
-    pub fn gpu(&self) -> GpuOptions {
-        GpuOptions { memory_limit: self.cuda_memory_limit, conv_search: self.cuda_conv_search }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{CUDA, ExecutionProvider};
@@ -47,7 +47,7 @@ pub enum RuntimeError {
     },
     /// CUDA was asked for and cannot be used.
     #[error(
-        "CUDA cannot be used: {reason}. Name a library with the CUDA provider by --onnxruntime (the Python wheel          onnxruntime-gpu has one), with cuBLAS and cuDNN where the loader finds them, or use --device cpu"
+        "CUDA cannot be used: {reason}. Name a library with the CUDA provider by --onnxruntime (the Python wheel onnxruntime-gpu has one), with cuBLAS and cuDNN where the loader finds them, or use --device cpu"
     )]
     NoCuda {
         /// What is missing.
@@ -121,13 +121,24 @@ pub enum ConvSearch {
     Exhaustive,
 }
 
-/// How a GPU is used.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct GpuOptions {
-    /// Most memory a session's arena may take, in bytes.
-    pub memory_limit: Option<usize>,
+/// What models run on.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DeviceConfig {
+    /// What the models run on: auto, cpu, cuda or cuda:N.
+    #[arg(long, env = "CLEARSHOT_DEVICE", default_value_t = Device::Auto)]
+    pub device: Device,
+    /// Most GPU memory that each session may take, in bytes [default: no limit].
+    #[arg(long, env = "CLEARSHOT_CUDA_MEMORY_LIMIT")]
+    pub cuda_memory_limit: Option<usize>,
     /// How cuDNN chooses its convolutions.
-    pub conv_search: ConvSearch,
+    #[arg(long, env = "CLEARSHOT_CUDA_CONV_SEARCH", value_enum, default_value_t)]
+    pub cuda_conv_search: ConvSearch,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self { device: Device::Auto, cuda_memory_limit: None, cuda_conv_search: ConvSearch::default() }
+    }
 }
 
 /// The loaded ONNX Runtime, and what sessions made with it run on.
@@ -135,7 +146,7 @@ pub struct GpuOptions {
 pub struct Runtime {
     environment: Environment,
     path: PathBuf,
-    gpu: Option<(u16, GpuOptions)>,
+    gpu: Option<(u16, DeviceConfig)>,
 }
 
 impl Runtime {
@@ -163,31 +174,31 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError::NoCuda`] when CUDA was asked for and cannot be used.
-    pub fn on(self, device: Device, options: GpuOptions, metric: Metric, model: &[u8]) -> Result<Self, RuntimeError> {
-        let number = match device {
+    pub fn on(self, config: DeviceConfig, metric: Metric, model: &[u8]) -> Result<Self, RuntimeError> {
+        let number = match config.device {
             Device::Cpu => return Ok(self),
             Device::Auto => 0,
             Device::Cuda(number) => number,
         };
-        let tried = self.with_gpu(number, options).and_then(|runtime| {
+        let tried = self.with_gpu(number, config).and_then(|runtime| {
             BranchSession::new(&runtime, metric, model, 1)
                 .map_err(|error| RuntimeError::NoCuda { reason: error.to_string() })?;
             Ok(runtime)
         });
         match tried {
             Ok(runtime) => Ok(runtime),
-            Err(error) if device == Device::Auto => {
-                tracing::warn!(%error, "no GPU is used; the models run on the CPU");
+            Err(error) if config.device == Device::Auto => {
+                tracing::info!(%error, "no GPU is used; the models run on the CPU");
                 Ok(self)
             }
             Err(error) => Err(error),
         }
     }
 
-    fn with_gpu(&self, number: u16, options: GpuOptions) -> Result<Self, RuntimeError> {
+    fn with_gpu(&self, number: u16, config: DeviceConfig) -> Result<Self, RuntimeError> {
         let missing = |reason: String| RuntimeError::NoCuda { reason };
         if CUDA::is_available().map_err(|error| missing(error.to_string()))? {
-            Ok(Self { gpu: Some((number, options)), ..self.clone() })
+            Ok(Self { gpu: Some((number, config)), ..self.clone() })
         } else {
             Err(missing(format!("ONNX Runtime at {} was built without the CUDA provider", self.path.display())))
         }
@@ -200,15 +211,15 @@ impl Runtime {
     }
 
     fn cuda(&self) -> Option<CUDA> {
-        let (number, options) = self.gpu?;
-        let search = match options.conv_search {
+        let (number, config) = self.gpu?;
+        let search = match config.cuda_conv_search {
             ConvSearch::Default => ConvAlgorithmSearch::Default,
             ConvSearch::Heuristic => ConvAlgorithmSearch::Heuristic,
             ConvSearch::Exhaustive => ConvAlgorithmSearch::Exhaustive,
         };
         // TF32 would round to ten bits: scores must be those that were calibrated.
         let cuda = CUDA::default().with_device_id(number.into()).with_conv_algorithm_search(search).with_tf32(false);
-        Some(match options.memory_limit {
+        Some(match config.cuda_memory_limit {
             Some(limit) => cuda.with_memory_limit(limit),
             None => cuda,
         })

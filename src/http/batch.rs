@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use utoipa::{IntoParams, ToSchema};
 
-use super::assess::Assessment;
 use super::problem::ProblemDocument;
 use super::score::{Detail, admit, default_profile, parsed, profile};
 use super::upload::{Images, NamedImage};
 use crate::app::App;
+use crate::assessment::Assessment;
 use crate::error::ApiError;
 use crate::scoring::listing::{Listing, summarise};
 use crate::telemetry::request_id::RequestId;
@@ -110,14 +110,10 @@ pub(crate) async fn score_batch(
     query: Result<Query<BatchQuery>, QueryRejection>,
     request: Request,
 ) -> Result<Json<BatchResponse>, ApiError> {
-    let mut summary = false;
-    let (request, assessor, _in_flight) = admit(&app, request, |app| {
-        let query = parsed(query)?;
-        summary = query.summary;
-        Ok((profile(app, &query.profile)?, query.detail == Some(Detail::Tiles)))
-    })
-    .await?;
-    let mut images = Images::open(request, &app.limits).await?;
+    let wanted = parsed(query).and_then(|query| Ok((profile(&app, &query.profile)?, query)));
+    let (request, mut assessor, query, _in_flight) = admit(&app, request, wanted).await?;
+    assessor.tiles = query.detail == Some(Detail::Tiles);
+    let mut images = Images::open(request, &app.upload_limits).await?;
     let mut running = JoinSet::new();
     let mut results = Vec::new();
     while let Some(NamedImage { index, name, bytes }) = images.next().await? {
@@ -141,7 +137,7 @@ pub(crate) async fn score_batch(
         results.push(result.map_err(failed)?);
     }
     results.sort_by_key(|result: &BatchResult| result.index);
-    let summary = summary.then(|| {
+    let summary = query.summary.then(|| {
         let photos = results.iter().filter_map(|result| Some((result.index, result.score.as_ref()?)));
         let photos: Vec<_> =
             photos.map(|(index, photo)| (index, &photo.scores, photo.quality, photo.verdict)).collect();

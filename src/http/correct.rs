@@ -16,11 +16,12 @@ use image::{ExtendedColorType, ImageEncoder, ImageResult, RgbImage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::assess::{Assessment, Assessor, prepare};
+use super::assess::Assessor;
 use super::problem::ProblemDocument;
 use super::score::{ImageBytes, ScoreForm, admit, default_profile, parsed, profile};
 use super::upload;
 use crate::app::App;
+use crate::assessment::{Assessment, prepare};
 use crate::correct::{Plan, shift_value, straighten};
 use crate::error::ApiError;
 use crate::ingest::{self, Format, Limits, Original};
@@ -153,20 +154,17 @@ pub(crate) async fn correct(
     request: Request,
 ) -> Result<Response, ApiError> {
     let deadline = Instant::now() + app.deadline;
-    let mut wanted = (None, default_quality());
-    let (request, assessor, _in_flight) = admit(&app, request, |app| {
-        let CorrectQuery { profile: name, format, quality } = parsed(query)?;
-        if !(1..=100).contains(&quality) {
+    let wanted = parsed(query).and_then(|query: CorrectQuery| {
+        if !(1..=100).contains(&query.quality) {
             return Err(ApiError::BadQuery("`quality` must lie between 1 and 100.".to_owned()));
         }
-        wanted = (format, quality);
-        Ok((profile(app, &name)?, false))
-    })
-    .await?;
+        Ok((profile(&app, &query.profile)?, query))
+    });
+    let (request, assessor, query, _in_flight) = admit(&app, request, wanted).await?;
     let mut passage = app.metrics.follow();
     let work = async {
-        let bytes = upload::read(request, &app.limits).await?;
-        correct_upload(&assessor, bytes, wanted, deadline, &mut passage).await
+        let bytes = upload::read(request, &app.upload_limits).await?;
+        correct_upload(&assessor, bytes, &query, deadline, &mut passage).await
     };
     let corrected = tokio::time::timeout_at(deadline.into(), work).await;
     passage.end();
@@ -189,19 +187,20 @@ struct Encoded {
 async fn correct_upload(
     assessor: &Assessor,
     bytes: Bytes,
-    (format, quality): (Option<OutputFormat>, u8),
+    query: &CorrectQuery,
     deadline: Instant,
     passage: &mut Passage<'_>,
 ) -> Result<(Encoded, Receipt), ApiError> {
     let before = assessor.assess(bytes.clone(), deadline, passage).await?;
     let plan = plan(&before)?;
     let limits = assessor.app.limits;
-    let format = format.unwrap_or(match before.image.format {
+    let quality = query.quality;
+    let format = query.format.unwrap_or(match before.image.format {
         Format::Png => OutputFormat::Png,
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
-    let limits_of_original = Limits { max_pixels: limits.max_pixels.min(limits.max_correct_pixels), ..limits };
+    let limits_of_original = Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
     let (encoded, change, prepared) = assessor
         .decode(passage, move || {
             let original = ingest::decode_original(&bytes, &limits_of_original)?;

@@ -1,6 +1,6 @@
 //! The HTTP routes, one file per family.
 
-pub mod assess;
+pub(crate) mod assess;
 pub mod batch;
 pub mod correct;
 pub(crate) mod document;

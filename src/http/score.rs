@@ -7,12 +7,14 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
-use super::assess::{Assessment, Assessor};
+use super::assess::Assessor;
 use super::problem::ProblemDocument;
 use super::upload;
 use crate::app::App;
+use crate::assessment::Assessment;
 use crate::error::ApiError;
 use crate::scoring::profile::Profile;
 use crate::telemetry::request_id::RequestId;
@@ -105,15 +107,12 @@ pub(crate) async fn score(
     request: Request,
 ) -> Result<Json<ScoreResponse>, ApiError> {
     let deadline = Instant::now() + app.deadline;
-    let (request, assessor, _in_flight) = admit(&app, request, |app| {
-        let query = parsed(query)?;
-        let profile = profile(app, &query.profile)?;
-        Ok((profile, query.detail == Some(Detail::Tiles)))
-    })
-    .await?;
+    let wanted = parsed(query).and_then(|query| Ok((profile(&app, &query.profile)?, query)));
+    let (request, mut assessor, query, _in_flight) = admit(&app, request, wanted).await?;
+    assessor.tiles = query.detail == Some(Detail::Tiles);
     let mut passage = app.metrics.follow();
     let work = async {
-        let bytes = upload::read(request, &app.limits).await?;
+        let bytes = upload::read(request, &app.upload_limits).await?;
         assessor.assess(bytes, deadline, &mut passage).await
     };
     let assessed = tokio::time::timeout_at(deadline.into(), work).await;
@@ -131,19 +130,19 @@ pub(super) fn profile(app: &App, name: &str) -> Result<Arc<Profile>, ApiError> {
     app.profiles.find(name).cloned().map(Arc::new).ok_or_else(|| ApiError::UnknownProfile(name.to_owned()))
 }
 
-/// Lets a request in before a byte of its body is read, so that a refused upload costs nothing. The permit is held until the
-/// answer is there.
-pub(super) async fn admit(
+/// Lets a request in before a byte of its body is read, so that a refused upload costs nothing. `wanted` is the profile to judge
+/// by and the query, or why there is none. The permit is held until the answer is there.
+pub(super) async fn admit<Q>(
     app: &Arc<App>,
     request: Request,
-    wanted: impl FnOnce(&App) -> Result<(Arc<Profile>, bool), ApiError>,
-) -> Result<(Request, Assessor, tokio::sync::OwnedSemaphorePermit), ApiError> {
-    let admitted = wanted(app).and_then(|(profile, tiles)| {
+    wanted: Result<(Arc<Profile>, Q), ApiError>,
+) -> Result<(Request, Assessor, Q, OwnedSemaphorePermit), ApiError> {
+    let admitted = wanted.and_then(|(profile, query)| {
         let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
-        Ok((Assessor { app: Arc::clone(app), models: app.models.load_full(), profile, tiles }, permit))
+        Ok((Assessor { app: Arc::clone(app), models: app.models.load_full(), profile, tiles: false }, query, permit))
     });
     match admitted {
-        Ok((assessor, permit)) => Ok((request, assessor, permit)),
+        Ok((assessor, query, permit)) => Ok((request, assessor, query, permit)),
         Err(error) => {
             upload::discard(request).await;
             Err(error)

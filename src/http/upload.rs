@@ -8,29 +8,69 @@ use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use axum::http::{StatusCode, header};
+use clap::Args;
 use futures_util::stream;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout_at;
 
 use crate::error::ApiError;
-use crate::ingest::Limits;
+
+/// Caps on request bodies.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct UploadLimits {
+    /// Largest request body in bytes.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
+    pub max_body_bytes: usize,
+    /// Most images in one form of /score/batch.
+    #[arg(long, env = "CLEARSHOT_MAX_IMAGES", default_value_t = UploadLimits::default().max_images)]
+    pub max_images: usize,
+    /// Largest form of /score/batch in bytes; each image in it has to keep to --max-body-bytes, too.
+    #[arg(long, env = "CLEARSHOT_MAX_FORM_BYTES", default_value_t = UploadLimits::default().max_form_bytes)]
+    pub max_form_bytes: usize,
+    /// Largest image in pixels that /correct takes: it holds all pixels of a photo, several times.
+    #[arg(long, env = "CLEARSHOT_MAX_CORRECT_PIXELS", default_value_t = UploadLimits::default().max_correct_pixels)]
+    pub max_correct_pixels: u64,
+    /// Slowest upload in bytes a second, on average after the first three seconds; 0 for no limit. A client that sends a byte
+    /// now and then would hold a place of --max-in-flight until the deadline.
+    #[arg(long, env = "CLEARSHOT_MIN_UPLOAD_RATE", default_value_t = UploadLimits::default().min_upload_rate)]
+    pub min_upload_rate: u32,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 32 << 20,
+            max_images: 50,
+            max_form_bytes: 256 << 20,
+            max_correct_pixels: 25_000_000,
+            min_upload_rate: 8 << 10,
+        }
+    }
+}
 
 /// Reads the image's bytes.
 ///
 /// # Errors
 /// [`ApiError`]: the body is empty, too large or broken, or the form is malformed.
-pub async fn read(request: Request, limits: &Limits) -> Result<Bytes, ApiError> {
+pub async fn read(request: Request, limits: &UploadLimits) -> Result<Bytes, ApiError> {
     let limit = limits.max_body_bytes;
     let (request, declared) = declared_within(request, limit).await?;
     let (request, slow) = paced(request, limits.min_upload_rate);
     let bytes =
         if is_form(&request) { read_form(request, limit).await } else { read_raw(request, limit, declared).await };
-    match bytes {
+    match unless_slow(bytes, &slow, limits) {
+        Ok(bytes) if bytes.is_empty() => Err(ApiError::EmptyBody),
+        bytes => bytes,
+    }
+}
+
+/// A body that was cut off for being slow fails as a broken one; this tells the client the true reason.
+fn unless_slow<T>(read: Result<T, ApiError>, slow: &AtomicBool, limits: &UploadLimits) -> Result<T, ApiError> {
+    match read {
         Err(_) if slow.load(Ordering::Relaxed) => {
             Err(ApiError::UploadTooSlow { bytes_per_second: limits.min_upload_rate })
         }
-        Ok(bytes) if bytes.is_empty() => Err(ApiError::EmptyBody),
-        bytes => bytes,
+        read => read,
     }
 }
 
@@ -48,13 +88,13 @@ pub(super) struct NamedImage {
 pub(super) struct Images {
     form: Multipart,
     seen: usize,
-    limits: Limits,
+    limits: UploadLimits,
     slow: Arc<AtomicBool>,
 }
 
 impl Images {
     /// Begins to read a form.
-    pub(super) async fn open(request: Request, limits: &Limits) -> Result<Self, ApiError> {
+    pub(super) async fn open(request: Request, limits: &UploadLimits) -> Result<Self, ApiError> {
         let (request, _) = declared_within(request, limits.max_form_bytes).await?;
         let (request, slow) = paced(request, limits.min_upload_rate);
         let form = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
@@ -64,12 +104,7 @@ impl Images {
     /// The next image; none at the form's end, which must not come before the first.
     pub(super) async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
         let next = self.read_next().await;
-        match next {
-            Err(_) if self.slow.load(Ordering::Relaxed) => {
-                Err(ApiError::UploadTooSlow { bytes_per_second: self.limits.min_upload_rate })
-            }
-            next => next,
-        }
+        unless_slow(next, &self.slow, &self.limits)
     }
 
     async fn read_next(&mut self) -> Result<Option<NamedImage>, ApiError> {

@@ -4,25 +4,9 @@ use clap::Args;
 
 use super::IngestError;
 
-/// Caps on uploads. All are checked against the header, before any pixel buffer exists.
+/// Caps on images. All are checked against the header, before any pixel buffer exists.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Limits {
-    /// Largest request body in bytes.
-    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = Limits::default().max_body_bytes)]
-    pub max_body_bytes: usize,
-    /// Most images in one form of /score/batch.
-    #[arg(long, env = "CLEARSHOT_MAX_IMAGES", default_value_t = Limits::default().max_images)]
-    pub max_images: usize,
-    /// Largest form of /score/batch in bytes; each image in it has to keep to --max-body-bytes, too.
-    #[arg(long, env = "CLEARSHOT_MAX_FORM_BYTES", default_value_t = Limits::default().max_form_bytes)]
-    pub max_form_bytes: usize,
-    /// Largest image in pixels that /correct takes: it holds all pixels of a photo, several times.
-    #[arg(long, env = "CLEARSHOT_MAX_CORRECT_PIXELS", default_value_t = Limits::default().max_correct_pixels)]
-    pub max_correct_pixels: u64,
-    /// Slowest upload in bytes a second, on average after the first three seconds; 0 for no limit. A client that sends a byte
-    /// now and then would hold a place of --max-in-flight until the deadline.
-    #[arg(long, env = "CLEARSHOT_MIN_UPLOAD_RATE", default_value_t = Limits::default().min_upload_rate)]
-    pub min_upload_rate: u32,
     /// Largest image in pixels (width times height).
     #[arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels)]
     pub max_pixels: u64,
@@ -40,11 +24,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_body_bytes: 32 << 20,
-            max_images: 50,
-            max_form_bytes: 256 << 20,
-            max_correct_pixels: 25_000_000,
-            min_upload_rate: 8 << 10,
             max_pixels: 64_000_000,
             max_side: 16_384,
             min_side: 32,

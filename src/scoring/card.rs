@@ -188,6 +188,15 @@ pub fn card_path(models: &Path, metric: Metric) -> PathBuf {
 }
 
 impl VerifiedModel {
+    /// Reads the three branches of a folder, in the order of [`Metric::ALL`].
+    ///
+    /// # Errors
+    /// As [`VerifiedModel::load`], for the first that is refused.
+    pub fn load_all(models: &Path) -> Result<[Self; 3], CardError> {
+        let load = |metric| Self::load(models, metric);
+        Ok([load(Metric::Blur)?, load(Metric::Brightness)?, load(Metric::Rotation)?])
+    }
+
     /// Reads a metric's model and card from a models folder and checks that they belong together and to this code.
     ///
     /// # Errors

@@ -106,6 +106,19 @@ impl Profiles {
         Self::parse(BUILT_IN).expect("the built-in profiles are sound: a test reads them")
     }
 
+    /// The profiles of a file, or the built-in ones where none is given.
+    ///
+    /// # Errors
+    /// As [`Profiles::load`].
+    pub fn load_or_built_in(path: Option<&Path>) -> Result<Self, ProfileError> {
+        path.map_or_else(|| Ok(Self::built_in()), Self::load)
+    }
+
+    /// Every profile, in the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.iter()
+    }
+
     /// Reads a file of profiles.
     ///
     /// # Errors

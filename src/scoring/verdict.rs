@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::calibration::{Estimate, RawOutput};
+use super::calibration::Estimate;
 use super::profile::{Band, Profile};
 use crate::metric::Metric;
 
@@ -136,10 +136,10 @@ pub struct Judgement {
     pub reasons: Vec<Reason>,
 }
 
-/// Judges a photo's estimates and raw outputs, given in the order of [`Metric::ALL`].
+/// Judges a photo's ranking outputs and estimates, given in the order of [`Metric::ALL`].
 #[must_use]
-pub fn judge(outputs: &[RawOutput; 3], estimates: &[Estimate; 3], profile: &Profile) -> Judgement {
-    let score = |index: usize| score(Metric::ALL[index], outputs[index], estimates[index], profile);
+pub fn judge(raw: &[f32; 3], estimates: &[Estimate; 3], profile: &Profile) -> Judgement {
+    let score = |index: usize| score(Metric::ALL[index], raw[index], estimates[index], profile);
     let scores = Scores { blur: score(0), brightness: score(1), rotation: score(2) };
     let mut found: Vec<(bool, u8, Reason)> = Vec::new();
     for metric in Metric::ALL {
@@ -160,7 +160,7 @@ pub fn judge(outputs: &[RawOutput; 3], estimates: &[Estimate; 3], profile: &Prof
 
 /// Numbers are rounded before they are judged, so that a client that checks the verdict against the answer's numbers
 /// comes to the same.
-fn score(metric: Metric, output: RawOutput, estimate: Estimate, profile: &Profile) -> Score {
+fn score(metric: Metric, raw: f32, estimate: Estimate, profile: &Profile) -> Score {
     let round = |value: f32| (value * 1000.0).round() / 1000.0 + 0.0;
     let value = round(estimate.value);
     Score {
@@ -170,7 +170,7 @@ fn score(metric: Metric, output: RawOutput, estimate: Estimate, profile: &Profil
         high: round(estimate.high),
         quality: profile.band(metric).quality(value),
         // JSON has no number for "not finite"; such an output is no evidence, and its interval says so.
-        raw: if output.raw.is_finite() { output.raw } else { 0.0 },
+        raw: if raw.is_finite() { raw } else { 0.0 },
     }
 }
 
@@ -225,9 +225,8 @@ mod tests {
     }
 
     fn judged(intervals: [(f32, f32, f32); 3]) -> Judgement {
-        let outputs = [RawOutput { raw: 0.0, log_scale: 0.0 }; 3];
         let estimates = intervals.map(|(low, value, high)| Estimate { value, low, high });
-        judge(&outputs, &estimates, default_profile())
+        judge(&[0.0; 3], &estimates, default_profile())
     }
 
     #[test]

@@ -13,10 +13,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets, line
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::assessment::Assessment;
 use crate::metric::Metric;
-use crate::scoring::calibration::Estimate;
 use crate::scoring::card::ModelCard;
-use crate::scoring::verdict::{Reason, Verdict};
 
 /// A part of a photo's way.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
@@ -207,15 +206,16 @@ impl Metrics {
     }
 
     /// A photo was judged.
-    pub fn judged(&self, profile: &str, verdict: Verdict, reasons: &[Reason], estimates: &[Estimate; 3]) {
-        let labels = VerdictLabels { profile: profile.to_owned(), verdict: verdict.name().to_owned() };
+    pub fn judged(&self, assessment: &Assessment) {
+        let Assessment { profile, verdict, reasons, scores, .. } = assessment;
+        let labels = VerdictLabels { profile: profile.clone(), verdict: verdict.name().to_owned() };
         self.verdicts.get_or_create(&labels).inc();
         for reason in reasons {
-            let labels = ProfileReasonLabels { profile: profile.to_owned(), reason: reason.code.clone() };
+            let labels = ProfileReasonLabels { profile: profile.clone(), reason: reason.code.clone() };
             self.reasons.get_or_create(&labels).inc();
         }
-        for (histogram, estimate) in self.scores.iter().zip(estimates) {
-            histogram.observe(f64::from(estimate.value));
+        for (histogram, metric) in self.scores.iter().zip(Metric::ALL) {
+            histogram.observe(f64::from(scores.get(metric).value));
         }
     }
 

@@ -18,6 +18,12 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
+/// A client; its TLS is that of the service.
+pub fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
     command.current_dir(root()).env("RUST_LOG", "error").arg("serve").args(arguments);
@@ -33,7 +39,7 @@ impl Server {
         let stdout = process.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
         let url = line.trim().strip_prefix("listening on ").expect("the server started").to_owned();
-        Self { process, url, client: Client::new() }
+        Self { process, url, client: client() }
     }
 
     /// Posts a raw body to `/score`.

@@ -1,0 +1,92 @@
+//! What profiles would have decided on photos that are scored already: no photo is read again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::BulkError;
+use super::output;
+use crate::scoring::profile::Profiles;
+use crate::scoring::verdict::{Verdict, judge};
+
+/// What each profile would have decided.
+#[derive(Debug, Serialize)]
+pub struct Backtest {
+    /// Photos with scores.
+    pub photos: usize,
+    /// Photos without, which no profile decides on.
+    pub not_scored: usize,
+    /// One for each profile of the file.
+    pub profiles: Vec<Decisions>,
+}
+
+/// What a profile would have decided.
+#[derive(Debug, Default, Serialize)]
+pub struct Decisions {
+    /// The profile's name.
+    pub profile: String,
+    /// Share of photos by verdict.
+    pub verdicts: BTreeMap<&'static str, f64>,
+    /// Share of photos by reason; a photo may have several.
+    pub reasons: BTreeMap<String, f64>,
+}
+
+/// Judges the rows of results by each profile.
+///
+/// # Errors
+/// [`BulkError`] when results cannot be read.
+pub fn backtest(profiles: &Profiles, results: &[PathBuf]) -> Result<Backtest, BulkError> {
+    let new = |profile: &crate::scoring::profile::Profile| Decisions {
+        profile: profile.name.clone(),
+        verdicts: [Verdict::Pass, Verdict::Unsure, Verdict::Fail].map(|verdict| (verdict.name(), 0.0)).into(),
+        ..Decisions::default()
+    };
+    let mut found: Vec<Decisions> = profiles.iter().map(new).collect();
+    let (mut photos, mut not_scored) = (0, 0);
+    for path in results {
+        for row in output::read(path)? {
+            let Some(estimates) = row?.estimates() else {
+                not_scored += 1;
+                continue;
+            };
+            photos += 1;
+            for (profile, decisions) in profiles.iter().zip(&mut found) {
+                // The ranking outputs decide nothing.
+                let judgement = judge(&[0.0; 3], &estimates, profile);
+                *decisions.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
+                for reason in judgement.reasons {
+                    *decisions.reasons.entry(reason.code).or_default() += 1.0;
+                }
+            }
+        }
+    }
+    let share = |count: &mut f64| *count /= f64::from(u32::try_from(photos.max(1)).unwrap_or(u32::MAX));
+    for decisions in &mut found {
+        decisions.verdicts.values_mut().for_each(share);
+        decisions.reasons.values_mut().for_each(share);
+    }
+    Ok(Backtest { photos, not_scored, profiles: found })
+}
+
+impl fmt::Display for Backtest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} photos with scores, {} without", self.photos, self.not_scored)?;
+        for Decisions { profile, verdicts, reasons } in &self.profiles {
+            writeln!(f, "\n{profile}")?;
+            for (name, share) in [Verdict::Fail, Verdict::Unsure, Verdict::Pass]
+                .into_iter()
+                .filter_map(|verdict| Some((verdict.name(), verdicts.get(verdict.name())?)))
+            {
+                writeln!(f, "  {name:<22}{:>6.1} %", share * 100.0)?;
+            }
+            let mut by_share: Vec<_> = reasons.iter().collect();
+            by_share.sort_by(|one, other| other.1.total_cmp(one.1));
+            for (code, share) in by_share {
+                writeln!(f, "    {code:<20}{:>6.1} %", share * 100.0)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! The threads of a bulk run: readers fetch bytes, workers decode and score them, the caller gets what came of each photo in the
+//! order of the photos. On a CPU each worker has sessions of its own and no queue lies between decoding and models: that is the
+//! fastest that cores can go. On a GPU workers share a few sessions and run photos in batches.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::row::Refusal;
+use super::source::{Photo, ReadError, Sources};
+use crate::assessment::{Assessment, Prepared, prepare};
+use crate::engine::{BranchSession, Runtime, RuntimeError};
+use crate::error::ApiError;
+use crate::ingest::Limits;
+use crate::metric::Metric;
+use crate::scoring::calibration::RawOutput;
+use crate::scoring::card::{ModelCard, VerifiedModel};
+use crate::scoring::profile::Profile;
+
+/// What came of a photo.
+pub(super) enum Outcome {
+    /// It was scored.
+    Scored(Box<Assessment>),
+    /// It never will be.
+    Refused(Refusal),
+    /// It could not be read this time.
+    Unread(String),
+}
+
+/// Sizes of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sizes {
+    /// Threads that read.
+    pub(super) readers: usize,
+    /// Threads that decode and score.
+    pub(super) workers: usize,
+    /// Sets of sessions that workers share.
+    pub(super) sessions: usize,
+    /// Photos that a session takes at once.
+    pub(super) batch: usize,
+    /// Largest file in bytes.
+    pub(super) max_file_bytes: usize,
+}
+
+/// Scores photos.
+pub(super) struct Pool {
+    sizes: Sizes,
+    limits: Limits,
+    sessions: Vec<Mutex<[BranchSession; 3]>>,
+    cards: [ModelCard; 3],
+    profile: Profile,
+}
+
+type Read = (usize, Result<Vec<u8>, ReadError>);
+
+impl Pool {
+    /// Loads the sessions.
+    ///
+    /// # Errors
+    /// [`RuntimeError`] when a model cannot be loaded.
+    pub(super) fn new(
+        runtime: &Runtime,
+        models: [VerifiedModel; 3],
+        profile: Profile,
+        limits: Limits,
+        sizes: Sizes,
+    ) -> Result<Self, RuntimeError> {
+        let session = |index: usize| BranchSession::new(runtime, Metric::ALL[index], &models[index].onnx, 1);
+        let set = |_| Ok(Mutex::new([session(0)?, session(1)?, session(2)?]));
+        let sessions = (0..sizes.sessions).map(set).collect::<Result<Vec<_>, RuntimeError>>()?;
+        Ok(Self { sizes, limits, sessions, cards: models.map(|model| model.card), profile })
+    }
+
+    /// Scores the photos and hands over what came of each, in their order.
+    ///
+    /// # Errors
+    /// The first error of `take`, which ends the run.
+    pub(super) fn run<E>(
+        &self,
+        sources: &Sources,
+        photos: &[Photo],
+        mut take: impl FnMut(&Photo, Outcome) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let next = AtomicUsize::new(0);
+        let (read, to_score) = bounded::<Read>(self.sizes.workers * self.sizes.batch);
+        let (scored, results) = bounded(self.sizes.workers * self.sizes.batch);
+        thread::scope(|scope| {
+            for _ in 0..self.sizes.readers {
+                let (next, read) = (&next, read.clone());
+                scope.spawn(move || {
+                    while let Some((index, photo)) = take_next(next, photos) {
+                        // An error says that the run was ended.
+                        if read.send((index, sources.read(photo, self.sizes.max_file_bytes))).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(read);
+            for worker in 0..self.sizes.workers {
+                let (to_score, scored) = (to_score.clone(), scored.clone());
+                scope.spawn(move || self.work(worker, &to_score, &scored));
+            }
+            drop((to_score, scored));
+            let mut early = BTreeMap::new();
+            let mut expected = 0;
+            for (index, outcome) in results {
+                early.insert(index, outcome);
+                while let Some(outcome) = early.remove(&expected) {
+                    take(&photos[expected], outcome)?;
+                    expected += 1;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn work(&self, worker: usize, to_score: &Receiver<Read>, scored: &Sender<(usize, Outcome)>) {
+        let sessions = &self.sessions[worker % self.sessions.len()];
+        while let Ok(first) = to_score.recv() {
+            let mut batch = Vec::with_capacity(self.sizes.batch);
+            for (index, read) in std::iter::once(first).chain(to_score.try_iter()).take(self.sizes.batch) {
+                match self.prepare(read) {
+                    Ok(prepared) => batch.push((index, prepared)),
+                    Err(outcome) => {
+                        if scored.send((index, outcome)).is_err() {
+                            return;
+                        }
+                    }
+                }
+            }
+            if batch.is_empty() {
+                continue;
+            }
+            for outcome in self.score(sessions, batch) {
+                if scored.send(outcome).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn prepare(&self, read: Result<Vec<u8>, ReadError>) -> Result<Prepared, Outcome> {
+        let bytes = read.map_err(|error| match error {
+            ReadError::Unreadable(reason) => Outcome::Unread(reason),
+            ReadError::TooLarge { limit } => refused(&ApiError::BodyTooLarge { limit }, Some(error.to_string())),
+        })?;
+        // A photo that upsets us must not end a run of millions, nor each one that resumes it.
+        catch_unwind(AssertUnwindSafe(|| prepare(&bytes, &self.limits, false)))
+            .map_err(|_| refused(&ApiError::Internal, None))?
+            .map_err(|error| refused(&error.into(), None))
+    }
+
+    fn score(
+        &self,
+        sessions: &Mutex<[BranchSession; 3]>,
+        batch: Vec<(usize, Prepared)>,
+    ) -> Vec<(usize, Outcome)> {
+        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut run = |batch: &[(usize, Prepared)]| {
+            let outputs = Metric::ALL.map(|metric| {
+                let tensors: Vec<_> = batch.iter().map(|(_, prepared)| &prepared.tensors[metric as usize]).collect();
+                sessions[metric as usize].run(&tensors)
+            });
+            let [blur, brightness, rotation] = outputs;
+            Ok::<_, RuntimeError>([blur?, brightness?, rotation?])
+        };
+        let outputs: Vec<Result<[RawOutput; 3], RuntimeError>> = match run(&batch) {
+            Ok(outputs) => (0..batch.len()).map(|item| Ok(outputs.each_ref().map(|branch| branch[item]))).collect(),
+            // One photo may be at fault: each is tried alone.
+            Err(_) => batch.iter().map(|item| Ok(run(std::slice::from_ref(item))?.map(|branch| branch[0]))).collect(),
+        };
+        drop(sessions);
+        let assess = |((index, prepared), outputs): ((usize, Prepared), Result<_, RuntimeError>)| match outputs {
+            Ok(outputs) => {
+                let assessment = Assessment::new(prepared.image, &outputs, self.cards.each_ref(), &self.profile);
+                (index, Outcome::Scored(Box::new(assessment)))
+            }
+            Err(error) => (index, refused(&ApiError::Internal, Some(error.to_string()))),
+        };
+        batch.into_iter().zip(outputs).map(assess).collect()
+    }
+}
+
+/// The next item that no other thread has taken.
+pub(super) fn take_next<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    items.get(index).map(|item| (index, item))
+}
+
+fn refused(error: &ApiError, detail: Option<String>) -> Outcome {
+    let detail = detail.unwrap_or_else(|| error.to_string());
+    Outcome::Refused(Refusal { code: error.problem().code.to_owned(), detail })
+}
