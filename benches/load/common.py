@@ -15,8 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "load"
 VENV = WORK / "venv"
 CORES = len(os.sched_getaffinity(0))
-# As the Makefile does.
-FEATURES = ["--features", "clearshot/turbojpeg"] if shutil.which("cmake") and shutil.which("nasm") else []
+# As the Makefile's tests do, so that one build serves both.
+TURBOJPEG = ["clearshot/turbojpeg"] if shutil.which("cmake") and shutil.which("nasm") else []
+FEATURES = ["--workspace", "--features", ",".join([*TURBOJPEG, "clearshot/object-store", "clearshot/otlp"])]
 
 MAKE_PHOTOS = """
 import sys, numpy
@@ -32,16 +33,26 @@ for name, size in (("1024px", (1024, 683)), ("12MP", (4000, 3000))):
 
 
 def prepare():
-    WORK.mkdir(parents=True, exist_ok=True)
     if shutil.which("oha") is None:
         sys.exit("oha is missing: cargo install --locked oha")
+    prepare_offline()
+
+
+def prepare_offline():
+    WORK.mkdir(parents=True, exist_ok=True)
     if not VENV.exists():
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
         requirements = ROOT / "benches/load/peer/requirements.txt"
         subprocess.run([VENV / "bin/pip", "install", "-q", "-r", requirements], check=True)
     subprocess.run([VENV / "bin/python", "-c", MAKE_PHOTOS, ROOT / "tests/fixtures/pavilion.jpg", WORK], check=True)
-    subprocess.run(["cargo", "build", "--release", "--locked", "--workspace", "--bins", *FEATURES], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--bins", *FEATURES], cwd=ROOT, check=True)
     subprocess.run(["cargo", "bench", "--no-run", "--bench", "limit", *FEATURES], cwd=ROOT, check=True, capture_output=True)
+
+
+def limit(photo, seconds):
+    """Photos per second without HTTP, queues and files."""
+    command = ["cargo", "bench", "-q", "--bench", "limit", *FEATURES, "--", photo, str(seconds)]
+    return float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
 
 
 def tree(pid):

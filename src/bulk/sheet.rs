@@ -104,11 +104,12 @@ fn entry(row: &FlatRow, thumbnail: Option<String>) -> Entry {
         let unit = metric.unit();
         Some(format!("{metric} {:.2} {unit} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high))
     };
+    let reasons = row.reasons.as_ref().map(|codes| codes.replace(' ', ", ").replace('_', " "));
     Entry {
         path: row.path.clone(),
         verdict: verdict(row).to_owned(),
         quality: row.quality,
-        reasons: row.reasons.clone().or_else(|| row.detail.clone()).unwrap_or_default().replace('_', " "),
+        reasons: reasons.or_else(|| row.detail.clone()).unwrap_or_default(),
         scores: Metric::ALL.into_iter().filter_map(score).collect(),
         thumbnail,
     }
