@@ -3,7 +3,10 @@
 .PHONY: run test setup lint openapi
 
 # Large JPEGs decode twice as fast where libjpeg-turbo can be built; scripts/check-tools says so where it cannot.
-FEATURES := $(if $(and $(shell command -v cmake),$(shell command -v nasm)),--features clearshot/turbojpeg)
+TURBOJPEG := $(if $(and $(shell command -v cmake),$(shell command -v nasm)),clearshot/turbojpeg)
+FEATURES := $(if $(TURBOJPEG),--features $(TURBOJPEG))
+# Tests try every feature.
+ALL := --features "$(TURBOJPEG) clearshot/object-store clearshot/otlp"
 
 run: setup
 	cargo build --release --locked $(FEATURES)
@@ -11,7 +14,7 @@ run: setup
 
 test: setup
 	@scripts/check-tools test
-	cargo test --release --locked --workspace $(FEATURES)
+	cargo test --release --locked --workspace $(ALL)
 
 setup:
 	@scripts/check-tools
@@ -19,11 +22,11 @@ setup:
 
 lint:
 	cargo fmt --all --check
-	cargo clippy --release --locked --workspace --all-targets $(FEATURES) -- -D warnings
+	cargo clippy --release --locked --workspace --all-targets $(ALL) -- -D warnings
 
 # After a change of the API: the examples from a running server first, then the documents that hold them.
 openapi: setup
-	CLEARSHOT_UPDATE=1 cargo test --release --locked --workspace $(FEATURES) --test api_document the_examples
-	cargo build --release --locked --workspace $(FEATURES)
+	CLEARSHOT_UPDATE=1 cargo test --release --locked --workspace $(ALL) --test api_document the_examples
+	cargo build --release --locked --workspace $(ALL)
 	target/release/clearshot openapi > openapi/openapi.json
 	target/release/clearshot openapi --3.0 > openapi/openapi-3.0.json

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Semaphore;
 
+use crate::access::{KeyError, Keys};
 use crate::config::ServeConfig;
 use crate::engine::{Engine, Runtime, RuntimeError};
 use crate::http::upload::UploadLimits;
@@ -24,6 +25,9 @@ pub enum StartError {
     /// ONNX Runtime or a model cannot be used.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// The file of keys was refused.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The file of profiles was refused.
     #[error(transparent)]
     Profiles(#[from] ProfileError),
@@ -60,6 +64,7 @@ pub struct App {
     pub decoders: Arc<Semaphore>,
     /// What is counted and timed.
     pub metrics: Arc<Metrics>,
+    keys: ArcSwapOption<Keys>,
     runtime: Runtime,
     config: ServeConfig,
     draining: AtomicBool,
@@ -73,6 +78,7 @@ impl App {
     pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
         config.validate().map_err(StartError::Config)?;
         let profiles = Profiles::load_or_built_in(config.files.profiles.as_deref())?;
+        let keys = config.access.keys.as_deref().map(Keys::load).transpose()?;
         let metrics = Arc::new(Metrics::new());
         let verified = VerifiedModel::load_all(&config.files.models)?;
         let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;
@@ -92,6 +98,7 @@ impl App {
             in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
             decoders: Arc::new(Semaphore::new(config.decoders)),
             metrics,
+            keys: ArcSwapOption::from_pointee(keys),
             runtime,
             config: config.clone(),
             draining: AtomicBool::new(false),
@@ -113,6 +120,27 @@ impl App {
         self.metrics.models(&old.cards, &self.provider, false);
         self.metrics.models(&new.cards, &self.provider, true);
         Ok(())
+    }
+
+    /// Loads the keys anew; from then on only they are known. A bad file is refused and the old keys go on.
+    ///
+    /// # Errors
+    /// [`KeyError`]: what is wrong with the file.
+    pub fn reload_keys(&self) -> Result<(), KeyError> {
+        let Some(path) = &self.config.access.keys else { return Ok(()) };
+        let new = Keys::load(path)?;
+        let new = match &*self.keys.load() {
+            Some(old) => new.after(old),
+            None => new,
+        };
+        self.keys.store(Some(Arc::new(new)));
+        Ok(())
+    }
+
+    /// The keys that requests need; none where everybody may use the service.
+    #[must_use]
+    pub fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.load_full()
     }
 
     /// How the service was started.

@@ -2,16 +2,18 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
 
 use crate::bulk::source::Shard;
 use crate::engine::{DeviceConfig, EngineConfig};
 use crate::http::upload::UploadLimits;
 use crate::ingest::Limits;
-use crate::telemetry::LogFormat;
+use crate::telemetry::TelemetryConfig;
 
 /// Scores photos for blur, brightness and tilt.
 #[derive(Debug, Parser)]
@@ -42,11 +44,28 @@ pub enum Command {
         #[arg(required = true)]
         results: Vec<PathBuf>,
     },
+    /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
+    Key {
+        /// Names whoever gets the key, in logs and metrics.
+        name: String,
+        /// File of keys; made if it is not there.
+        #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
+        keys: PathBuf,
+        /// Most requests a minute [default: no limit].
+        #[arg(long)]
+        requests_per_minute: Option<NonZeroU32>,
+        /// Most requests at once after a pause [default: a minute's worth].
+        #[arg(long, requires = "requests_per_minute")]
+        burst: Option<NonZeroU32>,
+    },
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.
     Health {
         /// Address and port that the service listens on.
         #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// Its --admin-listen, if it has one, which is asked instead; needed where --listen speaks TLS.
+        #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN")]
+        admin_listen: Option<SocketAddr>,
     },
     /// Print the API's OpenAPI document.
     Openapi {
@@ -82,9 +101,12 @@ pub struct ServeConfig {
     /// Reload the models when their files change; SIGHUP reloads them in any case.
     #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
     pub watch_models: bool,
-    /// Log format.
-    #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    /// What is told, and to whom.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+    /// Who may use the service, and from where.
+    #[command(flatten)]
+    pub access: AccessConfig,
     /// Requests being read, decoded or scored at once; further ones are refused with 503.
     #[arg(long, env = "CLEARSHOT_MAX_IN_FLIGHT", default_value_t = 64)]
     pub max_in_flight: usize,
@@ -106,6 +128,29 @@ pub struct ServeConfig {
     /// How the models run.
     #[command(flatten)]
     pub engine: EngineConfig,
+}
+
+/// Who may use the service, and from where.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AccessConfig {
+    /// File of API keys, see `clearshot key`. Requests then need one; a change of the file is noticed within seconds.
+    #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Serve without keys on an address that others can reach.
+    #[arg(long, env = "CLEARSHOT_ALLOW_ANONYMOUS")]
+    pub allow_anonymous: bool,
+    /// Address and port for /metrics and the probes; /metrics is then served there only, and without a key.
+    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) to serve --listen by TLS with; a change of the file is noticed within seconds.
+    #[arg(long, env = "CLEARSHOT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[arg(long, env = "CLEARSHOT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Origins (https://portal.example) whose pages may use the service from a browser, comma-separated [default: none].
+    #[arg(long, env = "CLEARSHOT_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<HeaderValue>,
 }
 
 /// What to score in bulk, and how.
@@ -143,9 +188,9 @@ pub struct ScoreConfig {
     /// Largest file in bytes.
     #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
     pub max_file_bytes: usize,
-    /// Log format.
-    #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    /// What is told, and to whom.
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
     /// Files that scoring needs.
     #[command(flatten)]
     pub files: Files,
@@ -185,6 +230,12 @@ impl ServeConfig {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
+        if !self.listen.ip().is_loopback() && self.access.keys.is_none() && !self.access.allow_anonymous {
+            return Err(format!(
+                "others can reach {}: give --keys FILE (see `clearshot key`), or --allow-anonymous to serve anybody",
+                self.listen
+            ));
+        }
         let deadline = usize::try_from(self.deadline_ms).unwrap_or(usize::MAX);
         at_least_one(&[
             ("--max-in-flight", self.max_in_flight),

@@ -3,7 +3,9 @@
 //! Handlers return [`ApiError`]; each inner error (ingest, engine, multipart) is mapped to it here and nowhere else. It is
 //! rendered as an RFC 9457 problem document by `http::problem`, which knows the request's id.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::engine::EngineError;
@@ -24,6 +26,15 @@ pub enum ApiError {
     /// There is no such profile.
     #[error("There is no profile `{0}`.")]
     UnknownProfile(String),
+    /// The service has keys and the request came with none of them.
+    #[error("An API key is needed: `Authorization: Bearer KEY` or `X-Api-Key: KEY`.")]
+    Unauthorized,
+    /// The key's allowance is used up.
+    #[error("The key's requests are used up for now; try again in {} s.", whole_seconds(*wait))]
+    RateLimited {
+        /// Time until the next request is allowed.
+        wait: Duration,
+    },
     /// There is no such route.
     #[error("There is nothing here.")]
     NotFound,
@@ -104,6 +115,7 @@ problems! {
     BAD_QUERY = BAD_REQUEST, "bad_query", "Malformed query";
     BROKEN_BODY = BAD_REQUEST, "broken_body", "Incomplete body";
     UNKNOWN_PROFILE = BAD_REQUEST, "unknown_profile", "Unknown profile";
+    UNAUTHORIZED = UNAUTHORIZED, "unauthorized", "API key needed";
     NOT_FOUND = NOT_FOUND, "not_found", "Not found";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     UPLOAD_TOO_SLOW = REQUEST_TIMEOUT, "upload_too_slow", "Upload too slow";
@@ -115,6 +127,7 @@ problems! {
     UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
     IMAGE_TOO_LARGE = UNPROCESSABLE_ENTITY, "image_too_large", "Image too large";
     IMAGE_TOO_SMALL = UNPROCESSABLE_ENTITY, "image_too_small", "Image too small";
+    RATE_LIMITED = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Overloaded";
     DRAINING = SERVICE_UNAVAILABLE, "draining", "Shutting down";
     DEADLINE_EXCEEDED = GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded";
@@ -130,6 +143,8 @@ impl ApiError {
             Self::BadMultipart(_) => &BAD_MULTIPART,
             Self::BadQuery(_) => &BAD_QUERY,
             Self::UnknownProfile(_) => &UNKNOWN_PROFILE,
+            Self::Unauthorized => &UNAUTHORIZED,
+            Self::RateLimited { .. } => &RATE_LIMITED,
             Self::NotFound => &NOT_FOUND,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
@@ -177,11 +192,18 @@ impl IntoResponse for ApiError {
     /// The status with the error as an extension; `http::problem` writes the document.
     fn into_response(self) -> Response {
         let mut response = self.problem().status.into_response();
-        if self.problem().status == StatusCode::SERVICE_UNAVAILABLE {
-            let retry_after: (HeaderName, HeaderValue) = (header::RETRY_AFTER, HeaderValue::from_static("1"));
-            response.headers_mut().extend([retry_after]);
-        }
+        let told = match &self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            Self::RateLimited { wait } => Some((header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)))),
+            Self::Overloaded | Self::Draining => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            _ => None,
+        };
+        response.headers_mut().extend(told);
         response.extensions_mut().insert(self);
         response
     }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }

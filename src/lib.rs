@@ -4,6 +4,7 @@
 //! A photo's way through this crate: [`http`] or [`bulk`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] and back; the steps
 //! on both sides of the engine are in [`assessment`]. The trainer (workspace member `trainer/`) shares everything but [`http`].
 
+pub mod access;
 pub mod app;
 pub mod assessment;
 pub mod bulk;

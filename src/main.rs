@@ -7,17 +7,17 @@ use clap::Parser;
 use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
 use clearshot::scoring::profile::Profiles;
-use clearshot::{health, openapi, serve, telemetry};
+use clearshot::{access, health, openapi, serve, telemetry};
 
 fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Serve(config) => {
-            telemetry::init(config.log_format);
+            let _telemetry = telemetry::init(&config.telemetry)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(serve::serve(*config))?;
         }
         Command::Score(config) => {
-            telemetry::init(config.log_format);
+            let _telemetry = telemetry::init(&config.telemetry)?;
             let summary = bulk::score(&config)?;
             eprintln!("{summary}");
             return Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::from(3) });
@@ -26,7 +26,10 @@ fn main() -> Result<ExitCode> {
             let found = backtest::backtest(&Profiles::load_or_built_in(profile.as_deref())?, &results)?;
             println!("{}", if json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
-        Command::Health { listen } => health::check(listen)?,
+        Command::Key { name, keys, requests_per_minute, burst } => {
+            println!("{}", access::add(&keys, &name, requests_per_minute, burst)?);
+        }
+        Command::Health { listen, admin_listen } => health::check(admin_listen.unwrap_or(listen))?,
         Command::Openapi { older } => print!("{}", if older { openapi::document_3_0() } else { openapi::document() }),
     }
     Ok(ExitCode::SUCCESS)

@@ -75,11 +75,35 @@ fn with_examples() -> Value {
     let mut document = serde_json::to_value(document).expect("the document's types serialise");
     // Said outright: an operation without security is not one that forgot it.
     document["security"] = json!([]);
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the service has keys"},
+        "api_key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same in a header of its own"},
+    });
+    for path in router::guarded_paths() {
+        let operations = document["paths"][path].as_object_mut().into_iter().flat_map(|item| item.values_mut());
+        operations.for_each(guard);
+    }
     for (path, method, status, media_type, answer) in EXAMPLES {
         let answer: Value = serde_json::from_str(answer).expect("a test reads each example");
         document["paths"][path][method]["responses"][status]["content"][media_type]["example"] = answer;
     }
     document
+}
+
+/// What a key adds to an operation; a service without keys asks for none.
+fn guard(operation: &mut Value) {
+    operation["security"] = json!([{}, {"bearer": []}, {"api_key": []}]);
+    let answers = [
+        ("401", "`unauthorized`: the service has keys and none of them came"),
+        ("429", "`rate_limited`: the key's requests are used up for now, with `Retry-After`"),
+    ];
+    for (status, description) in answers {
+        let content = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        operation["responses"][status] = json!({"description": description, "content": content});
+    }
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        responses.sort_keys();
+    }
 }
 
 fn down_convert(node: &mut Value) {

@@ -1,9 +1,11 @@
-//! New models without a restart: on SIGHUP, and with `--watch-models` whenever the files of the folder have changed.
+//! Changes without a restart: models on SIGHUP, and with `--watch-models` whenever their files have changed; keys and certificate
+//! whenever theirs have, and on SIGHUP, too.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -11,44 +13,92 @@ use crate::app::App;
 use crate::metric::Metric;
 use crate::scoring::card::{card_path, onnx_path};
 
+/// Files that belong together, and what they looked like.
+struct Watched {
+    files: Vec<PathBuf>,
+    loaded: State,
+    seen: State,
+}
+
+/// Size and time of change of each file; `None` where one is missing.
+type State = Vec<Option<(u64, SystemTime)>>;
+
+impl Watched {
+    fn new(files: Vec<PathBuf>) -> Self {
+        let loaded = state(&files);
+        Self { files, seen: loaded.clone(), loaded }
+    }
+
+    /// True when the files are others than those that were loaded, and are no longer being written: nothing changed from one look to
+    /// the next.
+    fn changed(&mut self) -> bool {
+        let now = state(&self.files);
+        let settled = now == self.seen;
+        self.seen = now;
+        let changed = settled && self.seen != self.loaded;
+        if changed {
+            self.loaded.clone_from(&self.seen);
+        }
+        changed
+    }
+}
+
+fn state(files: &[PathBuf]) -> State {
+    let of = |path: &PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.len(), metadata.modified().ok()?))
+    };
+    files.iter().map(of).collect()
+}
+
 /// Reloads for as long as the service runs.
-///
-/// # Errors
-/// When signals cannot be listened to.
-pub async fn listen(app: Arc<App>, models: Arc<Path>, watch: bool) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+pub async fn listen(app: Arc<App>, tls: Option<RustlsConfig>) {
+    let config = app.config();
+    let access = &config.access;
+    let files = |paths: [&Option<PathBuf>; 2]| paths.into_iter().flatten().cloned().collect();
+    let mut models = Watched::new(model_files(&config.files.models));
+    let mut keys = Watched::new(files([&access.keys, &None]));
+    let mut certificate = Watched::new(files([&access.tls_cert, &access.tls_key]));
     let mut ticks = interval(Duration::from_secs(2));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut loaded = state(&models);
-    let mut seen = loaded.clone();
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::error!(%error, "cannot listen to SIGHUP: nothing is reloaded"),
+    };
     loop {
-        tokio::select! {
-            _ = hangup.recv() => {}
-            _ = ticks.tick(), if watch => {
-                let now = state(&models);
-                // Files are still being written while they change from one look to the next.
-                let settled = now == seen;
-                seen = now;
-                if !settled || seen == loaded {
-                    continue;
-                }
+        let told = tokio::select! {
+            _ = hangup.recv() => true,
+            _ = ticks.tick() => false,
+        };
+        // Each is looked at, so that what a SIGHUP loads does not count as a change afterwards.
+        let (new_models, new_keys, new_certificate) = (models.changed(), keys.changed(), certificate.changed());
+        if told || new_models && config.watch_models {
+            reload_models(&app).await;
+        }
+        if let (Some(path), true) = (&access.keys, told || new_keys) {
+            match app.reload_keys() {
+                Ok(()) => tracing::info!(keys = app.keys().map(|keys| keys.len()), "the keys were reloaded"),
+                Err(error) => tracing::error!(%error, path = %path.display(), "the old keys go on"),
             }
         }
-        loaded = state(&models);
-        let reloading = Arc::clone(&app);
-        match tokio::task::spawn_blocking(move || reloading.reload()).await {
-            Ok(Ok(())) => tracing::info!("the models were reloaded"),
-            Ok(Err(error)) => tracing::error!(%error, "the new models were refused; the old go on serving"),
-            Err(error) => tracing::error!(%error, "reloading panicked; the old models go on serving"),
+        if let (Some(tls), Some(cert), Some(key), true) = (&tls, &access.tls_cert, &access.tls_key, told || new_certificate) {
+            match tls.reload_from_pem_file(cert, key).await {
+                Ok(()) => tracing::info!("the certificate was reloaded"),
+                Err(error) => tracing::error!(%error, "the new certificate was refused; the old one goes on"),
+            }
         }
     }
 }
 
-/// Size and time of change of every file of the set; `None` where one is missing.
-fn state(models: &Path) -> Vec<Option<(u64, SystemTime)>> {
-    let of = |path: &Path| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.len(), metadata.modified().ok()?))
-    };
-    Metric::ALL.iter().flat_map(|&metric| [of(&onnx_path(models, metric)), of(&card_path(models, metric))]).collect()
+async fn reload_models(app: &Arc<App>) {
+    let reloading = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || reloading.reload()).await {
+        Ok(Ok(())) => tracing::info!("the models were reloaded"),
+        Ok(Err(error)) => tracing::error!(%error, "the new models were refused; the old go on serving"),
+        Err(error) => tracing::error!(%error, "reloading panicked; the old models go on serving"),
+    }
+}
+
+fn model_files(models: &Path) -> Vec<PathBuf> {
+    Metric::ALL.iter().flat_map(|&metric| [onnx_path(models, metric), card_path(models, metric)]).collect()
 }

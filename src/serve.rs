@@ -1,46 +1,89 @@
 //! Running the service: load, listen, serve, drain.
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tokio::net::TcpListener;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
 use crate::app::App;
 use crate::config::ServeConfig;
 use crate::reload;
-use crate::router::router;
+use crate::router::{admin_router, router};
 use crate::shutdown;
+
+/// How long a client may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
 
 /// Serves until asked to stop.
 ///
 /// # Errors
-/// When the models cannot be loaded or the address cannot be listened on.
+/// When the models cannot be loaded or an address cannot be listened on.
 pub async fn serve(config: ServeConfig) -> Result<()> {
     let loading = config.clone();
     let app = tokio::task::spawn_blocking(move || App::start(&loading)).await??;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let address: SocketAddr = listener.local_addr()?;
+    let access = &config.access;
+    let tls = match (&access.tls_cert, &access.tls_key) {
+        (Some(certificate), Some(key)) => {
+            // Whoever embeds this may have chosen another.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let loaded = RustlsConfig::from_pem_file(certificate, key).await;
+            Some(loaded.with_context(|| format!("cannot serve TLS with {}", certificate.display()))?)
+        }
+        _ => None,
+    };
+    let handle = Handle::new();
+    let (listener, address) = listen(config.listen)?;
+    let admin = access.admin_listen.map(listen).transpose()?;
     tracing::info!(%address, "listening");
     // For whoever started it with port 0.
-    println!("listening on http://{address}");
+    println!("listening on {}://{address}", if tls.is_some() { "https" } else { "http" });
+    if let Some((_, address)) = &admin {
+        println!("admin routes on http://{address}");
+    }
+    tokio::spawn(reload::listen(Arc::clone(&app), tls.clone()));
     tokio::spawn({
-        let (app, models) = (Arc::clone(&app), Arc::from(config.files.models.as_path()));
+        let (stop, handle) = (shutdown::requested(Arc::clone(&app), config.shutdown_grace()), handle.clone());
         async move {
-            if let Err(error) = reload::listen(app, models, config.watch_models).await {
-                tracing::error!(%error, "cannot listen to SIGHUP: models are not reloaded");
+            if let Err(error) = stop.await {
+                tracing::error!(%error, "cannot listen to signals; stopping");
             }
+            handle.graceful_shutdown(None);
         }
     });
-    let stop = shutdown::requested(Arc::clone(&app), config.shutdown_grace());
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(async move {
-        if let Err(error) = stop.await {
-            tracing::error!(%error, "cannot listen to signals; stopping");
-        }
-    });
-    server.into_future().await?;
+    let admin = admin.map(|(listener, _)| run(listener, None, admin_router(&app), handle.clone()));
+    let public = run(listener, tls, router(&app), handle);
+    match admin {
+        Some(admin) => tokio::try_join!(public, admin).map(|_| ())?,
+        None => public.await?,
+    }
     tracing::info!("all requests are answered; stopping");
     Ok(())
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+async fn run(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    router: Router,
+    handle: Handle<SocketAddr>,
+) -> std::io::Result<()> {
+    let service = router.into_make_service();
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).first_request_timeout(HEAD);
+    // A client that never ends its head would hold a connection for good.
+    server.http_builder().http1().header_read_timeout(HEAD);
+    match tls {
+        Some(tls) => server.acceptor(RustlsAcceptor::new(tls).acceptor(NoDelayAcceptor::new())).serve(service).await,
+        None => server.acceptor(NoDelayAcceptor::new()).serve(service).await,
+    }
 }

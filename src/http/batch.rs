@@ -8,6 +8,7 @@ use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::ProblemDocument;
@@ -118,7 +119,7 @@ pub(crate) async fn score_batch(
     let mut results = Vec::new();
     while let Some(NamedImage { index, name, bytes }) = images.next().await? {
         let (assessor, request_id) = (assessor.clone(), request_id.to_string());
-        running.spawn(async move {
+        let work = async move {
             let deadline = Instant::now() + assessor.app.deadline;
             let mut passage = assessor.app.metrics.follow();
             let assessed = match bytes {
@@ -127,7 +128,8 @@ pub(crate) async fn score_batch(
             };
             passage.end();
             result(&assessor.app, index, name, assessed, &request_id)
-        });
+        };
+        running.spawn(work.in_current_span());
         // Read no further ahead than decoders are busy: what waits takes memory.
         while running.len() > app.config().decoders {
             results.extend(running.join_next().await.transpose().map_err(failed)?);

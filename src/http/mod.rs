@@ -4,6 +4,7 @@ pub(crate) mod assess;
 pub mod batch;
 pub mod correct;
 pub(crate) mod document;
+pub(crate) mod guard;
 pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod models;

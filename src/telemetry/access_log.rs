@@ -1,4 +1,4 @@
-//! One log line per request (method, route, status, duration, request id), counted for the metrics, too.
+//! One log line per request (method, route, status, duration, request id, trace, key), counted for the metrics, too.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,28 +7,46 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::request_id::RequestId;
+use super::trace_context::TraceContext;
 use crate::app::App;
+use crate::http::guard::KeyName;
 
-/// Middleware that logs the request; what is logged on its way carries the same id. The route is the matched pattern,
+/// Middleware that logs the request; what is logged on its way carries the same ids. The route is the matched pattern,
 /// not the path: a path may hold what a client would not want in a log.
 pub(crate) async fn log(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request.extensions().get::<RequestId>().map_or_else(String::new, ToString::to_string);
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request_id = %id);
+    let span = tracing::info_span!("request", request_id = %id, trace_id = Empty, otel.name = Empty, otel.kind = Empty);
+    #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "exporting gives the span its own id"))]
+    let mut context = request.extensions().get::<TraceContext>().cloned();
+    if let Some(context) = &mut context {
+        #[cfg(feature = "otlp")]
+        super::otlp::join(&span, context, method.as_str(), &route);
+        span.record("trace_id", &context.trace_id);
+    }
+    let outer = span.clone();
     async move {
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
         let status = response.status().as_u16();
         app.metrics.answered(&route, method.as_str(), status, started);
+        #[cfg(feature = "otlp")]
+        super::otlp::answered(&outer, status);
+        let key = response.extensions_mut().remove::<KeyName>();
+        let key = key.as_ref().map(|KeyName(key)| key.name());
         // Probes come every few seconds and say nothing when they succeed.
         if response.status().is_success() && route.ends_with('z') {
-            tracing::debug!(%method, route, status, milliseconds, "answered");
+            tracing::debug!(%method, route, status, milliseconds, key, "answered");
         } else {
-            tracing::info!(%method, route, status, milliseconds, "answered");
+            tracing::info!(%method, route, status, milliseconds, key, "answered");
+        }
+        if let Some(context) = context {
+            response.extensions_mut().insert(context);
         }
         response
     }

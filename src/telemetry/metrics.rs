@@ -53,6 +53,11 @@ struct ReasonLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KeyLabel {
+    key: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct MetricLabel {
     metric: String,
 }
@@ -93,6 +98,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Histograms<RouteLabel>,
     stage_seconds: Histograms<StageLabel>,
+    key_requests: Family<KeyLabel, Counter>,
     rejected: Family<ReasonLabel, Counter>,
     abandoned: Family<StageLabel, Counter>,
     in_flight: Gauge,
@@ -125,6 +131,7 @@ impl Metrics {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
             stage_seconds: Family::new_with_constructor(seconds),
+            key_requests: Family::default(),
             rejected: Family::default(),
             abandoned: Family::default(),
             in_flight: Gauge::default(),
@@ -139,6 +146,7 @@ impl Metrics {
             registry: Registry::default(),
         };
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
+        registry.register("key_requests", "Requests by the name of their key", metrics.key_requests.clone());
         let duration = metrics.request_seconds.clone();
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, duration);
         let stages = metrics.stage_seconds.clone();
@@ -183,6 +191,11 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         let label = RouteLabel { route: route.to_owned() };
         self.request_seconds.get_or_create(&label).observe(started.elapsed().as_secs_f64());
+    }
+
+    /// A request came with a key.
+    pub fn key_used(&self, name: &str) {
+        self.key_requests.get_or_create(&KeyLabel { key: name.to_owned() }).inc();
     }
 
     /// A request was refused or failed.
@@ -240,7 +253,16 @@ impl Metrics {
     #[must_use]
     pub fn follow(&self) -> Passage<'_> {
         self.in_flight.inc();
-        Passage { metrics: self, stage: Stage::Read, entered: Instant::now(), ended: false }
+        Passage { metrics: self, stage: Stage::Read, entered: Instant::now(), _span: span(Stage::Read), ended: false }
+    }
+}
+
+fn span(stage: Stage) -> tracing::Span {
+    match stage {
+        Stage::Read => tracing::info_span!("read"),
+        Stage::Wait => tracing::info_span!("wait"),
+        Stage::Decode => tracing::info_span!("decode"),
+        Stage::Run => tracing::info_span!("run"),
     }
 }
 
@@ -254,6 +276,8 @@ pub struct Passage<'a> {
     metrics: &'a Metrics,
     stage: Stage,
     entered: Instant,
+    /// For traces: below the request's span, as long as the stage.
+    _span: tracing::Span,
     ended: bool,
 }
 
@@ -263,6 +287,7 @@ impl Passage<'_> {
         self.leave();
         self.stage = stage;
         self.entered = Instant::now();
+        self._span = span(stage);
     }
 
     /// The photo has its scores or its refusal.

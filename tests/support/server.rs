@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Response};
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub struct Server {
     process: Child,
+    said: BufReader<ChildStdout>,
     pub url: String,
     pub client: Client,
 }
@@ -32,14 +33,23 @@ pub fn command(arguments: &[&str]) -> Command {
 
 impl Server {
     pub fn start(arguments: &[&str]) -> Self {
-        let mut all = vec!["--listen", "127.0.0.1:0"];
-        all.extend(arguments);
-        let mut process = command(&all).stdout(Stdio::piped()).spawn().expect("the server's binary runs");
+        Self::start_as(command(&on_a_free_port(arguments)))
+    }
+
+    pub fn start_as(mut command: Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the server's binary runs");
         let mut line = String::new();
-        let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("the server says where it listens");
+        let mut said = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        said.read_line(&mut line).expect("the server says where it listens");
         let url = line.trim().strip_prefix("listening on ").expect("the server started").to_owned();
-        Self { process, url, client: client() }
+        Self { process, said, url, client: client() }
+    }
+
+    /// What the server says after where it listens.
+    pub fn second_line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).expect("it says something");
+        line.trim().to_owned()
     }
 
     /// Posts a raw body to `/score`.
@@ -99,6 +109,12 @@ impl Drop for Server {
     }
 }
 
+/// Unless the arguments say where to listen.
+fn on_a_free_port<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+    [listen, arguments].concat()
+}
+
 /// A copy of the shipped models, to be spoilt.
 pub fn models_copy() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -111,10 +127,8 @@ pub fn models_copy() -> tempfile::TempDir {
 
 /// Runs a server that must refuse to start; returns what it said.
 pub fn refusal(arguments: &[&str]) -> String {
-    let mut all = vec!["--listen", "127.0.0.1:0"];
-    all.extend(arguments);
     let mut process =
-        command(&all).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
+        command(&on_a_free_port(arguments)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
     let status = wait(&mut process, Duration::from_secs(30));
     assert!(!status.success());
     let mut said = String::new();

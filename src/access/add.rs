@@ -1,0 +1,56 @@
+//! `clearshot key`: makes a key and adds its hash to a file.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::{Entry, Key, KeyError, KeyFile, VERSION, read, sha256_hex};
+
+/// Why a key cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The file that is there is not sound, or the new entry is not.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(getrandom::Error),
+    /// The file cannot be written.
+    #[error("cannot write the keys: {0}")]
+    Unwritable(#[from] std::io::Error),
+}
+
+/// Makes a key of 256 random bits and adds its hash to the file, which is made, for its owner alone, if it is not there. The key
+/// itself is kept nowhere.
+///
+/// # Errors
+/// [`AddError`].
+pub fn add(
+    path: &Path,
+    name: &str,
+    requests_per_minute: Option<NonZeroU32>,
+    burst: Option<NonZeroU32>,
+) -> Result<String, AddError> {
+    let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
+    let mut file = if path.exists() { read(path)? } else { KeyFile { version: VERSION, keys: Vec::new() } };
+    if file.keys.iter().any(|key| key.name == name) {
+        return Err(invalid(format!("key `{name}` is there already")).into());
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(AddError::Random)?;
+    // The prefix lets scanners for leaked secrets know it.
+    let key = random.iter().fold("clearshot_".to_owned(), |key, byte| format!("{key}{byte:02x}"));
+    let entry = Entry { name: name.to_owned(), sha256: sha256_hex(key.as_bytes()), requests_per_minute, burst };
+    Key::new(entry.clone()).map_err(invalid)?;
+    file.keys.push(entry);
+    let text = serde_json::to_string_pretty(&file).map_err(std::io::Error::from)?;
+    // Beside the old one and renamed over it: a service that watches the file never sees half of it.
+    let whole = path.with_extension("new");
+    let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&whole)?;
+    new.write_all(text.as_bytes())?;
+    new.write_all(b"\n")?;
+    std::fs::rename(&whole, path)?;
+    Ok(key)
+}

@@ -1,0 +1,230 @@
+//! Who may use the service, and how much: API keys by name, of which only hashes are kept, each with a rate limit of its own.
+
+mod add;
+
+pub use add::{AddError, add};
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::scoring::card::sha256_hex;
+
+/// Version of the file's format.
+const VERSION: u32 = 1;
+
+/// The file of keys.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    version: u32,
+    keys: Vec<Entry>,
+}
+
+/// A key in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// Names whoever holds it, in logs and metrics: 1 to 64 letters, digits, `.`, `_` or `-`.
+    name: String,
+    /// SHA-256 of the key, lower-case hexadecimal. Keys are random and long, so that no slow hash is needed.
+    sha256: String,
+    /// Most requests a minute; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<NonZeroU32>,
+    /// Most requests at once after a pause; absent for a minute's worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    burst: Option<NonZeroU32>,
+}
+
+/// Why a file of keys was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// It cannot be read.
+    #[error("cannot read the keys in {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not JSON of the right shape, or breaks a law.
+    #[error("the keys in {path} are refused: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A key in use.
+pub struct Key {
+    entry: Entry,
+    hash: [u8; 32],
+    limiter: Option<DefaultDirectRateLimiter>,
+}
+
+impl Key {
+    fn new(entry: Entry) -> Result<Self, String> {
+        let fits = |name: &str| {
+            (1..=64).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        if !fits(&entry.name) {
+            return Err(format!("`{}` is no name: 1 to 64 letters, digits, `.`, `_` or `-`", entry.name));
+        }
+        let hash = from_hex(&entry.sha256)
+            .ok_or_else(|| format!("key `{}`: `sha256` must be 64 hexadecimal digits", entry.name))?;
+        let quota = entry.requests_per_minute.map(|rate| {
+            let quota = Quota::per_minute(rate);
+            entry.burst.map_or(quota, |burst| quota.allow_burst(burst))
+        });
+        if entry.burst.is_some() && quota.is_none() {
+            return Err(format!("key `{}`: `burst` needs `requests_per_minute`", entry.name));
+        }
+        Ok(Self { entry, hash, limiter: quota.map(DefaultDirectRateLimiter::direct) })
+    }
+
+    /// Names whoever holds it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.entry.name
+    }
+
+    /// Takes one request out of the key's allowance.
+    ///
+    /// # Errors
+    /// The time until the next request is allowed.
+    pub fn spend(&self) -> Result<(), Duration> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        limiter.check().map_err(|until| until.wait_time_from(DefaultClock::default().now()))
+    }
+}
+
+/// The keys of a service.
+pub struct Keys(Vec<Arc<Key>>);
+
+impl Keys {
+    /// Reads a file of keys.
+    ///
+    /// # Errors
+    /// [`KeyError`], which names the file and what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, KeyError> {
+        let file = read(path)?;
+        let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
+        let keys = file.keys.into_iter().map(|entry| Key::new(entry).map(Arc::new)).collect::<Result<Vec<_>, String>>();
+        let keys = keys.map_err(invalid)?;
+        for (index, key) in keys.iter().enumerate() {
+            if keys[..index].iter().any(|other| other.name() == key.name() || other.hash == key.hash) {
+                return Err(invalid(format!("key `{}` is there twice", key.name())));
+            }
+        }
+        Ok(Self(keys))
+    }
+
+    /// These keys, where an unchanged one goes on with the allowance it has left in `old`.
+    #[must_use]
+    pub fn after(self, old: &Self) -> Self {
+        let kept = |key: Arc<Key>| old.0.iter().find(|other| other.entry == key.entry).cloned().unwrap_or(key);
+        Self(self.0.into_iter().map(kept).collect())
+    }
+
+    /// The key that was presented, if it is one of these. Hashes are compared in constant time and each is looked at, so that
+    /// timing tells nothing.
+    #[must_use]
+    pub fn find(&self, presented: &[u8]) -> Option<Arc<Key>> {
+        let hash: [u8; 32] = Sha256::digest(presented).into();
+        self.0.iter().fold(None, |found, key| if bool::from(key.hash.ct_eq(&hash)) { Some(Arc::clone(key)) } else { found })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True for none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn read(path: &Path) -> Result<KeyFile, KeyError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| KeyError::Unreadable { path: path.to_owned(), source })?;
+    let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
+    let file: KeyFile = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
+    if file.version != VERSION {
+        return Err(invalid(format!("version {} of the format is unknown, expected {VERSION}", file.version)));
+    }
+    Ok(file)
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
+    let bytes: Vec<u8> = digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    if text.len() == 64 { bytes.try_into().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(text: &str) -> Result<Keys, KeyError> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("it is written");
+        Keys::load(file.path())
+    }
+
+    fn entry(name: &str, key: &str, more: &str) -> String {
+        format!(r#"{{"name": "{name}", "sha256": "{}"{more}}}"#, sha256_hex(key.as_bytes()))
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_hash_alone() {
+        let text = format!(r#"{{"version": 1, "keys": [{}, {}]}}"#, entry("one", "k1", ""), entry("two", "k2", ""));
+        let keys = loaded(&text).expect("it is sound");
+        let name = |key: &str| keys.find(key.as_bytes()).map(|key| key.name().to_owned());
+        assert_eq!([name("k1"), name("k2"), name("k3"), name("")], [Some("one".into()), Some("two".into()), None, None]);
+    }
+
+    #[test]
+    fn an_allowance_runs_out_and_a_reload_does_not_refill_it() {
+        let text = |more: &str| format!(r#"{{"version": 1, "keys": [{}]}}"#, entry("one", "k1", more));
+        let limited = text(r#", "requests_per_minute": 1, "burst": 2"#);
+        let keys = loaded(&limited).expect("it is sound");
+        let spend = |keys: &Keys| keys.find(b"k1").expect("it is there").spend();
+        assert!(spend(&keys).is_ok() && spend(&keys).is_ok());
+        let wait = spend(&keys).expect_err("two at once are allowed");
+        assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
+        let keys = loaded(&limited).expect("it is sound").after(&keys);
+        assert!(spend(&keys).is_err());
+        let keys = loaded(&text("")).expect("it is sound").after(&keys);
+        assert!((0..100).all(|_| spend(&keys).is_ok()), "a changed entry counts anew");
+    }
+
+    #[test]
+    fn a_file_that_breaks_a_law_is_refused_and_says_why() {
+        let refused = |keys: &str| match loaded(&format!(r#"{{"version": 1, "keys": [{keys}]}}"#)) {
+            Ok(_) => panic!("{keys} is taken"),
+            Err(error) => error.to_string(),
+        };
+        assert!(refused(r#"{"name": "a", "sha256": "12"}"#).contains("64 hexadecimal digits"));
+        assert!(refused(&entry("a b", "k", "")).contains("is no name"));
+        assert!(refused(&format!("{}, {}", entry("a", "k", ""), entry("a", "l", ""))).contains("twice"));
+        assert!(refused(&format!("{}, {}", entry("a", "k", ""), entry("b", "k", ""))).contains("twice"));
+        assert!(refused(&entry("a", "k", r#", "burst": 2"#)).contains("needs `requests_per_minute`"));
+        assert!(refused(&entry("a", "k", r#", "requests_per_minute": 0"#)).contains("nonzero"));
+        assert!(refused(&entry("a", "k", r#", "key": "k""#)).contains("unknown field"));
+        assert!(loaded(r#"{"version": 2, "keys": []}"#).is_err());
+    }
+}

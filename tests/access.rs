@@ -1,0 +1,192 @@
+//! Who may use the service: keys, their allowances, browsers of other origins, TLS, and the listener for operators.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use reqwest::{Certificate, Client, Response};
+use support::photos::pavilion;
+use support::server::{Server, client, problem, refusal};
+
+/// Makes a key by the real command.
+fn key(file: &Path, name: &str, more: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_clearshot"))
+        .args(["key", name, "--keys", file.to_str().expect("text")])
+        .args(more)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+async fn with(server: &Server, header: &str, value: &str) -> Response {
+    let request = server.client.post(format!("{}/score", server.url)).header(header, value);
+    request.body(pavilion()).send().await.expect("the server answers")
+}
+
+#[tokio::test]
+async fn a_service_with_keys_serves_none_but_their_holders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let [portal, dealer] = ["portal", "dealer"].map(|name| key(&file, name, &[]));
+    let server = Server::start(&["--keys", file.to_str().expect("text")]);
+    assert_eq!(with(&server, "authorization", &format!("Bearer {portal}")).await.status(), 200);
+    assert_eq!(with(&server, "authorization", &format!("bearer {dealer}")).await.status(), 200);
+    assert_eq!(with(&server, "x-api-key", &dealer).await.status(), 200);
+    for (header, value) in
+        [("authorization", "Bearer clearshot_00"), ("authorization", "Basic cDpw"), ("x-api-key", ""), ("x-a", "b")]
+    {
+        let response = with(&server, header, value).await;
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        problem(response, 401, "unauthorized").await;
+    }
+    for path in ["/profiles", "/models", "/metrics"] {
+        problem(server.get(path).await, 401, "unauthorized").await;
+    }
+    for path in ["/livez", "/readyz", "/openapi.json", "/", "/docs/"] {
+        assert_eq!(server.get(path).await.status(), 200, "{path}");
+    }
+    let request = server.client.get(format!("{}/metrics", server.url)).bearer_auth(&portal);
+    let metrics = request.send().await.expect("it answers").text().await.expect("text");
+    assert!(metrics.contains("clearshot_key_requests_total{key=\"dealer\"} 2"), "{metrics}");
+    assert!(!metrics.contains(&portal) && !std::fs::read_to_string(&file).expect("it is there").contains(&portal));
+}
+
+#[tokio::test]
+async fn a_change_of_the_keys_needs_no_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let old = key(&file, "old", &[]);
+    let server = Server::start(&["--keys", file.to_str().expect("text")]);
+    let new = key(&file, "new", &[]);
+    let started = Instant::now();
+    while with(&server, "x-api-key", &new).await.status() != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the new key is not noticed");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(with(&server, "x-api-key", &old).await.status(), 200);
+    // A broken file revokes nobody; a sound one without the key does.
+    std::fs::write(&file, "{").expect("it is written");
+    server.signal("HUP");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(with(&server, "x-api-key", &old).await.status(), 200);
+    std::fs::remove_file(&file).expect("it is there");
+    key(&file, "another", &[]);
+    server.signal("HUP");
+    let started = Instant::now();
+    while with(&server, "x-api-key", &old).await.status() != 401 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the old key is still good");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_has_an_allowance_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let limited = key(&file, "limited", &["--requests-per-minute", "2"]);
+    let free = key(&file, "free", &[]);
+    let server = Server::start(&["--keys", file.to_str().expect("text")]);
+    for _ in 0..2 {
+        assert_eq!(with(&server, "x-api-key", &limited).await.status(), 200);
+    }
+    let response = with(&server, "x-api-key", &limited).await;
+    let wait: u64 = response.headers()["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=30).contains(&wait), "{wait}");
+    problem(response, 429, "rate_limited").await;
+    assert_eq!(with(&server, "x-api-key", &free).await.status(), 200);
+}
+
+#[tokio::test]
+async fn others_are_served_only_with_keys_or_when_that_is_meant() {
+    let said = refusal(&["--listen", "0.0.0.0:0"]);
+    assert!(said.contains("--keys") && said.contains("--allow-anonymous"), "{said}");
+    let server = Server::start(&["--listen", "0.0.0.0:0", "--allow-anonymous"]);
+    let port = server.url.rsplit(':').next().expect("a port");
+    assert_eq!(server.client.get(format!("http://127.0.0.1:{port}/readyz")).send().await.expect("it answers").status(), 200);
+    let said = refusal(&["--keys", "nowhere.json"]);
+    assert!(said.contains("nowhere.json"), "{said}");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_are_let_in_only_where_they_are_named() {
+    let preflight = async |server: &Server, origin: &str| {
+        let request = server.client.request(reqwest::Method::OPTIONS, format!("{}/score", server.url));
+        let request = request.header("origin", origin).header("access-control-request-method", "POST");
+        request.header("access-control-request-headers", "x-api-key").send().await.expect("it answers")
+    };
+    let allowed = |response: &Response| response.headers().get("access-control-allow-origin").cloned();
+    let closed = Server::start(&[]);
+    assert_eq!(allowed(&preflight(&closed, "https://portal.example").await), None);
+    let open = Server::start(&["--cors-origins", "https://portal.example,https://other.example"]);
+    assert_eq!(allowed(&preflight(&open, "https://portal.example").await).expect("it is named"), "https://portal.example");
+    assert_eq!(allowed(&preflight(&open, "https://evil.example").await), None);
+    // Refusals, too, must be readable by the page.
+    let request = open.client.post(format!("{}/score", open.url)).header("origin", "https://other.example");
+    let response = request.send().await.expect("it answers");
+    assert_eq!((response.status().as_u16(), allowed(&response).is_some()), (400, true));
+}
+
+#[tokio::test]
+async fn every_answer_tells_browsers_to_be_careful() {
+    let server = Server::start(&[]);
+    for (path, policy) in [("/livez", "default-src 'none'"), ("/nowhere", "default-src 'none'"), ("/", "script-src 'self'")] {
+        let response = server.get(path).await;
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        assert_eq!((header("x-content-type-options"), header("referrer-policy")), ("nosniff", "no-referrer"), "{path}");
+        assert!(header("content-security-policy").contains(policy) && !header("cache-control").is_empty(), "{path}");
+    }
+    assert_eq!(server.get("/livez").await.headers()["cache-control"], "no-store");
+}
+
+/// A certificate for localhost, and a client that trusts it and nothing else.
+fn certificate(folder: &Path) -> Client {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("it is made");
+    std::fs::write(folder.join("key.pem"), signing_key.serialize_pem()).expect("it is written");
+    std::fs::write(folder.join("cert.pem"), cert.pem()).expect("it is written");
+    client();
+    let trusted = Certificate::from_pem(cert.pem().as_bytes()).expect("a certificate");
+    Client::builder().tls_certs_only([trusted]).build().expect("a client")
+}
+
+#[tokio::test]
+async fn tls_is_served_and_a_new_certificate_needs_no_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusting_first = certificate(folder.path());
+    let path = |name: &str| folder.path().join(name).to_str().expect("text").to_owned();
+    let server = Server::start(&["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")]);
+    let url = server.url.replace("127.0.0.1", "localhost") + "/score";
+    assert!(url.starts_with("https://"), "{url}");
+    let response = trusting_first.post(&url).body(pavilion()).send().await.expect("TLS works");
+    assert_eq!((response.status().as_u16(), response.headers().contains_key("strict-transport-security")), (200, true));
+    let trusting_second = certificate(folder.path());
+    assert!(trusting_second.get(&url).send().await.is_err(), "the old certificate is still served");
+    server.signal("HUP");
+    let started = Instant::now();
+    while trusting_second.get(&url).send().await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(20), "the new certificate is not served");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let said = refusal(&["--tls-cert", &path("key.pem"), "--tls-key", &path("key.pem")]);
+    assert!(said.contains("cannot serve TLS"), "{said}");
+}
+
+#[tokio::test]
+async fn operators_have_a_listener_of_their_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    key(&file, "portal", &[]);
+    let mut server = Server::start(&["--keys", file.to_str().expect("text"), "--admin-listen", "127.0.0.1:0"]);
+    let admin = server.second_line().strip_prefix("admin routes on ").expect("it says where").to_owned();
+    let get = async |url: String| server.client.get(url).send().await.expect("it answers");
+    assert_eq!(get(format!("{admin}/metrics")).await.status(), 200, "without a key");
+    assert_eq!(get(format!("{admin}/readyz")).await.status(), 200);
+    problem(get(format!("{admin}/profiles")).await, 404, "not_found").await;
+    problem(server.get("/metrics").await, 404, "not_found").await;
+    let address = admin.strip_prefix("http://").expect("plain HTTP");
+    let asked = Command::new(env!("CARGO_BIN_EXE_clearshot")).args(["health", "--admin-listen", address]).status();
+    assert!(asked.expect("it runs").success());
+}
