@@ -48,6 +48,15 @@ impl Metric {
             Metric::Rotation => (-45.0, 45.0),
         }
     }
+
+    /// Bounds of the bins that distributions of values are counted in, ascending over the whole range.
+    #[must_use]
+    pub fn bin_bounds(self) -> Vec<f64> {
+        const BINS: u32 = 20;
+        let (low, high) = self.range();
+        let width = f64::from(high - low) / f64::from(BINS);
+        (0..=BINS).map(|bin| f64::from(low) + width * f64::from(bin)).collect()
+    }
 }
 
 impl std::fmt::Display for Metric {

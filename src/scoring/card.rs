@@ -34,6 +34,10 @@ pub struct ModelCard {
     /// Held-out figures by set (`all` and each category), on groups that neither training nor calibration saw.
     #[serde(default)]
     pub evaluation: BTreeMap<String, Figures>,
+    /// What the model says of good photos.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reference: Option<Reference>,
     /// What the model is for, and what it cannot do.
     pub intended_use: String,
 }
@@ -66,6 +70,16 @@ pub struct Training {
     pub steps: usize,
     /// Command line that reproduces the model.
     pub command: String,
+}
+
+/// Distribution of a model's values on good photos as they are, which neither training nor calibration saw: a service whose own
+/// distribution is far from it gets other photos.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Reference {
+    /// Number of photos.
+    pub photos: usize,
+    /// Share of photos with a value up to each of [`Metric::bin_bounds`].
+    pub shares: Vec<f32>,
 }
 
 /// Figures of merit on held-out photos.

@@ -2,6 +2,7 @@
 //!
 //! Labels hold only values of small fixed sets (matched routes, codes, metrics, profiles), never what a client sent.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use prometheus_client::encoding::text::encode;
@@ -9,7 +10,7 @@ use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets, linear_buckets};
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -81,6 +82,12 @@ struct ModelLabels {
     provider: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BinLabels {
+    metric: String,
+    le: String,
+}
+
 type Histograms<Label> = Family<Label, Histogram, fn() -> Histogram>;
 
 fn seconds() -> Histogram {
@@ -108,6 +115,7 @@ pub struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
     reasons: Family<ProfileReasonLabels, Counter>,
     scores: [Histogram; 3],
+    score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
     reloads: Family<ReasonLabel, Counter>,
 }
@@ -123,10 +131,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("clearshot");
-        let score = |metric: Metric| {
-            let (low, high) = metric.range();
-            Histogram::new(linear_buckets(f64::from(low), f64::from(high - low) / 20.0, 21))
-        };
+        let score = |metric: Metric| Histogram::new(metric.bin_bounds());
         let metrics = Self {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
@@ -141,6 +146,7 @@ impl Metrics {
             verdicts: Family::default(),
             reasons: Family::default(),
             scores: Metric::ALL.map(score),
+            score_reference: Family::default(),
             models: Family::default(),
             reloads: Family::default(),
             registry: Registry::default(),
@@ -169,6 +175,9 @@ impl Metrics {
             let help = format!("Calibrated values of {metric} ({}); a shift tells of drift", metric.unit());
             registry.register(format!("score_{metric}"), help, histogram.clone());
         }
+        let reference = metrics.score_reference.clone();
+        let help = "Share of good photos with values up to the bound, from the model's card; compare with score_*";
+        registry.register("score_reference", help, reference);
         registry.register("model", "Models in use (value 1) and before (0)", metrics.models.clone());
         registry.register("model_reloads", "Reloads of the models by outcome", metrics.reloads.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -241,6 +250,18 @@ impl Metrics {
                 provider: provider.to_owned(),
             };
             self.models.get_or_create(&labels).set(i64::from(in_use));
+            if in_use {
+                self.reference(card);
+            }
+        }
+    }
+
+    fn reference(&self, card: &ModelCard) {
+        let bins = card.reference.iter().flat_map(|reference| card.metric.bin_bounds().into_iter().zip(&reference.shares));
+        for (bound, share) in bins {
+            // As histograms write their bounds.
+            let labels = BinLabels { metric: card.metric.to_string(), le: format!("{bound:?}") };
+            self.score_reference.get_or_create(&labels).set(f64::from(*share));
         }
     }
 

@@ -78,6 +78,7 @@ pub fn calibrate(
             command: settings.command(),
         },
         evaluation: BTreeMap::new(),
+        reference: None,
         intended_use: intended_use(metric).to_owned(),
     };
     write_card(models, &card)?;

@@ -15,6 +15,7 @@ pub mod measure;
 pub mod model;
 pub mod photos;
 pub mod raster;
+pub mod reference;
 pub mod report;
 pub mod siamese;
 pub mod train;

@@ -7,12 +7,14 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clearshot::engine::Runtime;
+use clearshot::metric::Metric;
 use clearshot::scoring::card::sha256_hex;
 use clearshot_trainer::calibrate::calibrate;
 use clearshot_trainer::encoder;
 use clearshot_trainer::evaluate::{Evaluation, Options, evaluate};
 use clearshot_trainer::export::export;
 use clearshot_trainer::photos::Library;
+use clearshot_trainer::reference::reference;
 use clearshot_trainer::report;
 use clearshot_trainer::siamese::LossSettings;
 use clearshot_trainer::train::{Run, Settings, train};
@@ -112,6 +114,13 @@ enum Command {
         /// Leave the held-out photos out, for a page that may be passed on; with --sweep no photo of the folder is shown.
         #[arg(long)]
         without_photos: bool,
+    },
+    /// Write the distribution of values on good held-out photos into the cards of all three models.
+    Reference {
+        #[command(flatten)]
+        photos: PhotosArgs,
+        #[command(flatten)]
+        models: ModelsArgs,
     },
     /// Print which photo is used for what (train, validate, calibrate, test), as CSV.
     Split {
@@ -299,6 +308,10 @@ fn main() -> Result<()> {
             let page = report::report(&open(&photos)?, &runtime(&models)?, &options)?;
             std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))
         }
+        Command::Reference { photos, models } => {
+            let (library, runtime) = (open(&photos)?, runtime(&models)?);
+            Metric::ALL.into_iter().try_for_each(|metric| reference_one(&library, metric, &runtime, &models))
+        }
         Command::Split { photos } => {
             let mut table = csv::Writer::from_writer(std::io::stdout());
             table.write_record(["file", "part", "category", "group"])?;
@@ -323,6 +336,7 @@ fn main() -> Result<()> {
                     seed: training.seed,
                 };
                 evaluate_one(&library, transformation, &runtime, &models, options)?;
+                reference_one(&library, transformation.branch(), &runtime, &models)?;
             }
             Ok(())
         }
@@ -409,6 +423,12 @@ fn evaluate_one(
     let evaluation = evaluate(library, transformation, runtime, &models.out, options)?;
     println!("{}", evaluation.table);
     Ok(evaluation)
+}
+
+fn reference_one(library: &Library, metric: Metric, runtime: &Runtime, models: &ModelsArgs) -> Result<()> {
+    let found = reference(library, metric, runtime, &models.out)?;
+    println!("{metric}: distribution on {} good photos", found.photos);
+    Ok(())
 }
 
 fn device(compute: Compute) -> Result<Device> {
