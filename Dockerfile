@@ -1,19 +1,30 @@
-# The service with its models and ONNX Runtime, on the CPU: docker build -t clearshot .
+# The service with its models and ONNX Runtime. For the CPU: docker build -t clearshot .
+# For NVIDIA GPUs (CUDA 13, driver 580 or newer): docker build -t clearshot:cuda --build-arg DEVICE=cuda .
+ARG DEVICE=cpu
+
 FROM rust:1-slim-bookworm AS build
+ARG DEVICE
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends cmake g++ gcc make nasm python3 python3-pip
 WORKDIR /src
 COPY . .
-RUN scripts/setup-onnxruntime && cargo build --release --locked --features clearshot/turbojpeg
+RUN scripts/setup-onnxruntime "$DEVICE"
+RUN cargo build --release --locked --features turbojpeg,object-store,otlp
 
 FROM debian:bookworm-slim
+ARG DEVICE
 LABEL org.opencontainers.image.title="Clearshot" \
       org.opencontainers.image.description="Scores photos for blur, brightness and tilt, calibrated, with intervals" \
-      org.opencontainers.image.licenses="MIT"
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0" \
+      clearshot.device="$DEVICE"
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /src/.onnxruntime /usr/local/lib/clearshot
 COPY --from=build /src/target/release/clearshot /usr/local/bin/clearshot
-COPY --from=build /src/.onnxruntime/libonnxruntime.so /usr/local/lib/libonnxruntime.so
 COPY models /usr/share/clearshot/models
+# The CUDA libraries lie beside ONNX Runtime; the last two are for the NVIDIA container runtime.
 ENV CLEARSHOT_LISTEN=0.0.0.0:8080 CLEARSHOT_MODELS=/usr/share/clearshot/models CLEARSHOT_LOG_FORMAT=json \
-    ORT_DYLIB_PATH=/usr/local/lib/libonnxruntime.so
+    ORT_DYLIB_PATH=/usr/local/lib/clearshot/libonnxruntime.so LD_LIBRARY_PATH=/usr/local/lib/clearshot \
+    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # Nobody: the service writes nothing, so that a read-only root file system will do.
 USER 65532:65532
 EXPOSE 8080

@@ -81,7 +81,9 @@ pub async fn listen(app: Arc<App>, tls: Option<RustlsConfig>) {
                 Err(error) => tracing::error!(%error, path = %path.display(), "the old keys go on"),
             }
         }
-        if let (Some(tls), Some(cert), Some(key), true) = (&tls, &access.tls_cert, &access.tls_key, told || new_certificate) {
+        if let (Some(tls), Some(cert), Some(key), true) =
+            (&tls, &access.tls_cert, &access.tls_key, told || new_certificate)
+        {
             match tls.reload_from_pem_file(cert, key).await {
                 Ok(()) => tracing::info!("the certificate was reloaded"),
                 Err(error) => tracing::error!(%error, "the new certificate was refused; the old one goes on"),

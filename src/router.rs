@@ -58,9 +58,7 @@ pub(crate) fn guarded_paths() -> impl Iterator<Item = String> {
 pub fn router(app: &Arc<App>) -> Router {
     let access = &app.config().access;
     let metrics = if access.admin_listen.is_none() { metrics_route() } else { OpenApiRouter::new() };
-    let guarded = guarded()
-        .merge(metrics)
-        .route_layer(middleware::from_fn_with_state(Arc::clone(app), guard::check));
+    let guarded = guarded().merge(metrics).route_layer(middleware::from_fn_with_state(Arc::clone(app), guard::check));
     let routes = Router::from(guarded).merge(probes()).merge(described()).merge(page::routes());
     with_layers(routes, app)
 }

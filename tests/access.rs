@@ -106,7 +106,10 @@ async fn others_are_served_only_with_keys_or_when_that_is_meant() {
     assert!(said.contains("--keys") && said.contains("--allow-anonymous"), "{said}");
     let server = Server::start(&["--listen", "0.0.0.0:0", "--allow-anonymous"]);
     let port = server.url.rsplit(':').next().expect("a port");
-    assert_eq!(server.client.get(format!("http://127.0.0.1:{port}/readyz")).send().await.expect("it answers").status(), 200);
+    assert_eq!(
+        server.client.get(format!("http://127.0.0.1:{port}/readyz")).send().await.expect("it answers").status(),
+        200
+    );
     let said = refusal(&["--keys", "nowhere.json"]);
     assert!(said.contains("nowhere.json"), "{said}");
 }
@@ -122,7 +125,10 @@ async fn pages_of_other_origins_are_let_in_only_where_they_are_named() {
     let closed = Server::start(&[]);
     assert_eq!(allowed(&preflight(&closed, "https://portal.example").await), None);
     let open = Server::start(&["--cors-origins", "https://portal.example,https://other.example"]);
-    assert_eq!(allowed(&preflight(&open, "https://portal.example").await).expect("it is named"), "https://portal.example");
+    assert_eq!(
+        allowed(&preflight(&open, "https://portal.example").await).expect("it is named"),
+        "https://portal.example"
+    );
     assert_eq!(allowed(&preflight(&open, "https://evil.example").await), None);
     // Refusals, too, must be readable by the page.
     let request = open.client.post(format!("{}/score", open.url)).header("origin", "https://other.example");
@@ -133,9 +139,12 @@ async fn pages_of_other_origins_are_let_in_only_where_they_are_named() {
 #[tokio::test]
 async fn every_answer_tells_browsers_to_be_careful() {
     let server = Server::start(&[]);
-    for (path, policy) in [("/livez", "default-src 'none'"), ("/nowhere", "default-src 'none'"), ("/", "script-src 'self'")] {
+    for (path, policy) in
+        [("/livez", "default-src 'none'"), ("/nowhere", "default-src 'none'"), ("/", "script-src 'self'")]
+    {
         let response = server.get(path).await;
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header =
+            |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         assert_eq!((header("x-content-type-options"), header("referrer-policy")), ("nosniff", "no-referrer"), "{path}");
         assert!(header("content-security-policy").contains(policy) && !header("cache-control").is_empty(), "{path}");
     }

@@ -123,8 +123,7 @@ fn csv_and_parquet_hold_the_same_and_grow() {
 }
 
 fn backtest(arguments: &[&str]) -> String {
-    let Output { stdout, stderr, status } =
-        clearshot(&[&["backtest"], arguments].concat()).output().expect("it runs");
+    let Output { stdout, stderr, status } = clearshot(&[&["backtest"], arguments].concat()).output().expect("it runs");
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).expect("text")
 }

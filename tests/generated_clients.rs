@@ -1,4 +1,5 @@
-//! Clients generated from the OpenAPI documents, the document's linter and fuzzer, and the page, each used on the real service.
+//! Clients generated from the OpenAPI documents, the document's linter and fuzzer, the page, each used on the real service, and bulk
+//! scoring from a store.
 //! What they need beyond Python comes with `apt-get install nodejs npm default-jdk-headless chromium`; where a tool is missing,
 //! its test says so and does nothing.
 
@@ -54,6 +55,12 @@ fn schemathesis() {
 #[test]
 fn page() {
     run("page", &[&["chromium", "google-chrome", "chromium-browser"]]);
+}
+
+#[test]
+#[cfg(feature = "object-store")]
+fn store() {
+    run("store", &[&["python3"]]);
 }
 
 /// The short examples that the README points to.

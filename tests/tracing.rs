@@ -93,7 +93,10 @@ mod export {
         assert_eq!((hex(&request.trace_id), hex(&request.parent_span_id)), (TRACE.to_owned(), CALLER.to_owned()));
         assert_eq!((request.kind(), told), (SpanKind::Server, format!("00-{TRACE}-{}-01", hex(&request.span_id))));
         let attributes = format!("{:?}", request.attributes);
-        assert!(attributes.contains("http.response.status_code") && attributes.contains("IntValue(200)"), "{attributes}");
+        assert!(
+            attributes.contains("http.response.status_code") && attributes.contains("IntValue(200)"),
+            "{attributes}"
+        );
         for stage in ["read", "wait", "decode", "run"] {
             let stage = named(stage);
             assert_eq!((&stage.trace_id, &stage.parent_span_id), (&request.trace_id, &request.span_id));

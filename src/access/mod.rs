@@ -142,7 +142,9 @@ impl Keys {
     #[must_use]
     pub fn find(&self, presented: &[u8]) -> Option<Arc<Key>> {
         let hash: [u8; 32] = Sha256::digest(presented).into();
-        self.0.iter().fold(None, |found, key| if bool::from(key.hash.ct_eq(&hash)) { Some(Arc::clone(key)) } else { found })
+        self.0
+            .iter()
+            .fold(None, |found, key| if bool::from(key.hash.ct_eq(&hash)) { Some(Arc::clone(key)) } else { found })
     }
 
     /// How many there are.
@@ -194,7 +196,10 @@ mod tests {
         let text = format!(r#"{{"version": 1, "keys": [{}, {}]}}"#, entry("one", "k1", ""), entry("two", "k2", ""));
         let keys = loaded(&text).expect("it is sound");
         let name = |key: &str| keys.find(key.as_bytes()).map(|key| key.name().to_owned());
-        assert_eq!([name("k1"), name("k2"), name("k3"), name("")], [Some("one".into()), Some("two".into()), None, None]);
+        assert_eq!(
+            [name("k1"), name("k2"), name("k3"), name("")],
+            [Some("one".into()), Some("two".into()), None, None]
+        );
     }
 
     #[test]

@@ -140,9 +140,11 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     let mut seen = known.paths;
     let held = seen.len();
     let mut photos = sources.list(&config.paths, config.shard.unwrap_or(Shard::WHOLE))?;
-    photos.retain(|photo| seen.insert(photo.path.clone()) || {
-        summary.skipped += usize::from(held > 0);
-        false
+    photos.retain(|photo| {
+        seen.insert(photo.path.clone()) || {
+            summary.skipped += usize::from(held > 0);
+            false
+        }
     });
 
     let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;
@@ -186,7 +188,8 @@ fn open(config: &ScoreConfig, versions: &ModelVersions) -> Result<(Output, Known
     let new = (config.profile.clone(), [blur, brightness, rotation]);
     match &known.scored_by {
         Some(old) if *old != new => {
-            let words = |(profile, models): &(String, [String; 3])| format!("profile {profile} by {}", models.join(", "));
+            let words =
+                |(profile, models): &(String, [String; 3])| format!("profile {profile} by {}", models.join(", "));
             Err(BulkError::Mixed { path: path.clone(), old: words(old), new: words(&new) })
         }
         _ => Ok((output, known)),

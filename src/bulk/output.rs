@@ -75,15 +75,17 @@ fn read_as(path: &Path, format: Format) -> Result<Rows, OutputError> {
     Ok(match format {
         Format::JsonLines => Box::new(BufReader::new(file).lines().enumerate().map(move |(index, line)| {
             let line = line.map_err(|error| failed(error.to_string()))?;
-            let row: Row = serde_json::from_str(&line)
-                .map_err(|error| failed(format!("line {}: {error}", index + 1)))?;
+            let row: Row =
+                serde_json::from_str(&line).map_err(|error| failed(format!("line {}: {error}", index + 1)))?;
             if row.assessment.is_some() == row.problem.is_some() {
                 return Err(failed(format!("line {} is no result of `clearshot score`", index + 1)));
             }
             Ok(row.into())
         })),
         Format::Csv => Box::new(
-            csv::Reader::from_reader(file).into_deserialize().map(move |row| row.map_err(|error| failed(error.to_string()))),
+            csv::Reader::from_reader(file)
+                .into_deserialize()
+                .map(move |row| row.map_err(|error| failed(error.to_string()))),
         ),
         Format::Parquet => {
             let reader = SerializedFileReader::new(file).map_err(|error| failed(error.to_string()))?;
@@ -105,7 +107,10 @@ enum Sink {
     JsonLines(Box<dyn Write>),
     Csv(Box<csv::Writer<File>>),
     /// A Parquet file cannot grow: rows are kept as JSON Lines beside it until the end.
-    Parquet { journal: BufWriter<File>, journal_path: PathBuf },
+    Parquet {
+        journal: BufWriter<File>,
+        journal_path: PathBuf,
+    },
 }
 
 impl Output {
@@ -132,10 +137,8 @@ impl Output {
         let failed = |error: io::Error| OutputError::File { path: growing.clone(), reason: error.to_string() };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&growing).map_err(failed)?;
-        file.try_lock().map_err(|_| OutputError::File {
-            path: growing.clone(),
-            reason: "another process writes it".to_owned(),
-        })?;
+        file.try_lock()
+            .map_err(|_| OutputError::File { path: growing.clone(), reason: "another process writes it".to_owned() })?;
         let fresh = cut_half_line(&mut file).map_err(failed)? == 0;
         read_as(&growing, growing_format)?.try_for_each(|row| known(row?))?;
         let sink = match format {

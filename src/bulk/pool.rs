@@ -155,11 +155,7 @@ impl Pool {
             .map_err(|error| refused(&error.into(), None))
     }
 
-    fn score(
-        &self,
-        sessions: &Mutex<[BranchSession; 3]>,
-        batch: Vec<(usize, Prepared)>,
-    ) -> Vec<(usize, Outcome)> {
+    fn score(&self, sessions: &Mutex<[BranchSession; 3]>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
         let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let mut run = |batch: &[(usize, Prepared)]| {
             let outputs = Metric::ALL.map(|metric| {

@@ -72,9 +72,12 @@ impl From<Row> for FlatRow {
     fn from(row: Row) -> Self {
         let refusal = row.problem.map(|refusal| (refusal.code, refusal.detail));
         let (problem, detail) = refusal.unzip();
-        let Some(assessment) = row.assessment else { return Self { path: row.path, problem, detail, ..Self::default() } };
-        let Assessment { image, scores, coverage, quality, max_usable_width, profile, verdict, reasons, models, .. } =
-            assessment;
+        let Some(assessment) = row.assessment else {
+            return Self { path: row.path, problem, detail, ..Self::default() };
+        };
+        let Assessment {
+            image, scores, coverage, quality, max_usable_width, profile, verdict, reasons, models, ..
+        } = assessment;
         let codes: Vec<String> = reasons.into_iter().map(|reason| reason.code).collect();
         let of = |score: &Score| (Some(score.value), Some(score.low), Some(score.high), Some(score.raw));
         let (blur, blur_low, blur_high, blur_raw) = of(&scores.blur);

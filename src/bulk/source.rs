@@ -152,11 +152,13 @@ impl Sources {
             found(url.to_owned(), self.stores.object(url).map_err(failed)?);
             return Ok(());
         }
-        self.stores.list(url, |url, object| {
-            if is_photo(Path::new(&url)) {
-                found(url, object);
-            }
-        }).map_err(failed)
+        self.stores
+            .list(url, |url, object| {
+                if is_photo(Path::new(&url)) {
+                    found(url, object);
+                }
+            })
+            .map_err(failed)
     }
 
     /// The photo that stands as `path` in an output.

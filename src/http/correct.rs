@@ -200,7 +200,8 @@ async fn correct_upload(
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
-    let limits_of_original = Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
+    let limits_of_original =
+        Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
     let (encoded, change, prepared) = assessor
         .decode(passage, move || {
             let original = ingest::decode_original(&bytes, &limits_of_original)?;

@@ -23,12 +23,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_pixels: 64_000_000,
-            max_side: 16_384,
-            min_side: 32,
-            max_decoded_bytes: 256 << 20,
-        }
+        Self { max_pixels: 64_000_000, max_side: 16_384, min_side: 32, max_decoded_bytes: 256 << 20 }
     }
 }
 

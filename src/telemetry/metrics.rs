@@ -257,7 +257,8 @@ impl Metrics {
     }
 
     fn reference(&self, card: &ModelCard) {
-        let bins = card.reference.iter().flat_map(|reference| card.metric.bin_bounds().into_iter().zip(&reference.shares));
+        let bins =
+            card.reference.iter().flat_map(|reference| card.metric.bin_bounds().into_iter().zip(&reference.shares));
         for (bound, share) in bins {
             // As histograms write their bounds.
             let labels = BinLabels { metric: card.metric.to_string(), le: format!("{bound:?}") };

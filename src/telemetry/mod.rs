@@ -78,8 +78,7 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     let registry = tracing_subscriber::registry().with(lines);
     #[cfg(feature = "otlp")]
     if let Some(endpoint) = &config.otlp_endpoint {
-        let (tracer, provider) =
-            otlp::tracer(endpoint).map_err(|error| TelemetryError::Exporter(error.to_string()))?;
+        let (tracer, provider) = otlp::tracer(endpoint).map_err(|error| TelemetryError::Exporter(error.to_string()))?;
         // Spans of this crate; the exporter's own requests would never end.
         let own = tracing_subscriber::filter::Targets::new().with_target("clearshot", tracing::Level::INFO);
         registry.with(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(own)).init();

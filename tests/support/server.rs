@@ -127,8 +127,11 @@ pub fn models_copy() -> tempfile::TempDir {
 
 /// Runs a server that must refuse to start; returns what it said.
 pub fn refusal(arguments: &[&str]) -> String {
-    let mut process =
-        command(&on_a_free_port(arguments)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server's binary runs");
+    let mut process = command(&on_a_free_port(arguments))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the server's binary runs");
     let status = wait(&mut process, Duration::from_secs(30));
     assert!(!status.success());
     let mut said = String::new();

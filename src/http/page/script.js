@@ -7,9 +7,24 @@ const UNITS = { px: "px", V: "V", deg: "°" };
 const VERDICTS = { pass: "Publish it", unsure: "Have a look: not certain", fail: "Do not publish it" };
 let profiles = [];
 
+// Asks the service, with the key where one was given; where one is needed, the page asks for it. It is kept nowhere.
+async function ask(path, options = {}) {
+  const key = find("#key input").value.trim();
+  const headers = key ? { ...options.headers, Authorization: `Bearer ${key}` } : options.headers;
+  const response = await fetch(path, { ...options, headers });
+  if (response.status === 401) find("#key").hidden = false;
+  if (!response.ok) throw new Error((await response.json()).detail);
+  return response;
+}
+
 async function loadProfiles() {
-  const answer = await (await fetch("/profiles")).json();
-  profiles = answer.profiles;
+  try {
+    profiles = (await (await ask("/profiles")).json()).profiles;
+  } catch (error) {
+    find("#status").textContent = error.message;
+    return;
+  }
+  find("#status").textContent = "";
   find("#profile").replaceChildren(...profiles.map(({ name }) => new Option(name, name)));
   describeProfile();
 }
@@ -76,16 +91,12 @@ function drawMap(canvas, { columns, rows, tiles }) {
   });
 }
 
-async function send(path, file) {
-  const response = await fetch(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
-  if (!response.ok) throw new Error((await response.json()).detail);
-  return response;
-}
+const send = (path, file) => ask(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
 
 async function show(file) {
   const card = find("#result").content.cloneNode(true).firstElementChild;
   find("#results").prepend(card);
-  const profile = chosenProfile();
+  const profile = chosenProfile() ?? { name: "default" };
   const image = find(".before", card);
   image.src = URL.createObjectURL(file);
   image.alt = `The photo ${file.name}`;
@@ -180,4 +191,5 @@ drop.addEventListener("drop", (event) => {
 });
 find("#files").addEventListener("change", ({ target }) => showAll(target.files));
 find("#profile").addEventListener("change", describeProfile);
+find("#key input").addEventListener("change", loadProfiles);
 loadProfiles();

@@ -1,14 +1,18 @@
 """Uses the demo page and the API reference in a real Chromium, as a person would; screenshots go to target/clients/page."""
 
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
+import tempfile
 
 from playwright.sync_api import expect, sync_playwright
 
 URL = sys.argv[1]
 OUT = pathlib.Path("target/clients/page")
 OUT.mkdir(parents=True, exist_ok=True)
+CLEARSHOT = "target/release/clearshot"
 PAVILION = "tests/fixtures/pavilion.jpg"
 # Turned and darkened in the browser itself, dropped as a file.
 SPOIL_AND_DROP = """async (url) => {
@@ -93,6 +97,30 @@ def on_a_phone_in_the_dark_by_keyboard(browser):
     assert not page.wrong, page.wrong
 
 
+def with_a_key(browser):
+    with tempfile.TemporaryDirectory() as folder:
+        keys = f"{folder}/keys.json"
+        key = subprocess.run([CLEARSHOT, "key", "page", "--keys", keys], check=True, capture_output=True, text=True).stdout.strip()
+        service = subprocess.Popen(
+            [CLEARSHOT, "serve", "--listen", "127.0.0.1:0", "--keys", keys],
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "RUST_LOG": "error"},
+        )
+        try:
+            url = service.stdout.readline().split()[-1]
+            page = browser.new_page()
+            page.goto(url)
+            expect(page.locator("#status")).to_contain_text("An API key is needed")
+            page.locator("#key input").fill(key)
+            page.locator("#key input").press("Tab")
+            expect(page.locator("#profile option")).to_have_count(3)
+            page.set_input_files("#files", PAVILION)
+            expect(page.locator(".verdict")).to_contain_text("pass")
+            page.screenshot(path=OUT / "key.png", full_page=True)
+        finally:
+            service.terminate()
+            service.wait()
+
+
 def read_the_reference(browser):
     page = visit(browser)
     page.goto(URL + "/docs")
@@ -104,7 +132,7 @@ def read_the_reference(browser):
 with sync_playwright() as playwright:
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    for step in (score_and_correct, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, read_the_reference):
+    for step in (score_and_correct, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, with_a_key, read_the_reference):
         step(browser)
     browser.close()
 print("page: ok")

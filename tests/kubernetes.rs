@@ -1,0 +1,72 @@
+//! The Kubernetes manifests: rendered by kustomize, checked against the schemas of Kubernetes and of the Prometheus operator, and
+//! for what no schema knows. Without kubectl or npm the tests say so and do nothing.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use support::server::root;
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn manifests_fit_their_schemas() {
+    for tool in ["kubectl", "npm"] {
+        if Command::new(tool).arg("--help").output().is_err() {
+            println!("SKIPPED: there is no {tool}");
+            return;
+        }
+    }
+    let output = Command::new(root().join("tests/kubernetes/run")).output().expect("bash is there");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success(), "{said}");
+    for kind in ["deployment", "service", "horizontalpodautoscaler", "poddisruptionbudget", "networkpolicy", "job"] {
+        assert!(said.contains(&format!("passed for resource {kind}/")), "{kind} is not checked: {said}");
+    }
+    assert_eq!(said.matches("ServiceMonitor clearshot fits").count(), 2, "{said}");
+}
+
+/// A misspelt environment variable would be ignored without a word.
+#[test]
+fn every_variable_is_one_that_the_command_knows() {
+    let known = |command: &str| {
+        let help = Command::new(env!("CARGO_BIN_EXE_clearshot")).args([command, "--help"]).output().expect("it runs");
+        String::from_utf8(help.stdout).expect("text")
+    };
+    let help = known("serve") + &known("score") + &known("health");
+    let files = [
+        "deploy/kubernetes/base/deployment.yaml",
+        "deploy/kubernetes/gpu/deployment.yaml",
+        "deploy/kubernetes/bulk/job.yaml",
+        "docker-compose.yml",
+        "Dockerfile",
+    ];
+    let text: String = files.map(read).concat();
+    let is_name = |letter: char| letter.is_ascii_uppercase() || letter == '_';
+    let named: BTreeSet<&str> =
+        text.split(|letter| !is_name(letter)).filter(|word| word.starts_with("CLEARSHOT_")).collect();
+    assert!(named.len() > 6, "{named:?}");
+    for name in named {
+        assert!(help.contains(&format!("[env: {name}=")), "nothing knows {name}");
+    }
+}
+
+#[test]
+fn a_pod_is_given_the_time_it_needs_to_end() {
+    let deployment = read("deploy/kubernetes/base/deployment.yaml");
+    let number = |after: &str| -> u64 {
+        let rest = deployment.split(after).nth(1).unwrap_or_else(|| panic!("no {after}"));
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    let (grace, deadline) = (5, 30);
+    assert!(number("terminationGracePeriodSeconds: ") > number("sleep, \"") + grace + deadline);
+}
+
+#[test]
+fn the_profiles_of_the_config_map_are_the_built_in_ones() {
+    assert_eq!(read("deploy/kubernetes/base/profiles.json"), read("src/scoring/profiles.json"));
+}

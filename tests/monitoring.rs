@@ -1,0 +1,130 @@
+//! What operators look at, checked by Prometheus itself: configuration, alerts, and that every panel and rule has data of the real
+//! service behind it. `apt-get install prometheus` brings the tools; without them the tests say so and do nothing.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::photos::pavilion;
+use support::server::{Server, client, root};
+
+fn there(tool: &str) -> bool {
+    let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+    if !found {
+        println!("SKIPPED: there is no {tool}");
+    }
+    found
+}
+
+#[test]
+fn configuration_and_alerts_pass_their_own_tool() {
+    if !there("promtool") {
+        return;
+    }
+    for arguments in [
+        ["check", "config", "deploy/prometheus/prometheus.yml"],
+        ["test", "rules", "deploy/prometheus/alerts_test.yml"],
+    ] {
+        let output = Command::new("promtool").args(arguments).current_dir(root()).output().expect("it runs");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
+/// Every alert has a test of its own.
+#[test]
+fn no_alert_is_untested() {
+    let read = |name: &str| std::fs::read_to_string(root().join("deploy/prometheus").join(name)).expect("it is there");
+    let tests = read("alerts_test.yml");
+    for alert in read("alerts.yml").lines().filter_map(|line| line.trim().strip_prefix("- alert: ").map(str::to_owned))
+    {
+        let fires = tests.split("alertname: ").any(|case| case.starts_with(&alert) && case.contains("exp_alerts"));
+        assert!(fires, "no test makes {alert} fire");
+    }
+}
+
+struct Prometheus(Child);
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Prometheus with the shipped rules, evaluated every second, on a service.
+fn prometheus(folder: &Path, target: &str, port: u16) -> Prometheus {
+    let rules = std::fs::read_to_string(root().join("deploy/prometheus/alerts.yml")).expect("it is there");
+    std::fs::write(folder.join("alerts.yml"), rules.replace("interval: 1m", "interval: 1s")).expect("it is written");
+    let config = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [alerts.yml]\nscrape_configs:\n- job_name: \
+         clearshot\n  static_configs: [{{targets: ['{target}']}}]\n"
+    );
+    std::fs::write(folder.join("prometheus.yml"), config).expect("it is written");
+    let child = Command::new("prometheus")
+        .arg(format!("--config.file={}", folder.join("prometheus.yml").display()))
+        .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stderr(Stdio::null())
+        .spawn();
+    Prometheus(child.expect("it runs"))
+}
+
+/// Results of a query; none while Prometheus is not up.
+async fn results(port: u16, query: &str) -> usize {
+    let request = client().get(format!("http://127.0.0.1:{port}/api/v1/query")).query(&[("query", query)]);
+    let Ok(response) = request.send().await else { return 0 };
+    let Ok(answer) = response.json::<Value>().await else { return 0 };
+    assert_ne!(answer["errorType"], "bad_data", "{query}: {answer}");
+    answer["data"]["result"].as_array().map_or(0, Vec::len)
+}
+
+fn queries() -> Vec<String> {
+    let dashboard =
+        std::fs::read_to_string(root().join("deploy/grafana/dashboards/clearshot.json")).expect("it is there");
+    let dashboard: Value = serde_json::from_str(&dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels").iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("targets").clone());
+    targets.map(|target| target["expr"].as_str().expect("an expression").replace("$__rate_interval", "10s")).collect()
+}
+
+#[tokio::test]
+async fn every_panel_has_data_of_the_service_behind_it() {
+    if !there("prometheus") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys.json");
+    let keys = keys.to_str().expect("text");
+    let key = Command::new(env!("CARGO_BIN_EXE_clearshot")).args(["key", "portal", "--keys", keys]).output();
+    let key = String::from_utf8(key.expect("it runs").stdout).expect("text");
+    let mut server = Server::start(&["--keys", keys, "--admin-listen", "127.0.0.1:0"]);
+    let admin = server.second_line();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a port").port();
+    let _prometheus = prometheus(folder.path(), admin.rsplit('/').next().expect("an address"), port);
+    let mut missing: Vec<String> = queries();
+    assert!(missing.len() > 20, "the dashboard is read");
+    // It needs a week; promtool tests it.
+    missing.retain(|query| !query.contains("from_last_week") && !query.contains("abandoned"));
+    let tilted = std::fs::read(root().join("tests/fixtures/tilted.jpg")).expect("the fixture is there");
+    let started = Instant::now();
+    while !missing.is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing behind {missing:#?}");
+        for body in [pavilion(), tilted.clone(), b"no photo".to_vec()] {
+            let request = server.client.post(format!("{}/score", server.url)).header("x-api-key", key.trim());
+            request.body(body).send().await.expect("it answers");
+        }
+        let mut still = Vec::new();
+        for query in missing {
+            if results(port, &query).await == 0 {
+                still.push(query);
+            }
+        }
+        missing = still;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(results(port, "ALERTS{alertstate=\"firing\", alertname=~\"ClearshotDown|ClearshotFailing\"}").await, 0);
+}
