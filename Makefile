@@ -23,6 +23,7 @@ setup:
 lint:
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets $(ALL) -- -D warnings
+	cargo clippy --release --locked -- -D warnings
 
 # After a change of the API: the examples from a running server first, then the documents that hold them.
 openapi: setup

@@ -139,6 +139,7 @@ impl Sources {
     }
 
     #[cfg(not(feature = "object-store"))]
+    #[expect(clippy::unused_self, reason = "as its twin")]
     fn expand_url(&self, url: &str, _add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
         let reason = "URLs need a build with the feature object-store".to_owned();
         Err(BulkError::List { path: url.into(), reason })

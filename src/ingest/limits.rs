@@ -59,8 +59,7 @@ mod tests {
         #[test]
         fn exactly_what_every_limit_allows_is_let_in(width in 0u32..300, height in 0u32..300, bytes in 0u64..60_000) {
             let limits = Limits {
-                max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default()
-            };
+                max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000 };
             let allowed = width.min(height) >= 32
                 && width.max(height) <= 200
                 && width * height <= 10_000
@@ -71,8 +70,7 @@ mod tests {
 
     #[test]
     fn limits_are_exact_at_the_boundary() {
-        let limits =
-            Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
+        let limits = Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000 };
         assert!(limits.check(100, 100, 30_000).is_ok());
         assert!(matches!(limits.check(100, 101, 1), Err(IngestError::TooLarge { .. })));
         assert!(matches!(limits.check(100, 100, 30_001), Err(IngestError::TooLarge { .. })));

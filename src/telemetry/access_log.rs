@@ -22,21 +22,19 @@ pub(crate) async fn log(State(app): State<Arc<App>>, request: Request, next: Nex
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
     let method = request.method().clone();
     let span = tracing::info_span!("request", request_id = %id, trace_id = Empty, otel.name = Empty, otel.kind = Empty);
-    #[cfg_attr(not(feature = "otlp"), expect(unused_mut, reason = "exporting gives the span its own id"))]
     let mut context = request.extensions().get::<TraceContext>().cloned();
     if let Some(context) = &mut context {
         #[cfg(feature = "otlp")]
         super::otlp::join(&span, context, method.as_str(), &route);
         span.record("trace_id", &context.trace_id);
     }
-    let outer = span.clone();
     async move {
         let mut response = next.run(request).await;
         let milliseconds = started.elapsed().as_secs_f64() * 1e3;
         let status = response.status().as_u16();
         app.metrics.answered(&route, method.as_str(), status, started);
         #[cfg(feature = "otlp")]
-        super::otlp::answered(&outer, status);
+        super::otlp::answered(&tracing::Span::current(), status);
         let key = response.extensions_mut().remove::<KeyName>();
         let key = key.as_ref().map(|KeyName(key)| key.name());
         // Probes come every few seconds and say nothing when they succeed.
