@@ -1,17 +1,15 @@
 # The service with its models and ONNX Runtime. For the CPU: docker build -t clearshot .
 # For NVIDIA GPUs (CUDA 13, driver 580 or newer): docker build -t clearshot:cuda --build-arg DEVICE=cuda .
-ARG DEVICE=cpu
-
 FROM rust:1-slim-bookworm AS build
-ARG DEVICE
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends cmake g++ gcc make nasm python3 python3-pip
 WORKDIR /src
 COPY . .
-RUN scripts/setup-onnxruntime "$DEVICE"
 RUN cargo build --release --locked --features turbojpeg,object-store,otlp
+ARG DEVICE=cpu
+RUN scripts/setup-onnxruntime "$DEVICE"
 
 FROM debian:bookworm-slim
-ARG DEVICE
+ARG DEVICE=cpu
 LABEL org.opencontainers.image.title="Clearshot" \
       org.opencontainers.image.description="Scores photos for blur, brightness and tilt, calibrated, with intervals" \
       org.opencontainers.image.licenses="MIT" \

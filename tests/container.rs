@@ -39,7 +39,10 @@ async fn the_image_serves_without_privileges_and_stops_when_told() {
     said(&["build", "--quiet", "--tag", "clearshot", "."]);
     let limits =
         ["--read-only", "--cap-drop", "ALL", "--cpus", "1", "--memory", "512m", "--publish", "127.0.0.1::8080"];
-    let start = [&["run", "--detach"][..], &limits, &["clearshot"]].concat();
+    let refused = docker(&["run", "--rm", "clearshot"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--allow-anonymous"), "{refused:?}");
+    let anonymous = ["--env", "CLEARSHOT_ALLOW_ANONYMOUS=true"];
+    let start = [&["run", "--detach"][..], &limits, &anonymous, &["clearshot"]].concat();
     let container = Container(said(&start));
     let address = said(&["port", &container.0, "8080"]);
     let client = support::server::client();
@@ -55,6 +58,9 @@ async fn the_image_serves_without_privileges_and_stops_when_told() {
     let healthy = docker(&["exec", &container.0, "clearshot", "health"]);
     assert!(healthy.status.success(), "{healthy:?}");
     assert_eq!(said(&["exec", &container.0, "id", "-u"]), "65532");
+    let folder = "/usr/share/clearshot/models";
+    let bulk = docker(&["run", "--rm", "--read-only", "clearshot", "score", folder]);
+    assert!(String::from_utf8_lossy(&bulk.stderr).contains("0 photos"), "{bulk:?}");
     said(&["stop", "-t", "20", &container.0]);
     assert_eq!(said(&["inspect", "--format", "{{.State.ExitCode}}", &container.0]), "0", "SIGTERM is a clean end");
     let bytes: f64 = said(&["image", "inspect", "--format", "{{.Size}}", "clearshot"]).parse().expect("a size");
