@@ -13,7 +13,7 @@ use crate::bulk::source::Shard;
 use crate::engine::{DeviceConfig, EngineConfig};
 use crate::http::upload::UploadLimits;
 use crate::ingest::Limits;
-use crate::telemetry::TelemetryConfig;
+use crate::telemetry::{LogFormat, TelemetryConfig};
 
 /// Scores photos for blur, brightness and tilt.
 #[derive(Debug, Parser)]
@@ -188,9 +188,9 @@ pub struct ScoreConfig {
     /// Largest file in bytes.
     #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
     pub max_file_bytes: usize,
-    /// What is told, and to whom.
-    #[command(flatten)]
-    pub telemetry: TelemetryConfig,
+    /// Log format.
+    #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
     /// Files that scoring needs.
     #[command(flatten)]
     pub files: Files,

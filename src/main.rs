@@ -17,7 +17,7 @@ fn main() -> Result<ExitCode> {
             runtime.block_on(serve::serve(*config))?;
         }
         Command::Score(config) => {
-            let _telemetry = telemetry::init(&config.telemetry)?;
+            let _telemetry = telemetry::init(&config.log_format.into())?;
             let summary = bulk::score(&config)?;
             eprintln!("{summary}");
             return Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::from(3) });

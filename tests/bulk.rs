@@ -97,6 +97,20 @@ fn an_interrupted_run_is_resumed_to_the_same_output() {
 }
 
 #[test]
+fn batches_and_threads_change_nothing() {
+    let folder = photos();
+    let outputs = [vec!["--threads", "1"], vec!["--threads", "3", "--readers", "1"], vec!["--batch", "3"]].map(|how| {
+        let output = folder.path().join("results.jsonl");
+        score(&[&[text(folder.path()), "-o", text(&output)], &how[..]].concat());
+        let rows = std::fs::read_to_string(&output).expect("it is there");
+        std::fs::remove_file(&output).expect("it is there");
+        rows
+    });
+    assert_eq!(outputs[0].lines().count(), 5);
+    assert!(outputs.iter().all(|rows| *rows == outputs[0]));
+}
+
+#[test]
 fn csv_and_parquet_hold_the_same_and_grow() {
     let folder = photos();
     let (rooms, pavilion) = (folder.path().join("rooms"), folder.path().join("pavilion.jpg"));

@@ -33,6 +33,18 @@ async fn a_client_that_hangs_up_in_its_body_is_forgotten() {
     server.score(pavilion()).await;
 }
 
+#[test]
+fn a_client_that_never_ends_its_head_is_let_go() {
+    let server = Server::start(&[]);
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").expect("plain HTTP")).expect("it listens");
+    stream.write_all(b"POST /score HTTP/1.1\r\nhost: x\r\n").expect("it reads");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("it can be set");
+    let started = Instant::now();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the server closes it");
+    assert!(started.elapsed() > Duration::from_secs(5), "not before it had its chance");
+}
+
 #[tokio::test]
 async fn a_client_that_hangs_up_while_its_photo_waits_never_reaches_the_model() {
     // One decoder: the second photo waits for the first, large one.

@@ -9,7 +9,7 @@ pub mod source;
 #[cfg(feature = "object-store")]
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -137,14 +137,12 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
 
     let sources = Sources::default();
     let mut summary = Summary::default();
-    let mut seen = known.paths;
-    let held = seen.len();
     let mut photos = sources.list(&config.paths, config.shard.unwrap_or(Shard::WHOLE))?;
+    let mut seen = HashSet::new();
     photos.retain(|photo| {
-        seen.insert(photo.path.clone()) || {
-            summary.skipped += usize::from(held > 0);
-            false
-        }
+        let held = known.paths.contains(&photo.path);
+        summary.skipped += usize::from(held);
+        !held && seen.insert(photo.path.clone())
     });
 
     let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;

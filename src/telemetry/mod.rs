@@ -36,6 +36,17 @@ pub struct TelemetryConfig {
     pub otlp_endpoint: Option<String>,
 }
 
+impl From<LogFormat> for TelemetryConfig {
+    /// Logs alone.
+    fn from(log_format: LogFormat) -> Self {
+        Self {
+            log_format,
+            #[cfg(feature = "otlp")]
+            otlp_endpoint: None,
+        }
+    }
+}
+
 /// Why telemetry cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
