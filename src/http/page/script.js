@@ -101,7 +101,9 @@ async function show(file) {
   image.src = URL.createObjectURL(file);
   image.alt = `The photo ${file.name}`;
   find("h2", card).textContent = file.name;
-  const command = `curl --data-binary @'${file.name.replaceAll("'", "'\\''")}' '${location.origin}/score?profile=${profile.name}'`;
+  // Not the key itself: commands are copied into chats and scripts.
+  const key = find("#key input").value ? '-H "Authorization: Bearer $KEY" ' : "";
+  const command = `curl ${key}--data-binary @'${file.name.replaceAll("'", "'\\''")}' '${location.origin}/score?profile=${profile.name}'`;
   find("code", card).textContent = command;
   find(".copy", card).onclick = async ({ target }) => {
     await navigator.clipboard.writeText(command);

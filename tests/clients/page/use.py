@@ -115,6 +115,7 @@ def with_a_key(browser):
             expect(page.locator("#profile option")).to_have_count(3)
             page.set_input_files("#files", PAVILION)
             expect(page.locator(".verdict")).to_contain_text("pass")
+            expect(page.locator("code")).to_contain_text("Bearer $KEY")
             page.screenshot(path=OUT / "key.png", full_page=True)
         finally:
             service.terminate()
