@@ -1,5 +1,7 @@
 //! Traces for an OpenTelemetry collector (feature `otlp`): a span for each request and one below it for each stage of a photo.
 
+use std::sync::OnceLock;
+
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{
     SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider as _,
@@ -12,6 +14,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::trace_context::TraceContext;
 
+/// Set once spans are exported.
+static EXPORTING: OnceLock<()> = OnceLock::new();
+
 /// A tracer that exports to a collector, and its provider, which has to be shut down at the end for the last spans to arrive.
 pub(super) fn tracer(endpoint: &str) -> Result<(SdkTracer, SdkTracerProvider), ExporterBuildError> {
     // The exporter's client takes its TLS from here.
@@ -23,11 +28,16 @@ pub(super) fn tracer(endpoint: &str) -> Result<(SdkTracer, SdkTracerProvider), E
     let name = std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "clearshot".to_owned());
     let resource = Resource::builder().with_service_name(name).with_attribute(version).build();
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
+    let _ = EXPORTING.set(());
     Ok((provider.tracer("clearshot"), provider))
 }
 
 /// Makes a request's span a part of its trace, under the caller's span; the context then names the exported span.
 pub(super) fn join(span: &Span, context: &mut TraceContext, method: &str, route: &str) {
+    // Else it would only make the log longer.
+    if EXPORTING.get().is_none() {
+        return;
+    }
     span.record("otel.name", format!("{method} {route}"));
     span.record("otel.kind", "server");
     let ids = (
