@@ -124,6 +124,11 @@ fn csv_and_parquet_hold_the_same_and_grow() {
         backtests.insert(backtest(&[text(&output), "--json"]));
     }
     assert_eq!(backtests.len(), 1, "{backtests:?}");
+    // As if a run had ended just before it removed its journal.
+    let parquet = folder.path().join("results.parquet");
+    std::fs::copy(folder.path().join("results.jsonl"), folder.path().join("results.parquet.partial")).expect("a copy");
+    score(&[text(&rooms), "-o", text(&parquet)]);
+    assert!(backtest(&[text(&parquet)]).contains("4 photos with scores, 1 without"), "no row is there twice");
     assert!(!folder.path().join("results.parquet.partial").exists());
     let mut csv = csv::Reader::from_path(folder.path().join("results.csv")).expect("CSV");
     let rows: Vec<std::collections::BTreeMap<String, String>> =

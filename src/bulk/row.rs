@@ -70,7 +70,7 @@ pub struct FlatRow {
 
 impl From<Row> for FlatRow {
     fn from(row: Row) -> Self {
-        let refusal = row.problem.map(|refusal| (refusal.code, refusal.detail));
+        let refusal = row.problem.map(|refusal| (refusal.code, refusal.detail.replace('\n', " ")));
         let (problem, detail) = refusal.unzip();
         let Some(assessment) = row.assessment else {
             return Self { path: row.path, problem, detail, ..Self::default() };
