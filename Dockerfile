@@ -21,7 +21,7 @@ COPY --from=build /src/target/release/clearshot /usr/local/bin/clearshot
 COPY models /usr/share/clearshot/models
 # The CUDA libraries lie beside ONNX Runtime; the last two are for the NVIDIA container runtime.
 ENV CLEARSHOT_LISTEN=0.0.0.0:8080 CLEARSHOT_MODELS=/usr/share/clearshot/models CLEARSHOT_LOG_FORMAT=json \
-    ORT_DYLIB_PATH=/usr/local/lib/clearshot/libonnxruntime.so LD_LIBRARY_PATH=/usr/local/lib/clearshot \
+    ORT_DISABLE_TELEMETRY=1 ORT_DYLIB_PATH=/usr/local/lib/clearshot/libonnxruntime.so LD_LIBRARY_PATH=/usr/local/lib/clearshot \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # Nobody: the service writes nothing, so that a read-only root file system will do.
 USER 65532:65532

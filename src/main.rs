@@ -6,10 +6,12 @@ use anyhow::Result;
 use clap::Parser;
 use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
+use clearshot::engine::privacy;
 use clearshot::scoring::profile::Profiles;
 use clearshot::{access, health, openapi, serve, telemetry};
 
 fn main() -> Result<ExitCode> {
+    privacy::ensure_private()?;
     match Cli::parse().command {
         Command::Serve(config) => {
             let _telemetry = telemetry::init(&config.telemetry)?;

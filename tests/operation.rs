@@ -9,6 +9,26 @@ use std::time::{Duration, Instant};
 use support::photos::pavilion;
 use support::server::{Server, models_copy, problem, refusal, root};
 
+/// ONNX Runtime's official builds would keep a database of what they send home in the user's cache folder.
+#[tokio::test]
+async fn the_service_calls_nobody_and_leaves_nothing_behind() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = support::server::command(&["--listen", "127.0.0.1:0"]);
+    // As a user starts it; on the machines of CI the library keeps quiet of its own accord.
+    for variable in ["ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME"] {
+        command.env_remove(variable);
+    }
+    let mut server = Server::start_as({
+        command.env("HOME", home.path());
+        command
+    });
+    server.score(support::photos::pavilion()).await;
+    server.signal("INT");
+    server.wait(Duration::from_secs(10));
+    let left: Vec<_> = std::fs::read_dir(home.path()).expect("it is there").collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[tokio::test]
 async fn probes_models_and_document_answer() {
     let server = Server::start(&[]);

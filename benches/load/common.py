@@ -103,7 +103,7 @@ SERVICES = {
 def start(name):
     """Runs a service; gives its address and process id."""
     command, folder, port, probe = SERVICES[name]
-    environment = {**os.environ, "RUST_LOG": "error"}
+    environment = {**os.environ, "RUST_LOG": "error", "ORT_DISABLE_TELEMETRY": "1"}
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"

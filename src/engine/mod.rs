@@ -1,6 +1,7 @@
 //! Running the branch models: a queue and a batch worker for each, and the ONNX Runtime sessions behind them.
 
 mod branch;
+pub mod privacy;
 mod runtime;
 
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
+use super::privacy;
 use crate::metric::Metric;
 use crate::scoring::calibration::RawOutput;
 use crate::view;
@@ -45,6 +46,9 @@ pub enum RuntimeError {
         /// What the loader said.
         reason: String,
     },
+    /// ONNX Runtime would send usage data.
+    #[error("ONNX Runtime would send usage data: set {}=1 before the program starts", privacy::VARIABLE)]
+    Telemetry,
     /// CUDA was asked for and cannot be used.
     #[error(
         "CUDA cannot be used: {reason}. Name a library with the CUDA provider by --onnxruntime (the Python wheel onnxruntime-gpu has one), with cuBLAS and cuDNN where the loader finds them, or use --device cpu"
@@ -154,8 +158,11 @@ impl Runtime {
     /// folders.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`] or [`RuntimeError::Unloadable`], naming the remedy.
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Unloadable`] or [`RuntimeError::Telemetry`], naming the remedy.
     pub fn load(explicit: Option<&Path>) -> Result<Self, RuntimeError> {
+        if !privacy::is_private() {
+            return Err(RuntimeError::Telemetry);
+        }
         let path = locate(explicit)?;
         let unloadable = |reason: String| RuntimeError::Unloadable { path: path.clone(), reason };
         // An absolute path: ort resolves relative ones against the executable, users mean the working directory.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clearshot::engine::Runtime;
+use clearshot::engine::{Runtime, privacy};
 use clearshot::metric::Metric;
 use clearshot::scoring::card::sha256_hex;
 use clearshot_trainer::calibrate::calibrate;
@@ -271,6 +271,7 @@ fn parse_transformation(name: &str) -> Result<Named, String> {
 }
 
 fn main() -> Result<()> {
+    privacy::ensure_private()?;
     let quiet = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,ort=warn"));
     tracing_subscriber::fmt().with_env_filter(quiet).with_writer(std::io::stderr).with_target(false).init();
     match Cli::parse().command {
