@@ -36,7 +36,7 @@ pub struct ScoredImage {
 }
 
 /// Versions of the models that scored.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ModelVersions {
     /// Version of the blur model.
     pub blur: String,

@@ -10,6 +10,7 @@ pub mod assessment;
 pub mod bulk;
 pub mod config;
 pub mod correct;
+pub mod crypto;
 pub mod engine;
 pub mod error;
 pub mod health;

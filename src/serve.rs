@@ -12,6 +12,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
 use crate::app::App;
 use crate::config::ServeConfig;
+use crate::crypto;
 use crate::reload;
 use crate::router::{admin_router, router};
 use crate::shutdown;
@@ -29,8 +30,7 @@ pub async fn serve(config: ServeConfig) -> Result<()> {
     let access = &config.access;
     let tls = match (&access.tls_cert, &access.tls_key) {
         (Some(certificate), Some(key)) => {
-            // Whoever embeds this may have chosen another.
-            let _ = rustls::crypto::ring::default_provider().install_default();
+            crypto::ensure_provider();
             let loaded = RustlsConfig::from_pem_file(certificate, key).await;
             Some(loaded.with_context(|| format!("cannot serve TLS with {}", certificate.display()))?)
         }

@@ -9,18 +9,7 @@ use std::time::{Duration, Instant};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::{Certificate, Client, Response};
 use support::photos::pavilion;
-use support::server::{Server, client, problem, refusal};
-
-/// Makes a key by the real command.
-fn key(file: &Path, name: &str, more: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_clearshot"))
-        .args(["key", name, "--keys", file.to_str().expect("text")])
-        .args(more)
-        .output()
-        .expect("it runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
-}
+use support::server::{Server, client, key, problem, refusal};
 
 async fn with(server: &Server, header: &str, value: &str) -> Response {
     let request = server.client.post(format!("{}/score", server.url)).header(header, value);

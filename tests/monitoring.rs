@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::photos::pavilion;
-use support::server::{Server, client, root};
+use support::server::{Server, client, key, root};
 
 fn there(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
@@ -98,10 +98,8 @@ async fn every_panel_has_data_of_the_service_behind_it() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let keys = folder.path().join("keys.json");
-    let keys = keys.to_str().expect("text");
-    let key = Command::new(env!("CARGO_BIN_EXE_clearshot")).args(["key", "portal", "--keys", keys]).output();
-    let key = String::from_utf8(key.expect("it runs").stdout).expect("text");
-    let mut server = Server::start(&["--keys", keys, "--admin-listen", "127.0.0.1:0"]);
+    let key = key(&keys, "portal", &[]);
+    let mut server = Server::start(&["--keys", keys.to_str().expect("text"), "--admin-listen", "127.0.0.1:0"]);
     let admin = server.second_line();
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a port").port();
     let _prometheus = prometheus(folder.path(), admin.rsplit('/').next().expect("an address"), port);
@@ -114,7 +112,7 @@ async fn every_panel_has_data_of_the_service_behind_it() {
     while !missing.is_empty() {
         assert!(started.elapsed() < Duration::from_secs(60), "nothing behind {missing:#?}");
         for body in [pavilion(), tilted.clone(), b"no photo".to_vec()] {
-            let request = server.client.post(format!("{}/score", server.url)).header("x-api-key", key.trim());
+            let request = server.client.post(format!("{}/score", server.url)).header("x-api-key", &key);
             request.body(body).send().await.expect("it answers");
         }
         let mut still = Vec::new();

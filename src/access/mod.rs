@@ -12,7 +12,6 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::scoring::card::sha256_hex;
@@ -68,12 +67,11 @@ pub enum KeyError {
 /// A key in use.
 pub struct Key {
     entry: Entry,
-    hash: [u8; 32],
     limiter: Option<DefaultDirectRateLimiter>,
 }
 
 impl Key {
-    fn new(entry: Entry) -> Result<Self, String> {
+    fn new(mut entry: Entry) -> Result<Self, String> {
         let fits = |name: &str| {
             (1..=64).contains(&name.len())
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
@@ -81,8 +79,10 @@ impl Key {
         if !fits(&entry.name) {
             return Err(format!("`{}` is no name: 1 to 64 letters, digits, `.`, `_` or `-`", entry.name));
         }
-        let hash = from_hex(&entry.sha256)
-            .ok_or_else(|| format!("key `{}`: `sha256` must be 64 hexadecimal digits", entry.name))?;
+        if entry.sha256.len() != 64 || !entry.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(format!("key `{}`: `sha256` must be 64 hexadecimal digits", entry.name));
+        }
+        entry.sha256.make_ascii_lowercase();
         let quota = entry.requests_per_minute.map(|rate| {
             let quota = Quota::per_minute(rate);
             entry.burst.map_or(quota, |burst| quota.allow_burst(burst))
@@ -90,7 +90,7 @@ impl Key {
         if entry.burst.is_some() && quota.is_none() {
             return Err(format!("key `{}`: `burst` needs `requests_per_minute`", entry.name));
         }
-        Ok(Self { entry, hash, limiter: quota.map(DefaultDirectRateLimiter::direct) })
+        Ok(Self { entry, limiter: quota.map(DefaultDirectRateLimiter::direct) })
     }
 
     /// Names whoever holds it.
@@ -123,7 +123,7 @@ impl Keys {
         let keys = file.keys.into_iter().map(|entry| Key::new(entry).map(Arc::new)).collect::<Result<Vec<_>, String>>();
         let keys = keys.map_err(invalid)?;
         for (index, key) in keys.iter().enumerate() {
-            if keys[..index].iter().any(|other| other.name() == key.name() || other.hash == key.hash) {
+            if keys[..index].iter().any(|other| other.name() == key.name() || other.entry.sha256 == key.entry.sha256) {
                 return Err(invalid(format!("key `{}` is there twice", key.name())));
             }
         }
@@ -141,10 +141,11 @@ impl Keys {
     /// timing tells nothing.
     #[must_use]
     pub fn find(&self, presented: &[u8]) -> Option<Arc<Key>> {
-        let hash: [u8; 32] = Sha256::digest(presented).into();
-        self.0
-            .iter()
-            .fold(None, |found, key| if bool::from(key.hash.ct_eq(&hash)) { Some(Arc::clone(key)) } else { found })
+        let hash = sha256_hex(presented);
+        self.0.iter().fold(None, |found, key| {
+            let same = key.entry.sha256.as_bytes().ct_eq(hash.as_bytes());
+            if same.into() { Some(Arc::clone(key)) } else { found }
+        })
     }
 
     /// How many there are.
@@ -169,12 +170,6 @@ fn read(path: &Path) -> Result<KeyFile, KeyError> {
         return Err(invalid(format!("version {} of the format is unknown, expected {VERSION}", file.version)));
     }
     Ok(file)
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text.chars().map(|digit| Some(digit.to_digit(16)? as u8)).collect();
-    let bytes: Vec<u8> = digits?.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    if text.len() == 64 { bytes.try_into().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -176,18 +176,14 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
 
 /// Opens the output and makes sure that what it holds compares with what will come.
 fn open(config: &ScoreConfig, versions: &ModelVersions) -> Result<(Output, Known), BulkError> {
-    let mut known = Known::default();
-    let Some(path) = &config.output else { return Ok((Output::stdout(), known)) };
-    let output = Output::open(path, |row| {
-        known.note(row);
-        Ok(())
-    })?;
-    let ModelVersions { blur, brightness, rotation } = versions.clone();
-    let new = (config.profile.clone(), [blur, brightness, rotation]);
+    let Some(path) = &config.output else { return Ok((Output::stdout(), Known::default())) };
+    let (output, known) = Output::open(path)?;
+    let new = (config.profile.clone(), versions.clone());
     match &known.scored_by {
         Some(old) if *old != new => {
-            let words =
-                |(profile, models): &(String, [String; 3])| format!("profile {profile} by {}", models.join(", "));
+            let words = |(profile, ModelVersions { blur, brightness, rotation }): &(String, ModelVersions)| {
+                format!("profile {profile} by {blur}, {brightness}, {rotation}")
+            };
             Err(BulkError::Mixed { path: path.clone(), old: words(old), new: words(&new) })
         }
         _ => Ok((output, known)),

@@ -15,6 +15,7 @@ use parquet::record::RecordWriter;
 use parquet::record::reader::RowIter;
 
 use super::row::{FlatRow, Row};
+use crate::assessment::ModelVersions;
 
 /// Rows of a group in Parquet.
 const GROUP: usize = 1 << 16;
@@ -120,15 +121,15 @@ impl Output {
         Self { path: "-".into(), sink: Sink::JsonLines(Box::new(BufWriter::new(io::stdout()))) }
     }
 
-    /// Opens or makes a file; a row that an interrupted run left half-written is cut off. Each row that is there already is shown to
-    /// `known`.
+    /// Opens or makes a file; a row that an interrupted run left half-written is cut off. What is there already is told.
     ///
     /// # Errors
     /// [`OutputError`], among others when another process writes the same file.
-    pub fn open(path: &Path, mut known: impl FnMut(FlatRow) -> Result<(), OutputError>) -> Result<Self, OutputError> {
+    pub fn open(path: &Path) -> Result<(Self, Known), OutputError> {
         let format = Format::of(path)?;
+        let mut known = Known::default();
         if format == Format::Parquet && path.exists() {
-            read(path)?.try_for_each(|row| known(row?))?;
+            known.note(read(path)?)?;
         }
         let (growing, growing_format) = match format {
             Format::Parquet => (journal_of(path), Format::JsonLines),
@@ -142,13 +143,13 @@ impl Output {
             return Err(OutputError::File { path: growing, reason: "another process writes it".to_owned() });
         }
         let fresh = cut_half_line(&mut file).map_err(failed)? == 0;
-        read_as(&growing, growing_format)?.try_for_each(|row| known(row?))?;
+        known.note(read_as(&growing, growing_format)?)?;
         let sink = match format {
             Format::JsonLines => Sink::JsonLines(Box::new(BufWriter::new(file))),
             Format::Csv => Sink::Csv(Box::new(csv::WriterBuilder::new().has_headers(fresh).from_writer(file))),
             Format::Parquet => Sink::Parquet { journal: BufWriter::new(file), journal_path: growing },
         };
-        Ok(Self { path: path.to_owned(), sink })
+        Ok((Self { path: path.to_owned(), sink }, known))
     }
 
     /// Writes a row; it is in the file when this returns.
@@ -258,17 +259,19 @@ pub struct Known {
     /// Paths of the photos that have a row.
     pub paths: HashSet<String>,
     /// Profile and model versions of the first row with scores.
-    pub scored_by: Option<(String, [String; 3])>,
+    pub scored_by: Option<(String, ModelVersions)>,
 }
 
 impl Known {
-    /// Notes a row.
-    pub fn note(&mut self, row: FlatRow) {
-        if self.scored_by.is_none() {
-            let models = row.models().map(|versions| versions.map(str::to_owned));
-            self.scored_by = row.profile.clone().zip(models);
+    fn note(&mut self, rows: Rows) -> Result<(), OutputError> {
+        for row in rows {
+            let row = row?;
+            if self.scored_by.is_none() {
+                self.scored_by = row.scored_by();
+            }
+            self.paths.insert(row.path);
         }
-        self.paths.insert(row.path);
+        Ok(())
     }
 }
 

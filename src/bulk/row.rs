@@ -4,7 +4,7 @@
 use parquet_derive::ParquetRecordWriter;
 use serde::{Deserialize, Serialize};
 
-use crate::assessment::Assessment;
+use crate::assessment::{Assessment, ModelVersions};
 use crate::metric::Metric;
 use crate::scoring::calibration::Estimate;
 use crate::scoring::verdict::Score;
@@ -134,9 +134,12 @@ impl FlatRow {
         Some([of(Metric::Blur)?, of(Metric::Brightness)?, of(Metric::Rotation)?])
     }
 
-    /// Versions of the models that scored the photo.
+    /// Profile and models that scored the photo.
     #[must_use]
-    pub fn models(&self) -> Option<[&str; 3]> {
-        Some([self.blur_model.as_deref()?, self.brightness_model.as_deref()?, self.rotation_model.as_deref()?])
+    pub fn scored_by(&self) -> Option<(String, ModelVersions)> {
+        let [blur, brightness, rotation] =
+            [&self.blur_model, &self.brightness_model, &self.rotation_model].map(Clone::clone);
+        let models = ModelVersions { blur: blur?, brightness: brightness?, rotation: rotation? };
+        Some((self.profile.clone()?, models))
     }
 }

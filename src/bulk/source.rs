@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+#[cfg(feature = "object-store")]
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
@@ -87,8 +89,9 @@ pub enum ReadError {
 /// Finds photos and reads them.
 #[derive(Default)]
 pub struct Sources {
+    /// Its threads start with the first URL.
     #[cfg(feature = "object-store")]
-    stores: Stores,
+    stores: LazyLock<Stores>,
 }
 
 impl Sources {
@@ -148,15 +151,14 @@ impl Sources {
     #[cfg(feature = "object-store")]
     fn expand_url(&self, url: &str, add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
         let failed = |reason: String| BulkError::List { path: url.into(), reason };
-        let mut found = |url: String, object| add(Photo { path: url, place: Place::Object(object) });
         if is_photo(Path::new(url)) {
-            found(url.to_owned(), self.stores.object(url).map_err(failed)?);
+            add(self.find(url)?);
             return Ok(());
         }
         self.stores
             .list(url, |url, object| {
                 if is_photo(Path::new(&url)) {
-                    found(url, object);
+                    add(Photo { path: url, place: Place::Object(object) });
                 }
             })
             .map_err(failed)

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::source::ReadError;
+use crate::crypto;
 
 /// A photo in a store.
 #[derive(Clone, Debug)]
@@ -28,8 +29,7 @@ pub(super) struct Stores {
 
 impl Default for Stores {
     fn default() -> Self {
-        // Whoever needs another provider has set it before.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crypto::ensure_provider();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         Self { runtime: runtime.expect("threads can be started"), opened: Mutex::default() }
     }

@@ -13,6 +13,7 @@ use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::trace_context::TraceContext;
+use crate::crypto;
 
 /// Set once spans are exported.
 static EXPORTING: OnceLock<()> = OnceLock::new();
@@ -20,7 +21,7 @@ static EXPORTING: OnceLock<()> = OnceLock::new();
 /// A tracer that exports to a collector, and its provider, which has to be shut down at the end for the last spans to arrive.
 pub(super) fn tracer(endpoint: &str) -> Result<(SdkTracer, SdkTracerProvider), ExporterBuildError> {
     // The exporter's client takes its TLS from here.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crypto::ensure_provider();
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint).build()?;
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));

@@ -21,8 +21,19 @@ pub fn root() -> PathBuf {
 
 /// A client; its TLS is that of the service.
 pub fn client() -> Client {
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    clearshot::crypto::ensure_provider();
     Client::new()
+}
+
+/// Makes a key by the real command.
+pub fn key(file: &Path, name: &str, more: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_clearshot"))
+        .args(["key", name, "--keys", file.to_str().expect("text")])
+        .args(more)
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
 pub fn command(arguments: &[&str]) -> Command {
