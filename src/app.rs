@@ -5,49 +5,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use clearshot_core::ingest::Limits;
+use clearshot_core::load::{LoadError, Loaded, load, load_models};
+use clearshot_core::models::ModelSet;
+use clearshot_core::scoring::profile::Profiles;
+use clearshot_core::session::Runtime;
 use tokio::sync::Semaphore;
 
 use crate::access::{KeyError, Keys};
 use crate::config::ServeConfig;
-use crate::engine::{Engine, Runtime, RuntimeError};
+use crate::engine::Engine;
 use crate::http::upload::UploadLimits;
-use crate::ingest::Limits;
-use crate::scoring::card::{CardError, ModelCard, VerifiedModel};
-use crate::scoring::profile::{ProfileError, Profiles};
 use crate::telemetry::metrics::Metrics;
 
-/// Why the service cannot start, or a new set of models was refused.
+/// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A flag makes no sense.
     #[error("{0}")]
     Config(String),
-    /// ONNX Runtime or a model cannot be used.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
     /// The file of keys was refused.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// The file of profiles was refused.
+    /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
-    Profiles(#[from] ProfileError),
-    /// A model or its card was refused.
-    #[error(transparent)]
-    Card(#[from] CardError),
-}
-
-/// A set of models in use: always whole, never of two versions.
-pub struct Models {
-    /// The branches.
-    pub engine: Engine,
-    /// Their cards, in the order of [`Metric::ALL`].
-    pub cards: [ModelCard; 3],
+    Load(#[from] LoadError),
 }
 
 /// State of the running service.
 pub struct App {
     /// The models in use. A request takes them once and keeps them to its end.
-    pub models: ArcSwap<Models>,
+    pub engine: ArcSwap<Engine>,
     /// Name of the execution provider in use.
     pub provider: String,
     /// The profiles that photos can be judged by.
@@ -77,19 +65,15 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
         config.validate().map_err(StartError::Config)?;
-        let profiles = Profiles::load_or_built_in(config.files.profiles.as_deref())?;
         let keys = config.access.keys.as_deref().map(Keys::load).transpose()?;
         let metrics = Arc::new(Metrics::new());
-        let verified = VerifiedModel::load_all(&config.files.models)?;
-        let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;
-        let probe = &verified[0];
-        let runtime = runtime.on(config.engine.device, probe.card.metric, &probe.onnx)?;
-        let models = load(&runtime, verified, config, &metrics)?;
+        let Loaded { runtime, models, profiles } = load(&config.files, config.engine.device)?;
+        let engine = start(&runtime, models, config, &metrics)?;
         let provider = runtime.provider();
-        metrics.models(&models.cards, &provider, true);
+        metrics.models(engine.models(), &provider, true);
         tracing::info!(provider, onnxruntime = %runtime.path().display(), "models are ready");
         Ok(Arc::new(Self {
-            models: ArcSwap::from_pointee(models),
+            engine: ArcSwap::from_pointee(engine),
             provider,
             profiles,
             limits: config.limits,
@@ -105,20 +89,19 @@ impl App {
         }))
     }
 
-    /// Loads the models anew and, when all three are sound, puts them in the place of the old; requests in flight end with
+    /// Loads the models anew and, when all are sound, puts them in the place of the old; requests in flight end with
     /// the models they began with. A bad set is refused as a whole and the old goes on serving.
     ///
     /// # Errors
-    /// [`StartError`]: what is wrong with the new set.
-    pub fn reload(&self) -> Result<(), StartError> {
-        let new = VerifiedModel::load_all(&self.config.files.models)
-            .map_err(StartError::from)
-            .and_then(|verified| load(&self.runtime, verified, &self.config, &self.metrics));
+    /// [`LoadError`]: what is wrong with the new set.
+    pub fn reload(&self) -> Result<(), LoadError> {
+        let new = load_models(&self.config.files, &self.profiles)
+            .and_then(|models| start(&self.runtime, models, &self.config, &self.metrics));
         self.metrics.reloaded(if new.is_ok() { "loaded" } else { "refused" });
         let new = Arc::new(new?);
-        let old = self.models.swap(Arc::clone(&new));
-        self.metrics.models(&old.cards, &self.provider, false);
-        self.metrics.models(&new.cards, &self.provider, true);
+        let old = self.engine.swap(Arc::clone(&new));
+        self.metrics.models(old.models(), &self.provider, false);
+        self.metrics.models(new.models(), &self.provider, true);
         Ok(())
     }
 
@@ -161,12 +144,11 @@ impl App {
     }
 }
 
-fn load(
+fn start(
     runtime: &Runtime,
-    verified: [VerifiedModel; 3],
+    models: ModelSet,
     config: &ServeConfig,
     metrics: &Arc<Metrics>,
-) -> Result<Models, StartError> {
-    let engine = Engine::start(runtime, &verified, &config.engine, metrics)?;
-    Ok(Models { engine, cards: verified.map(|model| model.card) })
+) -> Result<Engine, LoadError> {
+    Ok(Engine::start(runtime, &Arc::new(models), &config.engine, metrics)?)
 }

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
+use clearshot_core::ingest::Limits;
+use clearshot_core::load::Files;
+use clearshot_core::session::DeviceConfig;
 
 use crate::bulk::source::Shard;
-use crate::engine::{DeviceConfig, EngineConfig};
+use crate::engine::EngineConfig;
 use crate::http::upload::UploadLimits;
-use crate::ingest::Limits;
 use crate::telemetry::{LogFormat, TelemetryConfig};
 
 /// Scores photos for blur, brightness and tilt.
@@ -34,6 +36,9 @@ pub enum Command {
     Score(Box<ScoreConfig>),
     /// Tell what profiles would have decided on results of `score`, by reason.
     Backtest {
+        /// Folder of the models, whose cards say what is measured.
+        #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
+        models: PathBuf,
         /// File of profiles [default: the built-in ones].
         #[arg(long, value_name = "FILE")]
         profile: Option<PathBuf>,
@@ -73,20 +78,6 @@ pub enum Command {
         #[arg(long = "3.0")]
         older: bool,
     },
-}
-
-/// Files that scoring needs.
-#[derive(Clone, Debug, Args)]
-pub struct Files {
-    /// Folder of the models and their cards.
-    #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
-    pub models: PathBuf,
-    /// File of profiles (see docs/profiles.md) in the place of the built-in ones; read at the start.
-    #[arg(long, env = "CLEARSHOT_PROFILES")]
-    pub profiles: Option<PathBuf>,
-    /// ONNX Runtime's library; default: where scripts/setup-onnxruntime put it, else the system's.
-    #[arg(long, env = "ORT_DYLIB_PATH")]
-    pub onnxruntime: Option<PathBuf>,
 }
 
 /// How to serve.
@@ -217,7 +208,7 @@ fn default_decoders() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn at_least_one(counts: &[(&str, usize)]) -> Result<(), String> {
+pub(crate) fn at_least_one(counts: &[(&str, usize)]) -> Result<(), String> {
     match counts.iter().find(|(_, count)| *count == 0) {
         Some((flag, _)) => Err(format!("{flag} must be at least 1")),
         None => Ok(()),
@@ -241,11 +232,8 @@ impl ServeConfig {
             ("--max-in-flight", self.max_in_flight),
             ("--decoders", self.decoders),
             ("--deadline-ms", deadline),
-            ("--workers", self.engine.workers),
-            ("--intra-threads", self.engine.intra_threads),
-            ("--max-batch", self.engine.max_batch),
-            ("--queue", self.engine.queue),
-        ])
+        ])?;
+        self.engine.validate()
     }
 
     /// Time from the first byte of a request to its answer.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use clearshot_core::assessment::PrepareError;
+use clearshot_core::batch::RunError;
+use clearshot_core::ingest::IngestError;
 
 use crate::engine::EngineError;
-use crate::ingest::IngestError;
 
 /// Everything a client can be told to have gone wrong.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -180,10 +182,27 @@ impl From<EngineError> for ApiError {
         match error {
             EngineError::Overloaded => Self::Overloaded,
             EngineError::DeadlineExceeded => Self::DeadlineExceeded,
-            EngineError::Runtime(_) | EngineError::Panicked | EngineError::Stopped => {
+            EngineError::Run(error) => error.into(),
+            EngineError::Stopped => {
                 tracing::error!(%error, "scoring failed");
                 Self::Internal
             }
+        }
+    }
+}
+
+impl From<RunError> for ApiError {
+    /// Whoever ran the model has logged what it was.
+    fn from(_: RunError) -> Self {
+        Self::Internal
+    }
+}
+
+impl From<PrepareError> for ApiError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Ingest(error) => error.into(),
+            PrepareError::Panicked => Self::Internal,
         }
     }
 }

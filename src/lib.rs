@@ -6,7 +6,6 @@
 
 pub mod access;
 pub mod app;
-pub mod assessment;
 pub mod bulk;
 pub mod config;
 pub mod correct;
@@ -15,13 +14,9 @@ pub mod engine;
 pub mod error;
 pub mod health;
 pub mod http;
-pub mod ingest;
-pub mod metric;
 pub mod openapi;
 pub mod reload;
 pub mod router;
-pub mod scoring;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
-pub mod view;

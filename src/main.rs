@@ -6,8 +6,10 @@ use anyhow::Result;
 use clap::Parser;
 use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
-use clearshot::engine::privacy;
-use clearshot::scoring::profile::Profiles;
+use clearshot_core::metric::Metric;
+use clearshot_core::models::ModelSet;
+use clearshot_core::privacy;
+use clearshot_core::scoring::profile::Profiles;
 use clearshot::{access, health, openapi, serve, telemetry};
 
 fn main() -> Result<ExitCode> {
@@ -24,8 +26,11 @@ fn main() -> Result<ExitCode> {
             eprintln!("{summary}");
             return Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::from(3) });
         }
-        Command::Backtest { profile, json, results } => {
-            let found = backtest::backtest(&Profiles::load_or_built_in(profile.as_deref())?, &results)?;
+        Command::Backtest { models, profile, json, results } => {
+            let profiles = Profiles::load_or_built_in(profile.as_deref())?;
+            let metrics: Vec<Metric> = ModelSet::load(&models)?.metrics().cloned().collect();
+            profiles.check(metrics.iter())?;
+            let found = backtest::backtest(&profiles, &metrics, &results)?;
             println!("{}", if json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
         Command::Key { name, keys, requests_per_minute, burst } => {

@@ -10,29 +10,28 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
-use crate::metric::Metric;
-use crate::scoring::card::{card_path, onnx_path};
 
 /// Files that belong together, and what they looked like.
-struct Watched {
-    files: Vec<PathBuf>,
+struct Watched<F> {
+    files: F,
     loaded: State,
     seen: State,
 }
 
-/// Size and time of change of each file; `None` where one is missing.
-type State = Vec<Option<(u64, SystemTime)>>;
+/// Path, size and time of change of each file that is there.
+type State = Vec<(PathBuf, u64, SystemTime)>;
 
-impl Watched {
-    fn new(files: Vec<PathBuf>) -> Self {
-        let loaded = state(&files);
+impl<F: Fn() -> Vec<PathBuf>> Watched<F> {
+    /// `files` lists them anew at each look: a folder may get more.
+    fn new(files: F) -> Self {
+        let loaded = state(files());
         Self { files, seen: loaded.clone(), loaded }
     }
 
     /// True when the files are others than those that were loaded, and are no longer being written: nothing changed from one look to
     /// the next.
     fn changed(&mut self) -> bool {
-        let now = state(&self.files);
+        let now = state((self.files)());
         let settled = now == self.seen;
         self.seen = now;
         let changed = settled && self.seen != self.loaded;
@@ -43,22 +42,23 @@ impl Watched {
     }
 }
 
-fn state(files: &[PathBuf]) -> State {
-    let of = |path: &PathBuf| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.len(), metadata.modified().ok()?))
+fn state(mut files: Vec<PathBuf>) -> State {
+    files.sort();
+    let of = |path: PathBuf| {
+        let metadata = std::fs::metadata(&path).ok()?;
+        Some((path, metadata.len(), metadata.modified().ok()?))
     };
-    files.iter().map(of).collect()
+    files.into_iter().filter_map(of).collect()
 }
 
 /// Reloads for as long as the service runs.
 pub async fn listen(app: Arc<App>, tls: Option<RustlsConfig>) {
     let config = app.config();
     let access = &config.access;
-    let files = |paths: [&Option<PathBuf>; 2]| paths.into_iter().flatten().cloned().collect();
-    let mut models = Watched::new(model_files(&config.files.models));
-    let mut keys = Watched::new(files([&access.keys, &None]));
-    let mut certificate = Watched::new(files([&access.tls_cert, &access.tls_key]));
+    let files = |paths: [&Option<PathBuf>; 2]| paths.into_iter().flatten().cloned().collect::<Vec<_>>();
+    let mut models = Watched::new(|| model_files(&config.files.models));
+    let mut keys = Watched::new(|| files([&access.keys, &None]));
+    let mut certificate = Watched::new(|| files([&access.tls_cert, &access.tls_key]));
     let mut ticks = interval(Duration::from_secs(2));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut hangup = match signal(SignalKind::hangup()) {
@@ -102,5 +102,6 @@ async fn reload_models(app: &Arc<App>) {
 }
 
 fn model_files(models: &Path) -> Vec<PathBuf> {
-    Metric::ALL.iter().flat_map(|&metric| [onnx_path(models, metric), card_path(models, metric)]).collect()
+    let entries = std::fs::read_dir(models).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }

@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Entry, Key, KeyError, KeyFile, VERSION, read, sha256_hex};
+use clearshot_core::digest::{hex, sha256_hex};
+
+use super::{Entry, Key, KeyError, KeyFile, VERSION, read};
 
 /// Why a key cannot be added.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +43,7 @@ pub fn add(
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(AddError::Random)?;
     // The prefix lets scanners for leaked secrets know it.
-    let key = random.iter().fold("clearshot_".to_owned(), |key, byte| format!("{key}{byte:02x}"));
+    let key = format!("clearshot_{}", hex(&random));
     let entry = Entry { name: name.to_owned(), sha256: sha256_hex(key.as_bytes()), requests_per_minute, burst };
     Key::new(entry.clone()).map_err(invalid)?;
     file.keys.push(entry);

@@ -14,7 +14,7 @@ use governor::{DefaultDirectRateLimiter, Quota};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use crate::scoring::card::sha256_hex;
+use clearshot_core::digest::sha256_hex;
 
 /// Version of the file's format.
 const VERSION: u32 = 1;

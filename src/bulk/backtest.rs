@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use clearshot_core::metric::{Metric, REQUIRED};
+use clearshot_core::scoring::profile::{Profile, Profiles};
+use clearshot_core::scoring::verdict::{Findings, Verdict, judge};
 use serde::Serialize;
 
 use super::BulkError;
 use super::output;
-use crate::scoring::profile::Profiles;
-use crate::scoring::verdict::{Verdict, judge};
 
 /// What each profile would have decided.
 #[derive(Debug, Serialize)]
@@ -33,13 +34,13 @@ pub struct Decisions {
     pub reasons: BTreeMap<String, f64>,
 }
 
-/// Judges the rows of results by each profile.
+/// Judges the rows of results by each profile; `metrics` are those that profiles may bound, the required ones first.
 ///
 /// # Errors
 /// [`BulkError`] when results cannot be read.
-pub fn backtest(profiles: &Profiles, results: &[PathBuf]) -> Result<Backtest, BulkError> {
-    let new = |profile: &crate::scoring::profile::Profile| Decisions {
-        profile: profile.name.clone(),
+pub fn backtest(profiles: &Profiles, metrics: &[Metric], results: &[PathBuf]) -> Result<Backtest, BulkError> {
+    let new = |profile: &Profile| Decisions {
+        profile: profile.name.to_string(),
         verdicts: [Verdict::Pass, Verdict::Unsure, Verdict::Fail].map(|verdict| (verdict.name(), 0.0)).into(),
         ..Decisions::default()
     };
@@ -47,14 +48,19 @@ pub fn backtest(profiles: &Profiles, results: &[PathBuf]) -> Result<Backtest, Bu
     let (mut photos, mut not_scored) = (0, 0);
     for path in results {
         for row in output::read(path)? {
-            let Some(estimates) = row?.estimates() else {
+            let row = row?;
+            // The ranking outputs decide nothing. Older results lack metrics that came later.
+            let scored = metrics.iter().filter_map(|metric| Some((metric, 0.0, row.estimate(metric.name.as_str())?)));
+            let metrics: Vec<_> = scored.collect();
+            let complete = REQUIRED.iter().all(|required| metrics.iter().any(|(metric, ..)| metric.name == *required));
+            if !complete {
                 not_scored += 1;
                 continue;
-            };
+            }
+            let findings = Findings { metrics, ..Findings::default() };
             photos += 1;
             for (profile, decisions) in profiles.iter().zip(&mut found) {
-                // The ranking outputs decide nothing.
-                let judgement = judge(&[0.0; 3], &estimates, profile);
+                let judgement = judge(&findings, profile);
                 *decisions.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
                 for reason in judgement.reasons {
                     *decisions.reasons.entry(reason.code).or_default() += 1.0;

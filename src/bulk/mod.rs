@@ -12,18 +12,19 @@ mod store;
 use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clearshot_core::assessment::versions;
+use clearshot_core::load::{LoadError, Loaded, load};
+use clearshot_core::metric::Metric;
+use clearshot_core::models::ModelSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::assessment::ModelVersions;
 use crate::config::ScoreConfig;
-use crate::engine::{Runtime, RuntimeError};
-use crate::scoring::card::{CardError, VerifiedModel};
-use crate::scoring::profile::{ProfileError, Profiles};
 use output::{Known, Output, OutputError};
 use pool::{Outcome, Pool, Sizes};
-use row::Row;
+use row::{Row, ScoredBy};
 use source::{Photo, Shard, Sources};
 
 /// How often a run whose progress nobody watches logs it.
@@ -64,15 +65,9 @@ pub enum BulkError {
     /// The output cannot be read or written.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// The profiles were refused.
+    /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
-    Profiles(#[from] ProfileError),
-    /// A model or its card was refused.
-    #[error(transparent)]
-    Card(#[from] CardError),
-    /// ONNX Runtime or a model cannot be used.
-    #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Load(#[from] LoadError),
 }
 
 /// What came of a run.
@@ -128,12 +123,11 @@ impl std::fmt::Display for Summary {
 /// [`BulkError`]. A photo that cannot be scored is no error: see [`Summary`].
 pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     config.validate().map_err(BulkError::Config)?;
-    let profiles = Profiles::load_or_built_in(config.files.profiles.as_deref())?;
+    let Loaded { runtime, models, profiles } = load(&config.files, config.device)?;
+    let models = Arc::new(models);
     let profile = profiles.find(&config.profile).cloned();
     let profile = profile.ok_or_else(|| BulkError::Config(format!("there is no profile `{}`", config.profile)))?;
-    let models = VerifiedModel::load_all(&config.files.models)?;
-    let versions = ModelVersions::of(models.each_ref().map(|model| &model.card));
-    let (mut output, known) = open(config, &versions)?;
+    let (mut output, known) = open(config, &models)?;
 
     let sources = Sources::default();
     let mut summary = Summary::default();
@@ -145,9 +139,6 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
         !held && seen.insert(photo.path.clone())
     });
 
-    let runtime = Runtime::load(config.files.onnxruntime.as_deref())?;
-    let first = &models[0];
-    let runtime = runtime.on(config.device, first.card.metric, &first.onnx)?;
     let on_gpu = runtime.provider() != "cpu";
     let sizes = Sizes {
         readers: config.readers,
@@ -156,7 +147,7 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
         batch: config.batch.unwrap_or(if on_gpu { 16 } else { 1 }),
         max_file_bytes: config.max_file_bytes,
     };
-    let pool = Pool::new(&runtime, models, profile, config.limits, sizes)?;
+    let pool = Pool::new(&runtime, Arc::clone(&models), profile, config.limits, sizes).map_err(LoadError::from)?;
 
     let started = Instant::now();
     let progress = Progress::start(photos.len());
@@ -169,20 +160,22 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     summary.took = started.elapsed();
     output.finish()?;
     if let (Some(sheet), Some(output)) = (&config.html, &config.output) {
-        sheet::write(sheet, output, config.html_photos, &sources, &config.limits, config.max_file_bytes)?;
+        let metrics: Vec<Metric> = models.metrics().cloned().collect();
+        sheet::write(sheet, output, &metrics, config.html_photos, &sources, &config.limits, config.max_file_bytes)?;
     }
     Ok(summary)
 }
 
 /// Opens the output and makes sure that what it holds compares with what will come.
-fn open(config: &ScoreConfig, versions: &ModelVersions) -> Result<(Output, Known), BulkError> {
+fn open(config: &ScoreConfig, models: &ModelSet) -> Result<(Output, Known), BulkError> {
     let Some(path) = &config.output else { return Ok((Output::stdout(), Known::default())) };
-    let (output, known) = Output::open(path)?;
-    let new = (config.profile.clone(), versions.clone());
+    let metrics: Vec<&str> = models.metrics().map(|metric| metric.name.as_str()).collect();
+    let (output, known) = Output::open(path, row::columns(&metrics))?;
+    let new = (config.profile.clone(), versions(models));
     match &known.scored_by {
         Some(old) if *old != new => {
-            let words = |(profile, ModelVersions { blur, brightness, rotation }): &(String, ModelVersions)| {
-                format!("profile {profile} by {blur}, {brightness}, {rotation}")
+            let words = |(profile, models): &ScoredBy| {
+                format!("profile {profile} by {}", models.values().map(String::as_str).collect::<Vec<_>>().join(", "))
             };
             Err(BulkError::Mixed { path: path.clone(), old: words(old), new: words(&new) })
         }

@@ -7,15 +7,16 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use parquet::basic::Compression;
+use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::SerializedFileReader;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::record::RecordWriter;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::Field;
 use parquet::record::reader::RowIter;
+use parquet::schema::types::Type;
 
-use super::row::{FlatRow, Row};
-use crate::assessment::ModelVersions;
+use super::row::{Cell, Column, FlatRow, Kind, Row, ScoredBy};
 
 /// Rows of a group in Parquet.
 const GROUP: usize = 1 << 16;
@@ -28,6 +29,14 @@ pub enum OutputError {
     Format {
         /// The file.
         path: PathBuf,
+    },
+    /// It has other columns.
+    #[error("{path} has other columns than these scores ({found} are there); name another output")]
+    Columns {
+        /// The file.
+        path: PathBuf,
+        /// The columns that it has.
+        found: String,
     },
     /// It cannot be read or written.
     #[error("{path}: {reason}")]
@@ -83,24 +92,43 @@ fn read_as(path: &Path, format: Format) -> Result<Rows, OutputError> {
             }
             Ok(row.into())
         })),
-        Format::Csv => Box::new(
-            csv::Reader::from_reader(file)
-                .into_deserialize()
-                .map(move |row| row.map_err(|error| failed(error.to_string()))),
-        ),
+        Format::Csv => {
+            let mut reader = csv::Reader::from_reader(file);
+            let columns = reader.headers().map_err(|error| failed(error.to_string()))?.clone();
+            Box::new(reader.into_records().map(move |record| {
+                let record = record.map_err(|error| failed(error.to_string()))?;
+                let cells = columns.iter().zip(&record);
+                Ok(cells.map(|(column, text)| (column.to_owned(), Cell::Text(text.to_owned()))).collect())
+            }))
+        }
         Format::Parquet => {
             let reader = SerializedFileReader::new(file).map_err(|error| failed(error.to_string()))?;
             Box::new(RowIter::from_file_into(Box::new(reader)).map(move |row| {
                 let row = row.map_err(|error| failed(error.to_string()))?;
-                serde_json::from_value(row.to_json_value()).map_err(|error| failed(error.to_string()))
+                let cells = row.get_column_iter();
+                Ok(cells.filter_map(|(column, field)| Some((column.clone(), cell(field)?))).collect())
             }))
         }
     })
 }
 
+/// What stands in a column of Parquet; older files have 32-bit counts.
+fn cell(field: &Field) -> Option<Cell> {
+    match field {
+        Field::Str(text) => Some(Cell::Text(text.clone())),
+        Field::Float(value) => Some(Cell::Real(*value)),
+        Field::Int(count) => u64::try_from(*count).ok().map(Cell::Count),
+        Field::Long(count) => u64::try_from(*count).ok().map(Cell::Count),
+        Field::UInt(count) => Some(Cell::Count((*count).into())),
+        Field::ULong(count) => Some(Cell::Count(*count)),
+        _ => None,
+    }
+}
+
 /// Takes rows.
 pub struct Output {
     path: PathBuf,
+    columns: Vec<Column>,
     sink: Sink,
 }
 
@@ -118,14 +146,16 @@ impl Output {
     /// JSON Lines on standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Self { path: "-".into(), sink: Sink::JsonLines(Box::new(BufWriter::new(io::stdout()))) }
+        let sink = Sink::JsonLines(Box::new(BufWriter::new(io::stdout())));
+        Self { path: "-".into(), columns: Vec::new(), sink }
     }
 
-    /// Opens or makes a file; a row that an interrupted run left half-written is cut off. What is there already is told.
+    /// Opens or makes a file with these columns (JSON Lines have none); a row that an interrupted run left half-written is cut
+    /// off. What is there already is told.
     ///
     /// # Errors
     /// [`OutputError`], among others when another process writes the same file.
-    pub fn open(path: &Path) -> Result<(Self, Known), OutputError> {
+    pub fn open(path: &Path, columns: Vec<Column>) -> Result<(Self, Known), OutputError> {
         let format = Format::of(path)?;
         let mut known = Known::default();
         if format == Format::Parquet && path.exists() {
@@ -144,12 +174,27 @@ impl Output {
         }
         let fresh = cut_half_line(&mut file).map_err(failed)? == 0;
         known.note(read_as(&growing, growing_format)?)?;
+        if format == Format::Csv && !fresh {
+            let mut reader = csv::Reader::from_path(path).map_err(|error| failed(error.into()))?;
+            let header = reader.headers().map_err(|error| failed(error.into()))?;
+            if !header.iter().eq(columns.iter().map(|column| column.name.as_str())) {
+                let found = header.iter().collect::<Vec<_>>().join(", ");
+                return Err(OutputError::Columns { path: growing, found });
+            }
+        }
         let sink = match format {
             Format::JsonLines => Sink::JsonLines(Box::new(BufWriter::new(file))),
-            Format::Csv => Sink::Csv(Box::new(csv::WriterBuilder::new().has_headers(fresh).from_writer(file))),
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(file);
+                if fresh {
+                    let header = columns.iter().map(|column| &column.name);
+                    writer.write_record(header).map_err(|error| failed(error.into()))?;
+                }
+                Sink::Csv(Box::new(writer))
+            }
             Format::Parquet => Sink::Parquet { journal: BufWriter::new(file), journal_path: growing },
         };
-        Ok((Self { path: path.to_owned(), sink }, known))
+        Ok((Self { path: path.to_owned(), columns, sink }, known))
     }
 
     /// Writes a row; it is in the file when this returns.
@@ -168,7 +213,9 @@ impl Output {
             Sink::JsonLines(writer) => json(writer, &row).map_err(|error| failed(error.to_string())),
             Sink::Parquet { journal, .. } => json(journal, &row).map_err(|error| failed(error.to_string())),
             Sink::Csv(writer) => {
-                writer.serialize(FlatRow::from(row)).map_err(|error| failed(error.to_string()))?;
+                let row = FlatRow::from(row);
+                let cells = self.columns.iter().map(|column| row.cell(&column.name).map_or_else(String::new, in_csv));
+                writer.write_record(cells).map_err(|error| failed(error.to_string()))?;
                 writer.flush().map_err(|error| failed(error.to_string()))
             }
         }
@@ -186,10 +233,10 @@ impl Output {
         let rows = old.into_iter().flatten().chain(read_as(&journal_path, Format::JsonLines)?);
         // A run that ended between the last two steps here left its rows in both.
         let mut seen = HashSet::new();
-        let rows = rows.filter(|row| row.as_ref().ok().is_none_or(|row| seen.insert(row.path.clone())));
+        let rows = rows.filter(|row| row.as_ref().ok().is_none_or(|row| seen.insert(row.path().to_owned())));
         // Beside the old one and renamed over it: whoever reads it meanwhile sees a whole file.
         let whole = path.with_extension("parquet.new");
-        write_parquet(&whole, rows).map_err(|error| match error {
+        write_parquet(&whole, &self.columns, rows).map_err(|error| match error {
             ParquetError::Row(error) => error,
             ParquetError::Parquet(error) => failed(error.to_string()),
             ParquetError::Io(error) => failed(error.to_string()),
@@ -235,9 +282,11 @@ enum ParquetError {
 
 fn write_parquet(
     path: &Path,
+    columns: &[Column],
     mut rows: impl Iterator<Item = Result<FlatRow, OutputError>>,
 ) -> Result<(), ParquetError> {
-    let schema = [FlatRow::default()].as_slice().schema()?;
+    let fields = columns.iter().map(|column| Ok(Arc::new(parquet_column(column)?))).collect::<Result<_, ParquetError>>()?;
+    let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut writer = SerializedFileWriter::new(File::create(path)?, schema, properties)?;
     loop {
@@ -246,11 +295,58 @@ fn write_parquet(
             break;
         }
         let mut group_writer = writer.next_row_group()?;
-        group.as_slice().write_to_row_group(&mut group_writer)?;
+        for Column { name, kind } in columns {
+            let cells = || group.iter().map(|row| row.cell(name));
+            match kind {
+                Kind::Text => write_column::<ByteArrayType>(&mut group_writer, cells().map(|cell| match cell {
+                    Some(Cell::Text(text)) => Some(ByteArray::from(text.as_str())),
+                    _ => None,
+                }))?,
+                Kind::Real => write_column::<FloatType>(&mut group_writer, group.iter().map(|row| row.number_of(name)))?,
+                Kind::Count => write_column::<Int64Type>(&mut group_writer, cells().map(|cell| match cell {
+                    Some(Cell::Count(count)) => i64::try_from(*count).ok(),
+                    _ => None,
+                }))?,
+            }
+        }
         group_writer.close()?;
     }
     writer.close()?;
     Ok(())
+}
+
+fn parquet_column(Column { name, kind }: &Column) -> Result<Type, ParquetError> {
+    let (physical, logical) = match kind {
+        Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Real => (PhysicalType::FLOAT, None),
+        Kind::Count => (PhysicalType::INT64, None),
+    };
+    let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
+    Ok(column.with_logical_type(logical).build()?)
+}
+
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, File>,
+    cells: impl Iterator<Item = Option<T::T>>,
+) -> Result<(), ParquetError> {
+    let cells: Vec<Option<T::T>> = cells.collect();
+    // One where there is a value, zero where the cell is empty.
+    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
+    let values: Vec<T::T> = cells.into_iter().flatten().collect();
+    let missing = || parquet::errors::ParquetError::General("there are more columns than in the schema".into());
+    let mut writer = group.next_column()?.ok_or_else(missing)?;
+    writer.typed::<T>().write_batch(&values, Some(&levels), None)?;
+    writer.close()?;
+    Ok(())
+}
+
+/// A number is written in as few digits as tell it from its neighbours.
+fn in_csv(cell: &Cell) -> String {
+    match cell {
+        Cell::Text(text) => text.clone(),
+        Cell::Real(value) => serde_json::to_string(value).unwrap_or_default(),
+        Cell::Count(count) => count.to_string(),
+    }
 }
 
 /// Paths and versions that an output already holds.
@@ -259,7 +355,7 @@ pub struct Known {
     /// Paths of the photos that have a row.
     pub paths: HashSet<String>,
     /// Profile and model versions of the first row with scores.
-    pub scored_by: Option<(String, ModelVersions)>,
+    pub scored_by: Option<ScoredBy>,
 }
 
 impl Known {
@@ -269,7 +365,7 @@ impl Known {
             if self.scored_by.is_none() {
                 self.scored_by = row.scored_by();
             }
-            self.paths.insert(row.path);
+            self.paths.insert(row.path().to_owned());
         }
         Ok(())
     }

@@ -3,23 +3,22 @@
 //! fastest that cores can go. On a GPU workers share a few sessions and run photos in batches.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use clearshot_core::assessment::{Assessment, Prepared, prepare};
+use clearshot_core::batch::RunError;
+use clearshot_core::ingest::Limits;
+use clearshot_core::models::ModelSet;
+use clearshot_core::scorer::Scorer;
+use clearshot_core::scoring::profile::Profile;
+use clearshot_core::session::{Runtime, RuntimeError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::row::Refusal;
 use super::source::{Photo, ReadError, Sources};
-use crate::assessment::{Assessment, Prepared, prepare};
-use crate::engine::{BranchSession, Runtime, RuntimeError};
 use crate::error::ApiError;
-use crate::ingest::Limits;
-use crate::metric::Metric;
-use crate::scoring::calibration::RawOutput;
-use crate::scoring::card::{ModelCard, VerifiedModel};
-use crate::scoring::profile::Profile;
 
 /// What came of a photo.
 pub(super) enum Outcome {
@@ -50,8 +49,8 @@ pub(super) struct Sizes {
 pub(super) struct Pool {
     sizes: Sizes,
     limits: Limits,
-    sessions: Vec<Mutex<[BranchSession; 3]>>,
-    cards: [ModelCard; 3],
+    models: Arc<ModelSet>,
+    scorers: Vec<Mutex<Scorer>>,
     profile: Profile,
 }
 
@@ -64,15 +63,14 @@ impl Pool {
     /// [`RuntimeError`] when a model cannot be loaded.
     pub(super) fn new(
         runtime: &Runtime,
-        models: [VerifiedModel; 3],
+        models: Arc<ModelSet>,
         profile: Profile,
         limits: Limits,
         sizes: Sizes,
     ) -> Result<Self, RuntimeError> {
-        let session = |index: usize| BranchSession::new(runtime, Metric::ALL[index], &models[index].onnx, 1);
-        let set = |_| Ok(Mutex::new([session(0)?, session(1)?, session(2)?]));
-        let sessions = (0..sizes.sessions).map(set).collect::<Result<Vec<_>, RuntimeError>>()?;
-        Ok(Self { sizes, limits, sessions, cards: models.map(|model| model.card), profile })
+        let scorer = |_| Ok(Mutex::new(Scorer::new(runtime, Arc::clone(&models))?));
+        let scorers = (0..sizes.sessions).map(scorer).collect::<Result<Vec<_>, RuntimeError>>()?;
+        Ok(Self { sizes, limits, models, scorers, profile })
     }
 
     /// Scores the photos and hands over what came of each, in their order.
@@ -120,7 +118,7 @@ impl Pool {
     }
 
     fn work(&self, worker: usize, to_score: &Receiver<Read>, scored: &Sender<(usize, Outcome)>) {
-        let sessions = &self.sessions[worker % self.sessions.len()];
+        let scorer = &self.scorers[worker % self.scorers.len()];
         while let Ok(first) = to_score.recv() {
             let mut batch = Vec::with_capacity(self.sizes.batch);
             for (index, read) in std::iter::once(first).chain(to_score.try_iter()).take(self.sizes.batch) {
@@ -136,7 +134,7 @@ impl Pool {
             if batch.is_empty() {
                 continue;
             }
-            for outcome in self.score(sessions, batch) {
+            for outcome in self.score(scorer, batch) {
                 if scored.send(outcome).is_err() {
                     return;
                 }
@@ -149,36 +147,17 @@ impl Pool {
             ReadError::Unreadable(reason) => Outcome::Unread(reason),
             ReadError::TooLarge { limit } => refused(&ApiError::BodyTooLarge { limit }, Some(error.to_string())),
         })?;
-        // A photo that upsets us must not end a run of millions, nor each one that resumes it.
-        catch_unwind(AssertUnwindSafe(|| prepare(&bytes, &self.limits, false)))
-            .map_err(|_| refused(&ApiError::Internal, None))?
-            .map_err(|error| refused(&error.into(), None))
+        prepare(&bytes, &self.limits, self.models.views(), false).map_err(|error| refused(&error.into(), None))
     }
 
-    fn score(&self, sessions: &Mutex<[BranchSession; 3]>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
-        let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut run = |batch: &[(usize, Prepared)]| {
-            let outputs = Metric::ALL.map(|metric| {
-                let tensors: Vec<_> = batch.iter().map(|(_, prepared)| &prepared.tensors[metric as usize]).collect();
-                sessions[metric as usize].run(&tensors)
-            });
-            let [blur, brightness, rotation] = outputs;
-            Ok::<_, RuntimeError>([blur?, brightness?, rotation?])
+    fn score(&self, scorer: &Mutex<Scorer>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
+        let (indices, photos): (Vec<usize>, Vec<Prepared>) = batch.into_iter().unzip();
+        let scored = scorer.lock().unwrap_or_else(PoisonError::into_inner).score(photos, &self.profile);
+        let outcome = |scored: Result<Assessment, RunError>| match scored {
+            Ok(assessment) => Outcome::Scored(Box::new(assessment)),
+            Err(error) => refused(&ApiError::Internal, Some(error.to_string())),
         };
-        let outputs: Vec<Result<[RawOutput; 3], RuntimeError>> = match run(&batch) {
-            Ok(outputs) => (0..batch.len()).map(|item| Ok(outputs.each_ref().map(|branch| branch[item]))).collect(),
-            // One photo may be at fault: each is tried alone.
-            Err(_) => batch.iter().map(|item| Ok(run(std::slice::from_ref(item))?.map(|branch| branch[0]))).collect(),
-        };
-        drop(sessions);
-        let assess = |((index, prepared), outputs): ((usize, Prepared), Result<_, RuntimeError>)| match outputs {
-            Ok(outputs) => {
-                let assessment = Assessment::new(prepared.image, &outputs, self.cards.each_ref(), &self.profile);
-                (index, Outcome::Scored(Box::new(assessment)))
-            }
-            Err(error) => (index, refused(&ApiError::Internal, Some(error.to_string()))),
-        };
-        batch.into_iter().zip(outputs).map(assess).collect()
+        indices.into_iter().zip(scored.into_iter().map(outcome)).collect()
     }
 }
 

@@ -1,13 +1,12 @@
 //! What came of one photo of a bulk run: nested, as a line of JSON Lines (the same object as an answer of `POST /score`), and
-//! flat, as a row of CSV or Parquet.
+//! flat, as a row of CSV or Parquet, whose columns follow from the metrics and checks that are served.
 
-use parquet_derive::ParquetRecordWriter;
+use std::collections::BTreeMap;
+
+use clearshot_core::assessment::Assessment;
+use clearshot_core::checks::CHECKS;
+use clearshot_core::scoring::calibration::Estimate;
 use serde::{Deserialize, Serialize};
-
-use crate::assessment::{Assessment, ModelVersions};
-use crate::metric::Metric;
-use crate::scoring::calibration::Estimate;
-use crate::scoring::verdict::Score;
 
 /// A line of JSON Lines: either the photo's assessment or why it has none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,115 +30,177 @@ pub struct Refusal {
     pub detail: String,
 }
 
-/// A row of CSV or Parquet. Columns of the scores are empty where there is a problem, and the other way round.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ParquetRecordWriter)]
-#[allow(missing_docs, reason = "the columns are those of the API's answer, see src/assessment.rs")]
-pub struct FlatRow {
-    pub path: String,
-    pub verdict: Option<String>,
-    /// Codes, worst first, separated by spaces.
-    pub reasons: Option<String>,
-    pub quality: Option<u32>,
-    pub blur: Option<f32>,
-    pub blur_low: Option<f32>,
-    pub blur_high: Option<f32>,
-    pub blur_raw: Option<f32>,
-    pub brightness: Option<f32>,
-    pub brightness_low: Option<f32>,
-    pub brightness_high: Option<f32>,
-    pub brightness_raw: Option<f32>,
-    pub rotation: Option<f32>,
-    pub rotation_low: Option<f32>,
-    pub rotation_high: Option<f32>,
-    pub rotation_raw: Option<f32>,
-    pub coverage: Option<f32>,
-    pub max_usable_width: Option<u32>,
-    pub format: Option<String>,
-    pub width: Option<u32>,
-    pub height: Option<u32>,
-    pub bytes: Option<u64>,
-    pub sha256: Option<String>,
-    pub orientation: Option<u32>,
-    pub profile: Option<String>,
-    pub blur_model: Option<String>,
-    pub brightness_model: Option<String>,
-    pub rotation_model: Option<String>,
-    pub problem: Option<String>,
-    pub detail: Option<String>,
+/// Profile and model versions (by metric) of a scored photo: what makes scores comparable.
+pub type ScoredBy = (String, BTreeMap<String, String>);
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A real number.
+    Real,
+    /// A whole number.
+    Count,
 }
+
+/// A column of CSV or Parquet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// The columns of results that have scores of `metrics`.
+#[must_use]
+pub fn columns(metrics: &[&str]) -> Vec<Column> {
+    let column = |name: &str, kind| Column { name: name.to_owned(), kind };
+    let text = |name: &str| column(name, Kind::Text);
+    let count = |name: &str| column(name, Kind::Count);
+    let mut columns = vec![text("path"), text("verdict"), text("reasons"), count("quality")];
+    for metric in metrics {
+        columns.extend(["", "_low", "_high", "_raw"].map(|part| column(&format!("{metric}{part}"), Kind::Real)));
+    }
+    columns.extend([count("turn"), column("turn_probability", Kind::Real)]);
+    columns.extend(CHECKS.iter().map(|check| column(check.name, Kind::Real)));
+    columns.extend([column("coverage", Kind::Real), count("max_usable_width"), text("format")]);
+    columns.extend([count("width"), count("height"), count("bytes"), text("sha256"), count("orientation"), text("profile")]);
+    columns.extend(metrics.iter().map(|metric| text(&format!("{metric}_model"))));
+    columns.extend([text("problem"), text("detail")]);
+    columns
+}
+
+/// What stands in a column of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Text.
+    Text(String),
+    /// A real number.
+    Real(f32),
+    /// A whole number.
+    Count(u64),
+}
+
+/// A row of CSV or Parquet: cells by column. Columns of the scores are empty where there is a problem, and the other way round.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FlatRow(BTreeMap<String, Cell>);
 
 impl From<Row> for FlatRow {
     fn from(row: Row) -> Self {
-        let refusal = row.problem.map(|refusal| (refusal.code, refusal.detail.replace('\n', " ")));
-        let (problem, detail) = refusal.unzip();
-        let Some(assessment) = row.assessment else {
-            return Self { path: row.path, problem, detail, ..Self::default() };
-        };
-        let Assessment {
-            image, scores, coverage, quality, max_usable_width, profile, verdict, reasons, models, ..
-        } = assessment;
-        let codes: Vec<String> = reasons.into_iter().map(|reason| reason.code).collect();
-        let of = |score: &Score| (Some(score.value), Some(score.low), Some(score.high), Some(score.raw));
-        let (blur, blur_low, blur_high, blur_raw) = of(&scores.blur);
-        let (brightness, brightness_low, brightness_high, brightness_raw) = of(&scores.brightness);
-        let (rotation, rotation_low, rotation_high, rotation_raw) = of(&scores.rotation);
-        Self {
-            path: row.path,
-            verdict: Some(verdict.name().to_owned()),
-            // CSV cannot tell an empty text from none; none it is, in every format.
-            reasons: Some(codes.join(" ")).filter(|codes| !codes.is_empty()),
-            quality: Some(quality.into()),
-            blur,
-            blur_low,
-            blur_high,
-            blur_raw,
-            brightness,
-            brightness_low,
-            brightness_high,
-            brightness_raw,
-            rotation,
-            rotation_low,
-            rotation_high,
-            rotation_raw,
-            coverage: Some(coverage),
-            max_usable_width: Some(max_usable_width),
-            format: Some(image.format.to_string()),
-            width: Some(image.width),
-            height: Some(image.height),
-            bytes: u64::try_from(image.bytes).ok(),
-            sha256: Some(image.sha256),
-            orientation: Some(image.orientation.into()),
-            profile: Some(profile),
-            blur_model: Some(models.blur),
-            brightness_model: Some(models.brightness),
-            rotation_model: Some(models.rotation),
-            problem,
-            detail,
+        let mut flat = Self::default();
+        flat.text("path", row.path);
+        if let Some(Refusal { code, detail }) = row.problem {
+            flat.text("problem", code);
+            flat.text("detail", detail.replace('\n', " "));
         }
+        let Some(assessment) = row.assessment else { return flat };
+        let Assessment { image, scores, orientation, checks, coverage, quality, .. } = assessment;
+        flat.text("verdict", assessment.verdict.name().to_owned());
+        let codes: Vec<String> = assessment.reasons.into_iter().map(|reason| reason.code).collect();
+        flat.text("reasons", codes.join(" "));
+        flat.count("quality", quality.into());
+        for (metric, score) in scores.iter() {
+            for (part, value) in [("", score.value), ("_low", score.low), ("_high", score.high), ("_raw", score.raw)] {
+                flat.set(format!("{metric}{part}"), Cell::Real(value));
+            }
+        }
+        if let Some(orientation) = orientation {
+            flat.count("turn", orientation.turn.into());
+            flat.set("turn_probability".into(), Cell::Real(orientation.probability));
+        }
+        for (check, value) in checks {
+            flat.set(check, Cell::Real(value));
+        }
+        flat.set("coverage".into(), Cell::Real(coverage));
+        flat.count("max_usable_width", assessment.max_usable_width.into());
+        flat.text("format", image.format.to_string());
+        flat.count("width", image.width.into());
+        flat.count("height", image.height.into());
+        flat.count("bytes", image.bytes as u64);
+        flat.text("sha256", image.sha256);
+        flat.count("orientation", image.orientation.into());
+        flat.text("profile", assessment.profile);
+        for (metric, version) in assessment.models {
+            flat.text(&format!("{metric}_model"), version);
+        }
+        flat
+    }
+}
+
+impl FromIterator<(String, Cell)> for FlatRow {
+    fn from_iter<T: IntoIterator<Item = (String, Cell)>>(cells: T) -> Self {
+        let mut row = Self::default();
+        cells.into_iter().for_each(|(column, cell)| row.set(column, cell));
+        row
     }
 }
 
 impl FlatRow {
-    /// The calibrated value and interval of each metric, in the order of [`Metric::ALL`]; `None` for a photo without scores.
+    /// CSV cannot tell an empty text from none; none it is, in every format.
+    fn set(&mut self, column: String, cell: Cell) {
+        if !matches!(&cell, Cell::Text(text) if text.is_empty()) {
+            self.0.insert(column, cell);
+        }
+    }
+
+    fn text(&mut self, column: &str, text: String) {
+        self.set(column.to_owned(), Cell::Text(text));
+    }
+
+    fn count(&mut self, column: &str, count: u64) {
+        self.set(column.to_owned(), Cell::Count(count));
+    }
+
+    /// What stands in a column.
     #[must_use]
-    pub fn estimates(&self) -> Option<[Estimate; 3]> {
-        let of = |metric| {
-            let (value, low, high) = match metric {
-                Metric::Blur => (self.blur, self.blur_low, self.blur_high),
-                Metric::Brightness => (self.brightness, self.brightness_low, self.brightness_high),
-                Metric::Rotation => (self.rotation, self.rotation_low, self.rotation_high),
-            };
-            Some(Estimate { value: value?, low: low?, high: high? })
-        };
-        Some([of(Metric::Blur)?, of(Metric::Brightness)?, of(Metric::Rotation)?])
+    pub fn cell(&self, column: &str) -> Option<&Cell> {
+        self.0.get(column)
+    }
+
+    /// The text of a column.
+    #[must_use]
+    pub fn text_of(&self, column: &str) -> Option<&str> {
+        match self.cell(column)? {
+            Cell::Text(text) => Some(text),
+            Cell::Real(_) | Cell::Count(_) => None,
+        }
+    }
+
+    /// The number of a column; CSV writes numbers as text.
+    #[must_use]
+    pub fn number_of(&self, column: &str) -> Option<f32> {
+        match self.cell(column)? {
+            Cell::Text(text) => text.parse().ok(),
+            Cell::Real(value) => Some(*value),
+            Cell::Count(count) => Some(*count as f32),
+        }
+    }
+
+    /// The photo's path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.text_of("path").unwrap_or_default()
+    }
+
+    /// Calibrated value and interval of a metric, where the photo has one.
+    #[must_use]
+    pub fn estimate(&self, metric: &str) -> Option<Estimate> {
+        let part = |part: &str| self.number_of(&format!("{metric}{part}"));
+        Some(Estimate { value: part("")?, low: part("_low")?, high: part("_high")? })
+    }
+
+    /// Metrics that the row has scores of.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().filter_map(|column| column.strip_suffix("_model"))
     }
 
     /// Profile and models that scored the photo.
     #[must_use]
-    pub fn scored_by(&self) -> Option<(String, ModelVersions)> {
-        let [blur, brightness, rotation] =
-            [&self.blur_model, &self.brightness_model, &self.rotation_model].map(Clone::clone);
-        let models = ModelVersions { blur: blur?, brightness: brightness?, rotation: rotation? };
-        Some((self.profile.clone()?, models))
+    pub fn scored_by(&self) -> Option<ScoredBy> {
+        let profile = self.text_of("profile")?.to_owned();
+        let version = |metric: &str| Some((metric.to_owned(), self.text_of(&format!("{metric}_model"))?.to_owned()));
+        Some((profile, self.metrics().filter_map(version).collect()))
     }
 }

@@ -9,17 +9,15 @@ use std::thread;
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use fast_image_resize::FilterType;
-use image::codecs::jpeg::JpegEncoder;
+use clearshot_core::ingest::{self, Limits};
+use clearshot_core::metric::Metric;
+use clearshot_core::thumbnail;
 
 use super::BulkError;
 use super::output;
 use super::pool::take_next;
 use super::row::FlatRow;
 use super::source::Sources;
-use crate::ingest::{self, Limits};
-use crate::metric::Metric;
-use crate::view::shrink_to;
 
 /// Long side of a photo on the sheet, in pixels.
 const THUMBNAIL: u32 = 320;
@@ -42,13 +40,15 @@ struct Entry {
     thumbnail: Option<String>,
 }
 
-/// Writes the sheet of an output: photos that have no scores first, then by verdict and quality, at most `most`.
+/// Writes the sheet of an output with scores of `metrics`: photos that have none first, then by verdict and quality, at most
+/// `most`.
 ///
 /// # Errors
 /// [`BulkError`] when the output cannot be read or the sheet not be written.
 pub(super) fn write(
     sheet: &Path,
     output: &Path,
+    metrics: &[Metric],
     most: usize,
     sources: &Sources,
     limits: &Limits,
@@ -60,10 +60,10 @@ pub(super) fn write(
         *counts.entry(verdict(row)).or_default() += 1;
     }
     let counts = ORDER.iter().filter_map(|name| Some(((*name).to_owned(), *counts.get(name)?))).collect();
-    rows.sort_by_key(|row| (ORDER.iter().position(|name| *name == verdict(row)), row.quality));
+    rows.sort_by_key(|row| (ORDER.iter().position(|name| *name == verdict(row)), row.number_of("quality").map(|quality| quality as u32)));
     let left_out = rows.len().saturating_sub(most);
     rows.truncate(most);
-    let photos = entries(&rows, sources, limits, max_file_bytes);
+    let photos = entries(&rows, metrics, sources, limits, max_file_bytes);
     let title = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let failed = |reason: String| BulkError::Sheet { path: sheet.to_owned(), reason };
     let page = Sheet { title, counts, left_out, photos }.render().map_err(|error| failed(error.to_string()))?;
@@ -74,10 +74,16 @@ const NOT_SCORED: &str = "not scored";
 const ORDER: [&str; 4] = [NOT_SCORED, "fail", "unsure", "pass"];
 
 fn verdict(row: &FlatRow) -> &str {
-    row.verdict.as_deref().unwrap_or(NOT_SCORED)
+    row.text_of("verdict").unwrap_or(NOT_SCORED)
 }
 
-fn entries(rows: &[FlatRow], sources: &Sources, limits: &Limits, max_file_bytes: usize) -> Vec<Entry> {
+fn entries(
+    rows: &[FlatRow],
+    metrics: &[Metric],
+    sources: &Sources,
+    limits: &Limits,
+    max_file_bytes: usize,
+) -> Vec<Entry> {
     let thumbnails: Vec<Mutex<Option<String>>> = rows.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let bytes_of = |path: &str| sources.read(&sources.find(path).ok()?, max_file_bytes).ok();
@@ -85,7 +91,7 @@ fn entries(rows: &[FlatRow], sources: &Sources, limits: &Limits, max_file_bytes:
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some((index, row)) = take_next(&next, rows) {
-                    let made = bytes_of(&row.path).and_then(|bytes| thumbnail(&bytes, limits));
+                    let made = bytes_of(row.path()).and_then(|bytes| thumbnail(&bytes, limits));
                     if let Ok(mut place) = thumbnails[index].lock() {
                         *place = made;
                     }
@@ -94,31 +100,28 @@ fn entries(rows: &[FlatRow], sources: &Sources, limits: &Limits, max_file_bytes:
         }
     });
     let thumbnails = thumbnails.into_iter().map(|place| place.into_inner().unwrap_or_default());
-    rows.iter().zip(thumbnails).map(|(row, thumbnail)| entry(row, thumbnail)).collect()
+    rows.iter().zip(thumbnails).map(|(row, thumbnail)| entry(row, metrics, thumbnail)).collect()
 }
 
-fn entry(row: &FlatRow, thumbnail: Option<String>) -> Entry {
-    let estimates = row.estimates();
-    let score = |metric: Metric| {
-        let estimate = estimates.as_ref()?[metric as usize];
-        let unit = metric.unit();
-        Some(format!("{metric} {:.2} {unit} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high))
+fn entry(row: &FlatRow, metrics: &[Metric], thumbnail: Option<String>) -> Entry {
+    let score = |metric: &Metric| {
+        let estimate = row.estimate(metric.name.as_str())?;
+        let Metric { title, unit, .. } = metric;
+        Some(format!("{title} {:.2} {unit} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high))
     };
-    let reasons = row.reasons.as_ref().map(|codes| codes.replace(' ', ", ").replace('_', " "));
+    let reasons = row.text_of("reasons").map(|codes| codes.replace(' ', ", ").replace('_', " "));
     Entry {
-        path: row.path.clone(),
+        path: row.path().to_owned(),
         verdict: verdict(row).to_owned(),
-        quality: row.quality,
-        reasons: reasons.or_else(|| row.detail.clone()).unwrap_or_default(),
-        scores: Metric::ALL.into_iter().filter_map(score).collect(),
+        quality: row.number_of("quality").map(|quality| quality as u32),
+        reasons: reasons.or_else(|| row.text_of("detail").map(str::to_owned)).unwrap_or_default(),
+        scores: metrics.iter().filter_map(score).collect(),
         thumbnail,
     }
 }
 
 /// A small JPEG as a data URI; `None` where the photo does not decode.
 fn thumbnail(bytes: &[u8], limits: &Limits) -> Option<String> {
-    let pixels = shrink_to(ingest::decode(bytes, limits).ok()?.pixels, THUMBNAIL, FilterType::Bilinear);
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, 75).encode_image(&pixels).ok()?;
+    let jpeg = thumbnail::jpeg(ingest::decode(bytes, limits).ok()?.pixels, THUMBNAIL).ok()?;
     Some(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)))
 }

@@ -8,15 +8,13 @@ use std::str::FromStr;
 #[cfg(feature = "object-store")]
 use std::sync::LazyLock;
 
+use clearshot_core::ingest::is_named_like_a_photo;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
 use super::BulkError;
 #[cfg(feature = "object-store")]
 use super::store::{Object, Stores};
-
-/// Endings of file names that are taken for photos in folders and below URLs. A file that is named itself is always tried.
-const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
 
 /// One of `count` parts of the photos. Which part a photo belongs to follows from its path alone, so that processes which share the
 /// work need not talk to each other.
@@ -134,7 +132,7 @@ impl Sources {
         }
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|error| BulkError::List { path: path.to_owned(), reason: error.to_string() })?;
-            if entry.file_type().is_file() && is_photo(entry.path()) {
+            if entry.file_type().is_file() && is_named_like_a_photo(entry.path()) {
                 add(Photo::file(entry.into_path()));
             }
         }
@@ -151,13 +149,13 @@ impl Sources {
     #[cfg(feature = "object-store")]
     fn expand_url(&self, url: &str, add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
         let failed = |reason: String| BulkError::List { path: url.into(), reason };
-        if is_photo(Path::new(url)) {
+        if is_named_like_a_photo(Path::new(url)) {
             add(self.find(url)?);
             return Ok(());
         }
         self.stores
             .list(url, |url, object| {
-                if is_photo(Path::new(&url)) {
+                if is_named_like_a_photo(Path::new(&url)) {
                     add(Photo { path: url, place: Place::Object(object) });
                 }
             })
@@ -195,11 +193,6 @@ impl Photo {
     fn file(path: PathBuf) -> Self {
         Self { path: path.to_string_lossy().into_owned(), place: Place::File(path) }
     }
-}
-
-fn is_photo(path: &Path) -> bool {
-    let ending = path.extension().and_then(OsStr::to_str);
-    ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, ReadError> {

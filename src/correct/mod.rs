@@ -1,12 +1,12 @@
-//! Mending a photo: what its scores ask for, straightening, and exposure with highlights rolled off.
+//! Correcting a photo: what its scores ask for, straightening, and exposure with highlights rolled off.
 
 mod exposure;
 mod straighten;
 
 pub use exposure::shift_value;
-pub use straighten::{inscribed_share, straighten};
+pub use straighten::straighten;
 
-use crate::scoring::verdict::{Score, Scores};
+use clearshot_core::scoring::verdict::{Score, Scores};
 
 /// Tilt below which nobody sees that a photo was straightened, in degrees.
 const SMALLEST_TILT: f32 = 0.5;
@@ -42,7 +42,12 @@ mod tests {
     #[test]
     fn only_what_is_certain_and_visible_is_corrected() {
         let score = |low, value, high| Score { value, unit: String::new(), low, high, quality: 0, raw: 0.0 };
-        let scores = |brightness, rotation| Scores { blur: score(0.0, 0.0, 0.0), brightness, rotation };
+        let scores = |brightness, rotation| Scores {
+            blur: score(0.0, 0.0, 0.0),
+            brightness,
+            rotation,
+            further: Default::default(),
+        };
         let plan = Plan::of(&scores(score(-0.3, -0.2, -0.1), score(-1.0, 3.0, 7.0)));
         assert_eq!(plan, Some(Plan { rotation: None, value_shift: Some(0.2) }));
         let plan = Plan::of(&scores(score(-0.1, 0.0, 0.1), score(2.0, 3.0, 4.0)));

@@ -3,40 +3,37 @@
 //! Batching is adaptive and needs no timer: a free worker takes what is queued, up to the largest batch, so that an idle
 //! server adds no delay and a busy one batches by itself.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clearshot_core::batch::run_batch;
+use clearshot_core::models::Tensor;
+use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::scoring::card::VerifiedModel;
+use clearshot_core::session::{BranchSession, Runtime, RuntimeError};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
 
-use super::runtime::{BranchSession, Runtime, RuntimeError};
 use super::{EngineConfig, EngineError};
-use crate::metric::Metric;
-use crate::scoring::calibration::RawOutput;
 use crate::telemetry::metrics::Metrics;
 
 /// A photo waiting for its output.
 struct Job {
-    tensor: Vec<f32>,
+    tensor: Tensor,
     deadline: Instant,
     reply: oneshot::Sender<Result<RawOutput, EngineError>>,
-}
-
-impl AsRef<[f32]> for Job {
-    fn as_ref(&self) -> &[f32] {
-        #[cfg(test)]
-        assert!(!self.tensor.is_empty(), "injected: an empty tensor stands for whatever panics in a worker");
-        &self.tensor
-    }
 }
 
 /// Gets the output of a queued photo.
 pub(super) type Waiting = oneshot::Receiver<Result<RawOutput, EngineError>>;
 
+/// What a worker does to a batch: a session's run, and in tests whatever is to go wrong.
+type Run = Box<dyn FnMut(&[&[f32]]) -> Result<Vec<RawOutput>, RuntimeError> + Send>;
+
 /// Handle of a branch; workers end when the last handle is dropped and the queue is empty.
 pub(super) struct Branch {
+    metric: String,
     queue: Sender<Job>,
 }
 
@@ -45,23 +42,45 @@ impl Branch {
     /// starts the workers.
     pub(super) fn start(
         runtime: &Runtime,
-        metric: Metric,
-        onnx: &[u8],
+        model: &VerifiedModel,
+        config: &EngineConfig,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self, RuntimeError> {
+        let session = |_| -> Result<Run, RuntimeError> {
+            let mut session = BranchSession::of(runtime, model, config.intra_threads)?;
+            session.warm_up(config.max_batch)?;
+            Ok(Box::new(move |batch| session.run(batch)))
+        };
+        let runs = (0..config.workers).map(session).collect::<Result<Vec<Run>, _>>()?;
+        Self::with_workers(model.card.metric.name.as_str(), runs, config, metrics)
+    }
+
+    /// Starts a worker for each `run`.
+    fn with_workers(
+        metric: &str,
+        runs: Vec<Run>,
         config: &EngineConfig,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
         let (queue, jobs) = bounded(config.queue);
-        for worker in 0..config.workers {
-            let mut session = BranchSession::new(runtime, metric, onnx, config.intra_threads)?;
-            session.warm_up(config.max_batch)?;
-            let (jobs, metrics) = (jobs.clone(), Arc::clone(metrics));
-            let (max_batch, max_delay) = (config.max_batch, Duration::from_millis(config.max_delay_ms));
-            thread::Builder::new()
-                .name(format!("{metric}-{worker}"))
-                .spawn(move || work(&mut session, &jobs, max_batch, max_delay, &metrics))
-                .map_err(|error| RuntimeError::Model { metric, reason: format!("no thread for it: {error}") })?;
+        for (number, run) in runs.into_iter().enumerate() {
+            let worker = Worker {
+                metric: metric.to_owned(),
+                jobs: jobs.clone(),
+                max_batch: config.max_batch,
+                max_delay: Duration::from_millis(config.max_delay_ms),
+                metrics: Arc::clone(metrics),
+            };
+            let failed = |error| RuntimeError::Model { metric: metric.to_owned(), reason: format!("no thread for it: {error}") };
+            let builder = thread::Builder::new().name(format!("{metric}-{number}"));
+            builder.spawn(move || worker.work(run)).map_err(failed)?;
         }
-        Ok(Self { queue })
+        Ok(Self { metric: metric.to_owned(), queue })
+    }
+
+    /// Name of its metric.
+    pub(super) fn metric(&self) -> &str {
+        &self.metric
     }
 
     /// Photos in the queue.
@@ -70,7 +89,7 @@ impl Branch {
     }
 
     /// Queues a tensor; the receiver gets the output. Dropping the receiver cancels the job.
-    pub(super) fn submit(&self, tensor: Vec<f32>, deadline: Instant) -> Result<Waiting, EngineError> {
+    pub(super) fn submit(&self, tensor: Tensor, deadline: Instant) -> Result<Waiting, EngineError> {
         let (reply, output) = oneshot::channel();
         self.queue.try_send(Job { tensor, deadline, reply }).map_err(|error| match error {
             TrySendError::Full(_) => EngineError::Overloaded,
@@ -80,83 +99,128 @@ impl Branch {
     }
 }
 
-fn work(session: &mut BranchSession, jobs: &Receiver<Job>, max_batch: usize, max_delay: Duration, metrics: &Metrics) {
-    while let Ok(first) = jobs.recv() {
-        // With no delay this takes what is there; with one it waits, until the batch is full or the first waited enough.
-        let until = Instant::now() + max_delay;
-        let more = std::iter::from_fn(|| jobs.recv_deadline(until).ok());
-        let waiting = std::iter::once(first).chain(more.take(max_batch - 1));
-        // Cancelled and expired jobs never reach the model.
-        let now = Instant::now();
-        let mut batch = Vec::new();
-        for job in waiting.filter(|job| !job.reply.is_closed()) {
-            if job.deadline <= now {
-                let _ = job.reply.send(Err(EngineError::DeadlineExceeded));
-            } else {
-                batch.push(job);
-            }
-        }
-        if batch.is_empty() {
-            continue;
-        }
-        metrics.batch(session.metric(), batch.len());
-        match run(session, &batch) {
-            Ok(outputs) => {
-                for (job, output) in batch.into_iter().zip(outputs) {
-                    let _ = job.reply.send(Ok(output));
+/// A thread that takes batches from the queue.
+struct Worker {
+    metric: String,
+    jobs: Receiver<Job>,
+    max_batch: usize,
+    max_delay: Duration,
+    metrics: Arc<Metrics>,
+}
+
+impl Worker {
+    fn work(&self, mut run: Run) {
+        while let Ok(first) = self.jobs.recv() {
+            // With no delay this takes what is there; with one it waits, until the batch is full or the first waited enough.
+            let until = Instant::now() + self.max_delay;
+            let more = std::iter::from_fn(|| self.jobs.recv_deadline(until).ok());
+            let waiting = std::iter::once(first).chain(more.take(self.max_batch - 1));
+            // Cancelled and expired jobs never reach the model.
+            let now = Instant::now();
+            let mut batch = Vec::new();
+            for job in waiting.filter(|job| !job.reply.is_closed()) {
+                if job.deadline <= now {
+                    let _ = job.reply.send(Err(EngineError::DeadlineExceeded));
+                } else {
+                    batch.push(job);
                 }
             }
-            // One bad item must not fail its neighbours: each gets a run of its own.
-            Err(error) => {
-                metrics.batch_failed(session.metric());
-                tracing::warn!(metric = %session.metric(), size = batch.len(), %error, "a batch failed; retrying item by item");
-                for job in batch {
-                    let output = run(session, std::slice::from_ref(&job)).map(|outputs| outputs[0]);
-                    let _ = job.reply.send(output);
-                }
+            if batch.is_empty() {
+                continue;
+            }
+            self.metrics.batch(&self.metric, batch.len());
+            let tensors: Vec<&[f32]> = batch.iter().map(|job| job.tensor.as_slice()).collect();
+            let outcome = run_batch(&self.metric, &tensors, &mut run);
+            if outcome.retried {
+                self.metrics.batch_failed(&self.metric);
+            }
+            for (job, output) in batch.into_iter().zip(outcome.outputs) {
+                // Whoever went away meanwhile needs no answer.
+                let _ = job.reply.send(output.map_err(EngineError::Run));
             }
         }
     }
 }
 
-fn run(session: &mut BranchSession, batch: &[Job]) -> Result<Vec<RawOutput>, EngineError> {
-    // A panic must cost its own batch only, never the worker. The session keeps no state between runs.
-    catch_unwind(AssertUnwindSafe(|| session.run(batch)))
-        .map_err(|_| EngineError::Panicked)?
-        .map_err(EngineError::Runtime)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use clearshot_core::batch::RunError;
 
     use super::*;
-    use crate::scoring::card::VerifiedModel;
-    use crate::view;
+
+    /// A model that counts what it is given: its output is the first value; -1 makes it panic, -2 fail.
+    fn branch(config: &EngineConfig, gate: Option<mpsc::Receiver<()>>) -> (Branch, Arc<AtomicUsize>, Arc<Metrics>) {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let metrics = Arc::new(Metrics::new());
+        let counter = Arc::clone(&seen);
+        let gate = gate.map(Mutex::new);
+        let run: Run = Box::new(move |batch| {
+            if let Some(gate) = &gate {
+                let _ = gate.lock().expect("nobody panics with it").recv();
+            }
+            counter.fetch_add(batch.len(), Ordering::SeqCst);
+            assert!(batch.iter().all(|tensor| tensor[0] > -0.5 || tensor[0] < -1.5), "injected");
+            if batch.iter().any(|tensor| tensor[0] < -1.5) {
+                return Err(RuntimeError::Run { metric: "any".into(), reason: "injected".into() });
+            }
+            Ok(batch.iter().map(|tensor| RawOutput { raw: tensor[0], log_scale: 0.0 }).collect())
+        });
+        let branch = Branch::with_workers("any", vec![run], config, &metrics).expect("threads start");
+        (branch, seen, metrics)
+    }
+
+    fn tensor(value: f32) -> Tensor {
+        Arc::new(vec![value])
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
 
     #[test]
     fn what_fails_or_panics_in_a_batch_fails_alone_and_the_worker_goes_on() {
-        let metric = Metric::Brightness;
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-        let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).expect("models are shipped");
-        let runtime = Runtime::load(None).expect("ONNX Runtime is set up");
-        let metrics = Arc::new(Metrics::new());
         // One worker that waits long enough to take all of them at once.
         let config = EngineConfig { workers: 1, max_batch: 4, max_delay_ms: 500, ..EngineConfig::default() };
-        let branch = Branch::start(&runtime, metric, &onnx, &config, &metrics).expect("it starts");
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let submit = |tensor: Vec<f32>| branch.submit(tensor, deadline).expect("there is room");
-        let good = vec![0.25; view::len(metric)];
-        let replies = [good.clone(), vec![0.25; 3], Vec::new(), good.clone()].map(submit);
+        let (branch, _, metrics) = branch(&config, None);
+        let submit = |value: f32| branch.submit(tensor(value), later()).expect("there is room");
+        let replies = [0.25, -2.0, -1.0, 0.5].map(submit);
         let [first, wrong, panicking, last] = replies.map(|reply| reply.blocking_recv().expect("the worker lives"));
-        assert!(matches!(wrong, Err(EngineError::Runtime(_))), "{wrong:?}");
-        assert!(matches!(panicking, Err(EngineError::Panicked)), "{panicking:?}");
-        let alone = submit(good).blocking_recv().expect("the worker lives").expect("it is scored");
-        for output in [first, last] {
-            let output = output.expect("a good photo is scored whatever came with it");
-            assert_eq!(output.raw.to_bits(), alone.raw.to_bits());
-        }
+        assert!(matches!(wrong, Err(EngineError::Run(RunError::Runtime(_)))), "{wrong:?}");
+        assert!(matches!(panicking, Err(EngineError::Run(RunError::Panicked))), "{panicking:?}");
+        assert_eq!([first, last].map(|output| output.expect("a good photo is scored").raw), [0.25, 0.5]);
+        let alone = submit(0.75).blocking_recv().expect("the worker lives").expect("it is scored");
+        assert!((alone.raw - 0.75).abs() < 1e-6);
         let text = metrics.text();
-        assert!(text.contains("clearshot_batch_failures_total{metric=\"brightness\"} 1"), "{text}");
+        assert!(text.contains("clearshot_batch_failures_total{metric=\"any\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_cancelled_or_expired_photos_never_reach_the_model() {
+        let (open, gate) = mpsc::channel();
+        let config = EngineConfig { workers: 1, max_batch: 1, queue: 2, ..EngineConfig::default() };
+        let (branch, seen, _) = branch(&config, Some(gate));
+        let first = branch.submit(tensor(0.1), later()).expect("there is room");
+        // The worker holds the first at the gate; then two fit into the queue and no more.
+        while branch.waiting() > 0 {
+            thread::yield_now();
+        }
+        let cancelled = branch.submit(tensor(0.2), later()).expect("there is room");
+        let soon = Instant::now() + Duration::from_millis(20);
+        let expired = branch.submit(tensor(0.3), soon).expect("there is room");
+        assert!(matches!(branch.submit(tensor(0.4), later()), Err(EngineError::Overloaded)));
+        drop(cancelled);
+        thread::sleep(Duration::from_millis(30));
+        open.send(()).expect("the worker lives");
+        assert!(first.blocking_recv().expect("the worker lives").is_ok());
+        let expired = expired.blocking_recv().expect("the worker lives");
+        assert!(matches!(expired, Err(EngineError::DeadlineExceeded)), "{expired:?}");
+        let last = branch.submit(tensor(0.5), later()).expect("there is room");
+        open.send(()).expect("the worker lives");
+        assert!(last.blocking_recv().expect("the worker lives").is_ok());
+        assert_eq!(seen.load(Ordering::SeqCst), 2, "the first and the last");
     }
 }

@@ -1,20 +1,19 @@
-//! Running the branch models: a queue and a batch worker for each, and the ONNX Runtime sessions behind them.
+//! Running the branch models: a queue and a batch worker for each.
 
 mod branch;
-pub mod privacy;
-mod runtime;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
+use clearshot_core::batch::RunError;
+use clearshot_core::models::{ModelSet, Tensor};
+use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::session::{DeviceConfig, Runtime, RuntimeError};
 
-use crate::metric::Metric;
-use crate::scoring::calibration::RawOutput;
-use crate::scoring::card::VerifiedModel;
+use crate::config::at_least_one;
 use crate::telemetry::metrics::Metrics;
 use branch::{Branch, Waiting};
-pub use runtime::{BranchSession, ConvSearch, Device, DeviceConfig, Runtime, RuntimeError};
 
 /// How the branches run.
 #[derive(Clone, Copy, Debug, Args)]
@@ -54,6 +53,21 @@ impl Default for EngineConfig {
     }
 }
 
+impl EngineConfig {
+    /// Checks that the numbers make sense.
+    ///
+    /// # Errors
+    /// A message that names the flag.
+    pub fn validate(&self) -> Result<(), String> {
+        at_least_one(&[
+            ("--workers", self.workers),
+            ("--intra-threads", self.intra_threads),
+            ("--max-batch", self.max_batch),
+            ("--queue", self.queue),
+        ])
+    }
+}
+
 /// Why a photo got no output.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -63,67 +77,69 @@ pub enum EngineError {
     /// The deadline passed while the photo waited.
     #[error("the deadline passed before the photo was scored")]
     DeadlineExceeded,
-    /// ONNX Runtime failed.
+    /// The model failed or panicked on this photo.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
-    /// The model's worker panicked on this photo.
-    #[error("the model's worker panicked")]
-    Panicked,
+    Run(#[from] RunError),
     /// The workers are gone.
     #[error("the model's workers have stopped")]
     Stopped,
 }
 
-/// The three branches, ready.
+/// A branch for each model of a set, ready.
 pub struct Engine {
-    branches: [Branch; 3],
+    models: Arc<ModelSet>,
+    branches: Vec<Branch>,
 }
 
 impl Engine {
-    /// Starts workers for the models, given in the order of [`Metric::ALL`].
+    /// Starts workers for the models.
     ///
     /// # Errors
     /// [`RuntimeError`] when a model cannot be loaded or fails its warm-up.
     pub fn start(
         runtime: &Runtime,
-        models: &[VerifiedModel; 3],
+        models: &Arc<ModelSet>,
         config: &EngineConfig,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
-        let start = |index: usize| Branch::start(runtime, Metric::ALL[index], &models[index].onnx, config, metrics);
-        Ok(Self { branches: [start(0)?, start(1)?, start(2)?] })
+        let start = |model| Branch::start(runtime, model, config, metrics);
+        let branches = models.models().iter().map(start).collect::<Result<_, _>>()?;
+        Ok(Self { models: Arc::clone(models), branches })
     }
 
-    /// Photos that wait for each branch, in the order of [`Metric::ALL`].
+    /// The models that run.
     #[must_use]
-    pub fn waiting(&self) -> [usize; 3] {
-        self.branches.each_ref().map(Branch::waiting)
+    pub fn models(&self) -> &Arc<ModelSet> {
+        &self.models
     }
 
-    /// Runs a photo's view tensors, in the order of [`Metric::ALL`], through their branches.
+    /// Photos that wait for each branch, by its metric.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.branches.iter().map(|branch| (branch.metric(), branch.waiting()))
+    }
+
+    /// Runs a photo's tensors, in the order of [`ModelSet::views`], through the branches; outputs in the order of the models.
     ///
     /// # Errors
     /// [`EngineError`]. When one branch refuses or fails, the others are cancelled.
-    pub async fn run(&self, tensors: [Vec<f32>; 3], deadline: Instant) -> Result<[RawOutput; 3], EngineError> {
-        let [blur, brightness, rotation] = tensors;
-        let waiting = [
-            self.branches[0].submit(blur, deadline)?,
-            self.branches[1].submit(brightness, deadline)?,
-            self.branches[2].submit(rotation, deadline)?,
-        ];
-        let mut outputs = [RawOutput { raw: f32::NAN, log_scale: f32::NAN }; 3];
-        for (output, receiver) in outputs.iter_mut().zip(waiting) {
-            *output = wait(receiver, deadline).await?;
+    pub async fn run(&self, tensors: &[Tensor], deadline: Instant) -> Result<Vec<RawOutput>, EngineError> {
+        let submit = |(index, branch): (usize, &Branch)| {
+            branch.submit(Arc::clone(&tensors[self.models.view_of(index)]), deadline)
+        };
+        let waiting = self.branches.iter().enumerate().map(submit).collect::<Result<Vec<_>, _>>()?;
+        let mut outputs = Vec::with_capacity(waiting.len());
+        for receiver in waiting {
+            outputs.push(wait(receiver, deadline).await?);
         }
         Ok(outputs)
     }
 
-    /// Runs one view tensor through the branch of its metric.
+    /// Runs one tensor through the branch of the model at `index`.
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn run_one(&self, metric: Metric, tensor: Vec<f32>, deadline: Instant) -> Result<RawOutput, EngineError> {
-        wait(self.branches[metric as usize].submit(tensor, deadline)?, deadline).await
+    pub async fn run_one(&self, index: usize, tensor: Tensor, deadline: Instant) -> Result<RawOutput, EngineError> {
+        wait(self.branches[index].submit(tensor, deadline)?, deadline).await
     }
 }
 

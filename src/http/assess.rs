@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Bytes;
+use clearshot_core::assessment::{Assessment, Prepared, prepare};
+use clearshot_core::scoring::profile::Profile;
+use clearshot_core::scoring::sharpness::BlurMap;
+use clearshot_core::view::MapTile;
 
-use crate::app::{App, Models};
-use crate::assessment::{Assessment, Prepared, prepare};
+use crate::app::App;
+use crate::engine::Engine;
 use crate::error::ApiError;
-use crate::metric::Metric;
-use crate::scoring::profile::Profile;
-use crate::scoring::sharpness::BlurMap;
 use crate::telemetry::metrics::{Passage, Stage};
-use crate::view::MapTile;
 
 /// How photos of a request are assessed.
 #[derive(Clone)]
 pub(super) struct Assessor {
     pub(super) app: Arc<App>,
     /// The same models from the first step to the last, whatever is reloaded meanwhile.
-    pub(super) models: Arc<Models>,
+    pub(super) engine: Arc<Engine>,
     pub(super) profile: Arc<Profile>,
     /// Add the map of where the photo is blurred.
     pub(super) tiles: bool,
@@ -33,8 +33,8 @@ impl Assessor {
         deadline: Instant,
         passage: &mut Passage<'_>,
     ) -> Result<Assessment, ApiError> {
-        let (limits, tiles) = (self.app.limits, self.tiles);
-        let prepared = self.decode(passage, move || Ok(prepare(&bytes, &limits, tiles)?)).await?;
+        let (limits, tiles, models) = (self.app.limits, self.tiles, Arc::clone(self.engine.models()));
+        let prepared = self.decode(passage, move || Ok(prepare(&bytes, &limits, models.views(), tiles)?)).await?;
         passage.enter(Stage::Run);
         self.judge(prepared, deadline).await
     }
@@ -61,10 +61,10 @@ impl Assessor {
     }
 
     /// Runs the branches and judges what they say.
-    pub(super) async fn judge(&self, prepared: Prepared, deadline: Instant) -> Result<Assessment, ApiError> {
-        let Prepared { image, tensors, map } = prepared;
-        let outputs = self.models.engine.run(tensors, deadline).await?;
-        let mut assessment = Assessment::new(image, &outputs, self.models.cards.each_ref(), &self.profile);
+    pub(super) async fn judge(&self, mut prepared: Prepared, deadline: Instant) -> Result<Assessment, ApiError> {
+        let outputs = self.engine.run(&prepared.tensors, deadline).await?;
+        let map = prepared.map.take();
+        let mut assessment = Assessment::new(prepared, &outputs, self.engine.models(), &self.profile);
         self.app.metrics.judged(&assessment);
         if let Some(map) = map {
             assessment.tiles = Some(self.blur_map(map, deadline).await?);
@@ -78,11 +78,11 @@ impl Assessor {
         (columns, rows, tiles): (usize, usize, Vec<MapTile>),
         deadline: Instant,
     ) -> Result<BlurMap, ApiError> {
+        let (index, card) = self.engine.models().blur();
         let mut outputs = Vec::with_capacity(tiles.len());
         for tile in &tiles {
-            outputs.push(self.models.engine.run_one(Metric::Blur, tile.tensor(), deadline).await?);
+            outputs.push(self.engine.run_one(index, Arc::new(tile.tensor()), deadline).await?);
         }
-        let calibration = &self.models.cards[Metric::Blur as usize].calibration;
-        Ok(BlurMap::new(columns, rows, &tiles, &outputs, calibration))
+        Ok(BlurMap::new(columns, rows, &tiles, &outputs, &card.calibration))
     }
 }

@@ -6,6 +6,8 @@ use std::time::Instant;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
+use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::listing::{Listing, summarise};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -15,9 +17,7 @@ use super::problem::ProblemDocument;
 use super::score::{Detail, admit, default_profile, parsed, profile};
 use super::upload::{Images, NamedImage};
 use crate::app::App;
-use crate::assessment::Assessment;
 use crate::error::ApiError;
-use crate::scoring::listing::{Listing, summarise};
 use crate::telemetry::request_id::RequestId;
 
 /// Query of `POST /score/batch`.

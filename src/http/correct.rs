@@ -9,6 +9,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use clearshot_core::assessment::{Assessment, prepare};
+use clearshot_core::ingest::{self, Format, Limits, Original};
+use clearshot_core::rounding::thousandths;
+use clearshot_core::scoring::verdict::{Scores, Verdict};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -21,11 +25,8 @@ use super::problem::ProblemDocument;
 use super::score::{ImageBytes, ScoreForm, admit, default_profile, parsed, profile};
 use super::upload;
 use crate::app::App;
-use crate::assessment::{Assessment, prepare};
 use crate::correct::{Plan, shift_value, straighten};
 use crate::error::ApiError;
-use crate::ingest::{self, Format, Limits, Original};
-use crate::scoring::verdict::{Scores, Verdict};
 use crate::telemetry::metrics::Passage;
 use crate::telemetry::request_id::RequestId;
 
@@ -107,7 +108,7 @@ pub struct Values {
 
 impl From<&Scores> for Values {
     fn from(scores: &Scores) -> Self {
-        let Scores { blur, brightness, rotation } = scores;
+        let Scores { blur, brightness, rotation, .. } = scores;
         Self { blur: blur.value, brightness: brightness.value, rotation: rotation.value }
     }
 }
@@ -202,11 +203,12 @@ async fn correct_upload(
     });
     let limits_of_original =
         Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
+    let models = Arc::clone(assessor.engine.models());
     let (encoded, change, prepared) = assessor
         .decode(passage, move || {
             let original = ingest::decode_original(&bytes, &limits_of_original)?;
             let (encoded, change) = apply(original, plan, format, quality)?;
-            let prepared = prepare(&encoded.bytes, &limits, false)?;
+            let prepared = prepare(&encoded.bytes, &limits, models.views(), false)?;
             Ok((encoded, change, prepared))
         })
         .await?;
@@ -219,12 +221,11 @@ async fn correct_upload(
         return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
     }
     let (rotation, kept, v_shift) = change;
-    let round = |value: f32| (value * 1000.0).round() / 1000.0;
     let receipt = Receipt {
         request_id: String::new(),
-        rotation: round(rotation),
-        kept: round(kept),
-        v_shift: round(v_shift),
+        rotation: thousandths(rotation),
+        kept: thousandths(kept),
+        v_shift: thousandths(v_shift),
         width: after.image.width,
         height: after.image.height,
         before,

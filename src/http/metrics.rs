@@ -7,7 +7,6 @@ use axum::http::header;
 use axum::response::IntoResponse;
 
 use crate::app::App;
-use crate::metric::Metric;
 
 /// Metrics for Prometheus
 ///
@@ -15,7 +14,7 @@ use crate::metric::Metric;
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
     responses((status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    for (metric, depth) in Metric::ALL.into_iter().zip(app.models.load().engine.waiting()) {
+    for (metric, depth) in app.engine.load().waiting() {
         app.metrics.queue_depth(metric, depth);
     }
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use clearshot_core::scoring::card::ModelCard;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::scoring::card::ModelCard;
 
 /// Models in use.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -26,5 +26,5 @@ pub(crate) struct Models {
 #[utoipa::path(get, path = "/models", operation_id = "models", tag = "models",
     responses((status = 200, description = "The models in use", body = Models)))]
 pub(crate) async fn models(State(app): State<Arc<App>>) -> Json<Models> {
-    Json(Models { provider: app.provider.clone(), models: app.models.load().cards.to_vec() })
+    Json(Models { provider: app.provider.clone(), models: app.engine.load().models().cards().cloned().collect() })
 }

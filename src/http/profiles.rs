@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use clearshot_core::scoring::profile::Profiles;
 
 use crate::app::App;
-use crate::scoring::profile::Profiles;
 
 /// The profiles
 ///

@@ -6,6 +6,8 @@ use std::time::Instant;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
+use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::profile::Profile;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
@@ -14,9 +16,7 @@ use super::assess::Assessor;
 use super::problem::ProblemDocument;
 use super::upload;
 use crate::app::App;
-use crate::assessment::Assessment;
 use crate::error::ApiError;
-use crate::scoring::profile::Profile;
 use crate::telemetry::request_id::RequestId;
 
 /// Query of `POST /score`.
@@ -139,7 +139,7 @@ pub(super) async fn admit<Q>(
 ) -> Result<(Request, Assessor, Q, OwnedSemaphorePermit), ApiError> {
     let admitted = wanted.and_then(|(profile, query)| {
         let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
-        Ok((Assessor { app: Arc::clone(app), models: app.models.load_full(), profile, tiles: false }, query, permit))
+        Ok((Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile, tiles: false }, query, permit))
     });
     match admitted {
         Ok((assessor, query, permit)) => Ok((request, assessor, query, permit)),

@@ -2,21 +2,24 @@
 //!
 //! Labels hold only values of small fixed sets (matched routes, codes, metrics, profiles), never what a client sent.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use clearshot_core::assessment::Assessment;
+use clearshot_core::metric::Metric;
+use clearshot_core::models::ModelSet;
+use clearshot_core::scoring::card::ModelCard;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-
-use crate::assessment::Assessment;
-use crate::metric::Metric;
-use crate::scoring::card::ModelCard;
 
 /// A part of a photo's way.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelValue)]
@@ -114,7 +117,7 @@ pub struct Metrics {
     batch_failures: Family<MetricLabel, Counter>,
     verdicts: Family<VerdictLabels, Counter>,
     reasons: Family<ProfileReasonLabels, Counter>,
-    scores: [Histogram; 3],
+    scores: Scores,
     score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
     reloads: Family<ReasonLabel, Counter>,
@@ -131,7 +134,6 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("clearshot");
-        let score = |metric: Metric| Histogram::new(metric.bin_bounds());
         let metrics = Self {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
@@ -145,7 +147,7 @@ impl Metrics {
             batch_failures: Family::default(),
             verdicts: Family::default(),
             reasons: Family::default(),
-            scores: Metric::ALL.map(score),
+            scores: Scores::default(),
             score_reference: Family::default(),
             models: Family::default(),
             reloads: Family::default(),
@@ -171,12 +173,10 @@ impl Metrics {
         registry.register("batch_failures", "Batches that failed or panicked and were retried item by item", failures);
         registry.register("verdicts", "Photos by verdict", metrics.verdicts.clone());
         registry.register("reasons", "Photos by reason not to pass", metrics.reasons.clone());
-        for (metric, histogram) in Metric::ALL.into_iter().zip(&metrics.scores) {
-            let help = format!("Calibrated values of {metric} ({}); a shift tells of drift", metric.unit());
-            registry.register(format!("score_{metric}"), help, histogram.clone());
-        }
+        let help = "Calibrated values by metric, in its unit; a shift tells of drift";
+        registry.register("score", help, metrics.scores.clone());
         let reference = metrics.score_reference.clone();
-        let help = "Share of good photos with values up to the bound, from the model's card; compare with score_*";
+        let help = "Share of good photos with values up to the bound, from the model's card; compare with score";
         registry.register("score_reference", help, reference);
         registry.register("model", "Models in use (value 1) and before (0)", metrics.models.clone());
         registry.register("model_reloads", "Reloads of the models by outcome", metrics.reloads.clone());
@@ -213,17 +213,17 @@ impl Metrics {
     }
 
     /// A branch ran a batch.
-    pub fn batch(&self, metric: Metric, size: usize) {
+    pub fn batch(&self, metric: &str, size: usize) {
         self.batch_size.get_or_create(&of(metric)).observe(size as f64);
     }
 
     /// A batch failed or panicked.
-    pub fn batch_failed(&self, metric: Metric) {
+    pub fn batch_failed(&self, metric: &str) {
         self.batch_failures.get_or_create(&of(metric)).inc();
     }
 
     /// Photos waiting for a branch right now.
-    pub fn queue_depth(&self, metric: Metric, depth: usize) {
+    pub fn queue_depth(&self, metric: &str, depth: usize) {
         self.queue_depth.get_or_create(&of(metric)).set(i64::try_from(depth).unwrap_or(i64::MAX));
     }
 
@@ -236,21 +236,22 @@ impl Metrics {
             let labels = ProfileReasonLabels { profile: profile.clone(), reason: reason.code.clone() };
             self.reasons.get_or_create(&labels).inc();
         }
-        for (histogram, metric) in self.scores.iter().zip(Metric::ALL) {
-            histogram.observe(f64::from(scores.get(metric).value));
+        for (metric, score) in scores.iter() {
+            self.scores.observe(metric, f64::from(score.value));
         }
     }
 
     /// These models are in use from now on, or no longer.
-    pub fn models(&self, cards: &[ModelCard; 3], provider: &str, in_use: bool) {
-        for card in cards {
+    pub fn models(&self, models: &ModelSet, provider: &str, in_use: bool) {
+        for card in models.cards() {
             let labels = ModelLabels {
-                metric: card.metric.to_string(),
+                metric: card.metric.name.to_string(),
                 version: card.version.clone(),
                 provider: provider.to_owned(),
             };
             self.models.get_or_create(&labels).set(i64::from(in_use));
             if in_use {
+                self.scores.expect(&card.metric);
                 self.reference(card);
             }
         }
@@ -261,7 +262,7 @@ impl Metrics {
             card.reference.iter().flat_map(|reference| card.metric.bin_bounds().into_iter().zip(&reference.shares));
         for (bound, share) in bins {
             // As histograms write their bounds.
-            let labels = BinLabels { metric: card.metric.to_string(), le: format!("{bound:?}") };
+            let labels = BinLabels { metric: card.metric.name.to_string(), le: format!("{bound:?}") };
             self.score_reference.get_or_create(&labels).set(f64::from(*share));
         }
     }
@@ -288,8 +289,39 @@ fn span(stage: Stage) -> tracing::Span {
     }
 }
 
-fn of(metric: Metric) -> MetricLabel {
-    MetricLabel { metric: metric.name().to_owned() }
+fn of(metric: &str) -> MetricLabel {
+    MetricLabel { metric: metric.to_owned() }
+}
+
+/// Histograms of values, one for each metric that is served, each with the bins of its own range.
+#[derive(Clone, Debug, Default)]
+struct Scores(Arc<RwLock<BTreeMap<String, Histogram>>>);
+
+impl Scores {
+    /// Values of this metric will come. A metric that is known already goes on counting.
+    fn expect(&self, metric: &Metric) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(metric.name.to_string()).or_insert_with(|| Histogram::new(metric.bin_bounds()));
+    }
+
+    fn observe(&self, metric: &str, value: f64) {
+        if let Some(histogram) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(metric) {
+            histogram.observe(value);
+        }
+    }
+}
+
+impl EncodeMetric for Scores {
+    fn encode(&self, mut encoder: MetricEncoder) -> Result<(), std::fmt::Error> {
+        for (metric, histogram) in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            histogram.encode(encoder.encode_family(&of(metric))?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
 }
 
 /// One photo's passage. Dropped before its end it counts as abandoned: the server drops the work of a client that went

@@ -1,23 +1,22 @@
 //! What an upload may claim before a single pixel is allocated.
 
-use clap::Args;
-
 use super::IngestError;
 
 /// Caps on images. All are checked against the header, before any pixel buffer exists.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct Limits {
     /// Largest image in pixels (width times height).
-    #[arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels))]
     pub max_pixels: u64,
     /// Largest width or height in pixels.
-    #[arg(long, env = "CLEARSHOT_MAX_SIDE", default_value_t = Limits::default().max_side)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SIDE", default_value_t = Limits::default().max_side))]
     pub max_side: u32,
     /// Smallest width or height in pixels.
-    #[arg(long, env = "CLEARSHOT_MIN_SIDE", default_value_t = Limits::default().min_side)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MIN_SIDE", default_value_t = Limits::default().min_side))]
     pub min_side: u32,
     /// Largest decoded image in bytes; a 16-bit RGBA image takes eight per pixel.
-    #[arg(long, env = "CLEARSHOT_MAX_DECODED_BYTES", default_value_t = Limits::default().max_decoded_bytes)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_DECODED_BYTES", default_value_t = Limits::default().max_decoded_bytes))]
     pub max_decoded_bytes: u64,
 }
 

@@ -5,7 +5,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use clap::{Args, ValueEnum};
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
 use ort::ep::{CUDA, ExecutionProvider};
@@ -13,10 +12,10 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
-use super::privacy;
-use crate::metric::Metric;
+use crate::privacy;
 use crate::scoring::calibration::RawOutput;
-use crate::view;
+use crate::scoring::card::VerifiedModel;
+use crate::view::View;
 
 /// Name of the library on this platform.
 const LIBRARY: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
@@ -61,7 +60,7 @@ pub enum RuntimeError {
     #[error("the {metric} model cannot be loaded: {reason}")]
     Model {
         /// The model's metric.
-        metric: Metric,
+        metric: String,
         /// What ONNX Runtime said.
         reason: String,
     },
@@ -69,7 +68,7 @@ pub enum RuntimeError {
     #[error("the {metric} model failed: {reason}")]
     Run {
         /// The model's metric.
-        metric: Metric,
+        metric: String,
         /// What ONNX Runtime said.
         reason: String,
     },
@@ -114,7 +113,8 @@ impl fmt::Display for Device {
 }
 
 /// How cuDNN chooses among its implementations of a convolution.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum ConvSearch {
     /// Always the same one.
     Default,
@@ -126,16 +126,17 @@ pub enum ConvSearch {
 }
 
 /// What models run on.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
 pub struct DeviceConfig {
     /// What the models run on: auto, cpu, cuda or cuda:N.
-    #[arg(long, env = "CLEARSHOT_DEVICE", default_value_t = Device::Auto)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_DEVICE", default_value_t = Device::Auto))]
     pub device: Device,
     /// Most GPU memory that each session may take, in bytes [default: no limit].
-    #[arg(long, env = "CLEARSHOT_CUDA_MEMORY_LIMIT")]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_CUDA_MEMORY_LIMIT"))]
     pub cuda_memory_limit: Option<usize>,
     /// How cuDNN chooses its convolutions.
-    #[arg(long, env = "CLEARSHOT_CUDA_CONV_SEARCH", value_enum, default_value_t)]
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_CUDA_CONV_SEARCH", value_enum, default_value_t))]
     pub cuda_conv_search: ConvSearch,
 }
 
@@ -181,14 +182,14 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError::NoCuda`] when CUDA was asked for and cannot be used.
-    pub fn on(self, config: DeviceConfig, metric: Metric, model: &[u8]) -> Result<Self, RuntimeError> {
+    pub fn on(self, config: DeviceConfig, model: &VerifiedModel) -> Result<Self, RuntimeError> {
         let number = match config.device {
             Device::Cpu => return Ok(self),
             Device::Auto => 0,
             Device::Cuda(number) => number,
         };
         let tried = self.with_gpu(number, config).and_then(|runtime| {
-            BranchSession::new(&runtime, metric, model, 1)
+            BranchSession::of(&runtime, model, 1)
                 .map_err(|error| RuntimeError::NoCuda { reason: error.to_string() })?;
             Ok(runtime)
         });
@@ -262,18 +263,33 @@ fn locate(explicit: Option<&Path>) -> Result<PathBuf, RuntimeError> {
 
 /// One branch model, ready to run. A session runs one batch at a time; run several sessions for parallelism.
 pub struct BranchSession {
-    metric: Metric,
+    metric: String,
+    view: &'static View,
     session: Session,
     input: String,
 }
 
 impl BranchSession {
-    /// Loads a branch model with a number of intra-op threads.
+    /// Loads a verified model with a number of intra-op threads.
     ///
     /// # Errors
     /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
-    pub fn new(runtime: &Runtime, metric: Metric, onnx: &[u8], intra_threads: usize) -> Result<Self, RuntimeError> {
-        let model_error = |reason: String| RuntimeError::Model { metric, reason };
+    pub fn of(runtime: &Runtime, model: &VerifiedModel, intra_threads: usize) -> Result<Self, RuntimeError> {
+        Self::new(runtime, model.card.metric.name.as_str(), model.view, &model.onnx, intra_threads)
+    }
+
+    /// Loads a model that has no card yet: what it measures, and what it looks at, is said here.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
+    pub fn new(
+        runtime: &Runtime,
+        metric: &str,
+        view: &'static View,
+        onnx: &[u8],
+        intra_threads: usize,
+    ) -> Result<Self, RuntimeError> {
+        let model_error = |reason: String| RuntimeError::Model { metric: metric.to_owned(), reason };
         let session = Session::builder(&runtime.environment)
             .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::Level3)?))
             .and_then(|builder| Ok(builder.with_intra_threads(intra_threads)?))
@@ -288,13 +304,19 @@ impl BranchSession {
             .map_err(|error| model_error(error.to_string()))?;
         let input = session.inputs().first().map(|input| input.name().to_owned());
         let input = input.ok_or_else(|| model_error("it has no input".into()))?;
-        Ok(Self { metric, session, input })
+        Ok(Self { metric: metric.to_owned(), view, session, input })
     }
 
-    /// The metric this session scores.
+    /// Name of the metric that this session scores.
     #[must_use]
-    pub fn metric(&self) -> Metric {
-        self.metric
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+
+    /// What the model looks at.
+    #[must_use]
+    pub fn view(&self) -> &'static View {
+        self.view
     }
 
     /// Runs every batch size up to `max_batch` once: memory is planned then, not when the first photos come.
@@ -302,28 +324,25 @@ impl BranchSession {
     /// # Errors
     /// [`RuntimeError::Run`] when the model cannot run.
     pub fn warm_up(&mut self, max_batch: usize) -> Result<(), RuntimeError> {
-        let gray = vec![0.5; view::len(self.metric)];
+        let gray = vec![0.5; self.view.len()];
         (1..=max_batch).try_for_each(|size| self.run(&vec![gray.as_slice(); size]).map(|_| ()))
     }
 
-    /// Runs a batch of view tensors, each of [`view::shape`], one output per tensor in the same order.
+    /// Runs a batch of tensors, each of [`View::shape`]; one output per tensor in the same order.
     ///
     /// # Errors
     /// [`RuntimeError::Run`] when a tensor has the wrong length or ONNX Runtime fails.
-    pub fn run<T: AsRef<[f32]>>(&mut self, tensors: &[T]) -> Result<Vec<RawOutput>, RuntimeError> {
-        let metric = self.metric;
-        let run_error = |reason: String| RuntimeError::Run { metric, reason };
-        let [channels, height, width] = view::shape(metric);
-        let mut batch = Vec::with_capacity(tensors.len() * view::len(metric));
+    pub fn run(&mut self, tensors: &[&[f32]]) -> Result<Vec<RawOutput>, RuntimeError> {
+        let metric = &self.metric;
+        let run_error = |reason: String| RuntimeError::Run { metric: metric.clone(), reason };
+        let [channels, height, width] = self.view.shape;
+        let wanted = self.view.len();
+        let mut batch = Vec::with_capacity(tensors.len() * wanted);
         for tensor in tensors {
-            if tensor.as_ref().len() != view::len(metric) {
-                return Err(run_error(format!(
-                    "a tensor of {} values came, {} are needed",
-                    tensor.as_ref().len(),
-                    view::len(metric)
-                )));
+            if tensor.len() != wanted {
+                return Err(run_error(format!("a tensor of {} values came, {wanted} are needed", tensor.len())));
             }
-            batch.extend_from_slice(tensor.as_ref());
+            batch.extend_from_slice(tensor);
         }
         let shape = [tensors.len(), channels, height, width];
         let input =

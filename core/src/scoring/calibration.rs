@@ -55,7 +55,7 @@ pub struct Calibration {
 #[error("invalid calibration: {0}")]
 pub struct CalibrationError(String);
 
-/// The stored form, before its laws are checked.
+/// The stored form, before it is checked.
 #[derive(Deserialize)]
 struct Unchecked {
     coverage: f32,
@@ -90,23 +90,23 @@ impl Calibration {
         curve: Vec<[f32; 2]>,
         intervals: Vec<IntervalBin>,
     ) -> Result<Self, CalibrationError> {
-        let law = |holds: bool, law: &str| {
-            if holds { Ok(()) } else { Err(CalibrationError(law.to_owned())) }
+        let require = |holds: bool, rule: &str| {
+            if holds { Ok(()) } else { Err(CalibrationError(rule.to_owned())) }
         };
-        law(coverage > 0.0 && coverage < 1.0, "coverage must lie between 0 and 1")?;
-        law(range.iter().all(|end| end.is_finite()) && range[0] < range[1], "the range must be finite and ascending")?;
-        law(curve.len() >= 2, "the curve needs two knots")?;
-        law(curve.iter().flatten().all(|coordinate| coordinate.is_finite()), "the curve must be finite")?;
-        law(
+        require(coverage > 0.0 && coverage < 1.0, "coverage must lie between 0 and 1")?;
+        require(range.iter().all(|end| end.is_finite()) && range[0] < range[1], "the range must be finite and ascending")?;
+        require(curve.len() >= 2, "the curve needs two knots")?;
+        require(curve.iter().flatten().all(|coordinate| coordinate.is_finite()), "the curve must be finite")?;
+        require(
             curve.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]),
             "the curve must strictly increase",
         )?;
-        law(!intervals.is_empty(), "there must be an interval bin")?;
+        require(!intervals.is_empty(), "there must be an interval bin")?;
         let finite =
             |bin: &IntervalBin| [bin.max_log_scale, bin.below, bin.above].iter().all(|value| value.is_finite());
-        law(intervals.iter().all(finite), "interval bins must be finite")?;
-        law(intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0), "interval widths must not be negative")?;
-        law(
+        require(intervals.iter().all(finite), "interval bins must be finite")?;
+        require(intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0), "interval widths must not be negative")?;
+        require(
             intervals.windows(2).all(|pair| pair[0].max_log_scale < pair[1].max_log_scale),
             "interval bins must be in ascending order",
         )?;
@@ -168,7 +168,7 @@ mod tests {
         let bins = [(-1.0, 1.0, 2.0), (0.0, 3.0, 4.0)];
         let intervals = bins.map(|(max_log_scale, below, above)| IntervalBin { max_log_scale, below, above }).to_vec();
         let curve = vec![[-2.0, -10.0], [0.0, 0.5], [1.0, 8.0]];
-        Calibration::new(0.9, 1000, [-20.0, 20.0], curve, intervals).expect("the laws hold")
+        Calibration::new(0.9, 1000, [-20.0, 20.0], curve, intervals).expect("it is sound")
     }
 
     #[test]
@@ -195,9 +195,9 @@ mod tests {
     /// The synthetic one and those of the shipped models.
     fn calibrations() -> [Calibration; 4] {
         let shipped = [
-            include_str!("../../models/blur.json"),
-            include_str!("../../models/brightness.json"),
-            include_str!("../../models/rotation.json"),
+            include_str!("../../../models/blur.json"),
+            include_str!("../../../models/brightness.json"),
+            include_str!("../../../models/rotation.json"),
         ];
         let [blur, brightness, rotation] = shipped.map(|card| {
             serde_json::from_str::<crate::scoring::card::ModelCard>(card).expect("a shipped card is sound").calibration

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::calibration::{Calibration, RawOutput};
+use crate::rounding::thousandths;
 use crate::view::{LONG_SIDE, MapTile};
 
 /// Blur in pixels of the screen, as the sigma of a Gaussian, up to which a photo looks sharp.
@@ -71,10 +72,9 @@ impl BlurMap {
             if output.log_scale.is_finite() { (-output.log_scale.clamp(-20.0, 20.0)).exp() } else { 0.0 }
         };
         let total = outputs.iter().map(trust).sum::<f32>().max(f32::MIN_POSITIVE);
-        let round = |value: f32| (value * 1000.0).round() / 1000.0;
         let tile = |(tile, output): (&MapTile, &RawOutput)| {
-            let [left, top, width, height] = tile.place.map(round);
-            let sigma = round(calibration.apply(*output).value);
+            let [left, top, width, height] = tile.place.map(thousandths);
+            let sigma = thousandths(calibration.apply(*output).value);
             BlurTile { left, top, width, height, sigma, weight: trust(output) / total }
         };
         Self { columns, rows, tiles: tiles.iter().zip(outputs).map(tile).collect() }

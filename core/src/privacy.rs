@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// Turns ONNX Runtime's own telemetry off, where it is set before the library is loaded.
-pub(super) const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+pub(crate) const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
 
 /// True where ONNX Runtime will keep to itself.
 #[must_use]

@@ -1,26 +1,27 @@
-//! Model cards: what a trained branch is, what it was trained on and how to read its output.
+//! Model cards: what a trained branch measures, what it was trained on and how to read its output.
 //!
 //! `models/<metric>.json` lies beside `models/<metric>.onnx`. Loading checks the card against the file's hash and
-//! against the view of this code, so that a swapped, truncated or outdated model never serves a score.
+//! against the views of this code, so that a swapped, truncated or outdated model never serves a score.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use crate::digest::sha256_hex;
 use crate::metric::Metric;
 use crate::scoring::calibration::Calibration;
-use crate::view;
+use crate::view::{self, View};
 
 /// Everything known about one branch model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ModelCard {
     /// What the model measures.
     pub metric: Metric,
-    /// Unit of calibrated values.
-    pub unit: String,
+    /// What kind of answer the model gives.
+    #[serde(default)]
+    pub reading: Reading,
     /// Version, derived from the weights: metric and the first eight digits of the hash.
     pub version: String,
     /// SHA-256 of the ONNX file, lower-case hexadecimal.
@@ -42,11 +43,20 @@ pub struct ModelCard {
     pub intended_use: String,
 }
 
-/// The input of a model: a view of this code by name and version.
+/// What kind of answer a model gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reading {
+    /// One number with an interval.
+    #[default]
+    Scalar,
+    /// One of several classes, with a probability.
+    Classes,
+}
+
+/// The input of a model beside its view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Preprocessing {
-    /// Name and version of the view (see `src/view`).
-    pub view: String,
     /// Long side of the reference view in pixels.
     pub reference_long_side: u32,
     /// Shape of one item, channels first.
@@ -123,13 +133,15 @@ pub struct MagnitudeFigures {
     pub mean_interval_width: f32,
 }
 
-/// A card whose model file is the one it describes, and whose view is the one of this code.
+/// A card whose model file is the one it describes, and whose view is one of this code.
 #[derive(Clone, Debug)]
 pub struct VerifiedModel {
     /// The card.
     pub card: ModelCard,
     /// The ONNX file's bytes, as hashed.
     pub onnx: Vec<u8>,
+    /// What the model looks at.
+    pub view: &'static View,
 }
 
 /// Why a model was refused.
@@ -143,7 +155,7 @@ pub enum CardError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The card is not valid JSON or breaks a law of its types.
+    /// The card is not valid JSON or its parts do not fit together.
     #[error("{} is not a valid model card: {source}", path.display())]
     Invalid {
         /// The card.
@@ -161,7 +173,7 @@ pub enum CardError {
         /// The hash of the file.
         actual: String,
     },
-    /// The card describes another metric or another view than this code's.
+    /// The card describes another metric or another view than those of this code.
     #[error("{} does not fit this version of clearshot: {reason}", path.display())]
     Incompatible {
         /// The card.
@@ -172,69 +184,67 @@ pub enum CardError {
 }
 
 impl Preprocessing {
-    /// The preprocessing of this code for a metric.
+    /// The preprocessing of this code for a view.
     #[must_use]
-    pub fn of(metric: Metric) -> Self {
-        Self { view: view::name(metric).to_owned(), reference_long_side: view::LONG_SIDE, shape: view::shape(metric) }
+    pub fn of(view: &View) -> Self {
+        Self { reference_long_side: view::LONG_SIDE, shape: view.shape }
     }
 }
 
-/// Lower-case hexadecimal SHA-256.
-#[must_use]
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
-        hex
-    })
+impl ModelCard {
+    /// Path of the card in a models folder.
+    #[must_use]
+    pub fn path_in(&self, models: &Path) -> PathBuf {
+        card_path(models, self.metric.name.as_str())
+    }
+
+    fn check(&self, name: &str) -> Result<&'static View, String> {
+        self.metric.check()?;
+        if self.metric.name != name {
+            return Err(format!("it is the card of {}, not of {name}", self.metric.name));
+        }
+        if self.reading == Reading::Classes {
+            return Err("it reads classes, and this version serves scalar metrics only".to_owned());
+        }
+        let view = view::find(&self.metric.view);
+        let view = view.ok_or_else(|| format!("it looks at the view {}, which this code does not make", self.metric.view))?;
+        let preprocessing = Preprocessing::of(view);
+        if self.preprocessing != preprocessing {
+            return Err(format!("the model wants {:?}, this code makes {preprocessing:?}", self.preprocessing));
+        }
+        Ok(view)
+    }
 }
 
 /// Path of a metric's model file in a models folder.
 #[must_use]
-pub fn onnx_path(models: &Path, metric: Metric) -> PathBuf {
+pub fn onnx_path(models: &Path, metric: &str) -> PathBuf {
     models.join(format!("{metric}.onnx"))
 }
 
 /// Path of a metric's card in a models folder.
 #[must_use]
-pub fn card_path(models: &Path, metric: Metric) -> PathBuf {
+pub fn card_path(models: &Path, metric: &str) -> PathBuf {
     models.join(format!("{metric}.json"))
 }
 
 impl VerifiedModel {
-    /// Reads the three branches of a folder, in the order of [`Metric::ALL`].
-    ///
-    /// # Errors
-    /// As [`VerifiedModel::load`], for the first that is refused.
-    pub fn load_all(models: &Path) -> Result<[Self; 3], CardError> {
-        let load = |metric| Self::load(models, metric);
-        Ok([load(Metric::Blur)?, load(Metric::Brightness)?, load(Metric::Rotation)?])
-    }
-
     /// Reads a metric's model and card from a models folder and checks that they belong together and to this code.
     ///
     /// # Errors
     /// [`CardError`], naming the file and the remedy's starting point.
-    pub fn load(models: &Path, metric: Metric) -> Result<Self, CardError> {
+    pub fn load(models: &Path, metric: &str) -> Result<Self, CardError> {
         let path = card_path(models, metric);
         let card: ModelCard = serde_json::from_slice(&read(&path)?)
             .map_err(|source| CardError::Invalid { path: path.clone(), source })?;
-        if card.metric != metric {
-            let reason = format!("it is the card of {}, not of {metric}", card.metric);
-            return Err(CardError::Incompatible { path, reason });
-        }
-        let preprocessing = Preprocessing::of(metric);
-        if card.preprocessing != preprocessing {
-            let reason = format!("the model wants {:?}, this code makes {preprocessing:?}", card.preprocessing);
-            return Err(CardError::Incompatible { path, reason });
-        }
+        let view = card.check(metric).map_err(|reason| CardError::Incompatible { path, reason })?;
         let path = onnx_path(models, metric);
         let onnx = read(&path)?;
         let actual = sha256_hex(&onnx);
         if actual != card.sha256 {
             return Err(CardError::HashMismatch { path, expected: card.sha256, actual });
         }
-        Ok(Self { card, onnx })
+        Ok(Self { card, onnx, view })
     }
 }
 

@@ -12,9 +12,9 @@ mod sniff;
 
 pub use decode::{Original, Photo, decode, decode_original};
 pub use limits::Limits;
-pub use sniff::{Format, sniff};
+pub use sniff::{ENDINGS, Format, is_named_like_a_photo, sniff};
 
-/// Why an upload could not be turned into pixels. Each variant is the client's to mend.
+/// Why an upload could not be turned into pixels: each is the client's to change.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// Nothing was sent.

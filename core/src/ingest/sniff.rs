@@ -1,5 +1,8 @@
 //! The format of an upload, told from its first bytes; the `Content-Type` header is never trusted.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -44,6 +47,16 @@ impl std::fmt::Display for Format {
             Format::Bmp => "BMP",
         })
     }
+}
+
+/// Endings of file names under which photos of these formats are kept; what a file really is, its content tells.
+pub const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
+
+/// True where the name of a file ends as photos' names do.
+#[must_use]
+pub fn is_named_like_a_photo(path: &Path) -> bool {
+    let ending = path.extension().and_then(OsStr::to_str);
+    ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
 /// Tells the format from the signature, or `None` when it is not a supported one.

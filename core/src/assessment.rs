@@ -1,0 +1,160 @@
+//! What is said of one photo, and the steps around the models that lead to it: decode and view before, judge after. Every way of
+//! scoring a photo, over HTTP or in bulk, takes them.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::checks::{CHECKS, Check};
+use crate::digest::sha256_hex;
+use crate::ingest::{self, Format, IngestError, Limits, Photo};
+use crate::models::{ModelSet, Tensor, tensors};
+use crate::rounding::thousandths;
+use crate::scoring::calibration::RawOutput;
+use crate::scoring::orientation::Orientation;
+use crate::scoring::profile::Profile;
+use crate::scoring::sharpness::{BlurMap, max_usable_width};
+use crate::scoring::verdict::{Findings, Judgement, Reason, Scores, Verdict, judge};
+use crate::view::{self, MapTile, ReferenceView, View};
+
+/// The scored image.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ScoredImage {
+    /// Format, told from the content.
+    pub format: Format,
+    /// Width in pixels, after EXIF orientation.
+    #[schema(example = 4032)]
+    pub width: u32,
+    /// Height in pixels, after EXIF orientation.
+    #[schema(example = 3024)]
+    pub height: u32,
+    /// Size of the file.
+    #[schema(example = 3_168_343)]
+    pub bytes: usize,
+    /// SHA-256 of the file.
+    #[schema(example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
+    pub sha256: String,
+    /// EXIF orientation that was applied, 1 to 8.
+    #[schema(example = 6, minimum = 1, maximum = 8)]
+    pub orientation: u8,
+}
+
+/// A photo's scores and what follows from them.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Assessment {
+    /// What was scored.
+    pub image: ScoredImage,
+    /// The scores.
+    pub scores: Scores,
+    /// How the scene appears to be turned by right angles; only where a model tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub orientation: Option<Orientation>,
+    /// What was measured without a model, by the name of the check.
+    #[serde(default)]
+    pub checks: BTreeMap<String, f32>,
+    /// Share of photos whose true value lies inside the interval.
+    #[schema(example = 0.9)]
+    pub coverage: f32,
+    /// The worst quality of a score.
+    #[schema(example = 64, minimum = 0, maximum = 100)]
+    pub quality: u8,
+    /// Largest width in pixels at which the photo still looks sharp on a screen.
+    #[schema(example = 1600)]
+    pub max_usable_width: u32,
+    /// The profile judged by.
+    #[schema(example = "default")]
+    pub profile: String,
+    /// Publish, do not, or look yourself.
+    pub verdict: Verdict,
+    /// Why the photo did not pass, worst first.
+    pub reasons: Vec<Reason>,
+    /// Where the photo is blurred; only with `detail=tiles`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tiles: Option<BlurMap>,
+    /// Versions of the models that scored, by metric.
+    #[schema(example = json!({"blur": "blur-95b55b84"}))]
+    pub models: BTreeMap<String, String>,
+}
+
+impl Assessment {
+    /// Judges what the models said of a photo; outputs in the order of the models.
+    #[must_use]
+    pub fn new(prepared: Prepared, outputs: &[RawOutput], models: &ModelSet, profile: &Profile) -> Self {
+        let Prepared { image, checks, .. } = prepared;
+        let findings = Findings {
+            metrics: (models.cards().zip(outputs))
+                .map(|(card, output)| (&card.metric, output.raw, card.calibration.apply(*output)))
+                .collect(),
+            orientation: None,
+            checks,
+        };
+        let Judgement { scores, quality, verdict, reasons } = judge(&findings, profile);
+        Self {
+            max_usable_width: max_usable_width(image.width, image.height, scores.blur.value),
+            image,
+            scores,
+            orientation: findings.orientation,
+            checks: findings.checks.iter().map(|(check, value)| (check.name.to_owned(), *value)).collect(),
+            coverage: models.cards().map(|card| card.calibration.coverage()).fold(1.0, f32::min),
+            quality,
+            profile: profile.name.to_string(),
+            verdict,
+            reasons,
+            tiles: None,
+            models: versions(models),
+        }
+    }
+}
+
+/// The versions of models, by metric.
+#[must_use]
+pub fn versions(models: &ModelSet) -> BTreeMap<String, String> {
+    models.cards().map(|card| (card.metric.name.to_string(), card.version.clone())).collect()
+}
+
+/// A decoded photo, ready for the models.
+pub struct Prepared {
+    /// What is known of it already.
+    pub image: ScoredImage,
+    /// What the models look at, in the order of the views that were asked for.
+    pub tensors: Vec<Tensor>,
+    /// What was measured without a model.
+    pub checks: Vec<(&'static Check, f32)>,
+    /// Columns, rows and tiles of the blur map, if it is wanted.
+    pub map: Option<(usize, usize, Vec<MapTile>)>,
+}
+
+/// Why a photo cannot be handed to the models.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// It cannot be decoded.
+    #[error(transparent)]
+    Ingest(#[from] IngestError),
+    /// A step panicked on it.
+    #[error("a step before the models panicked on this photo")]
+    Panicked,
+}
+
+/// Everything between the bytes and the models; blocks. A panic costs this photo only.
+///
+/// # Errors
+/// [`PrepareError`].
+pub fn prepare(bytes: &[u8], limits: &Limits, views: &[&View], tiles: bool) -> Result<Prepared, PrepareError> {
+    let steps = || {
+        let Photo { format, orientation, width, height, pixels } = ingest::decode(bytes, limits)?;
+        let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256: sha256_hex(bytes), orientation };
+        let reference = ReferenceView::new(pixels);
+        let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&reference)))).collect();
+        let map = tiles.then(|| view::blur_map(&reference));
+        Ok(Prepared { image, tensors: tensors(views, &reference), checks, map })
+    };
+    // Nothing outlives the steps but their result, so no broken state can be seen.
+    catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
+        tracing::error!("a step before the models panicked");
+        Err(PrepareError::Panicked)
+    })
+}

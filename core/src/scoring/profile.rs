@@ -1,0 +1,316 @@
+//! What a client accepts: thresholds per metric and check under a name, from a versioned file that is checked as a whole,
+//! against the metrics that are served, when the service starts. The built-in ones were chosen from evidence, see docs/profiles.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::orientation::{SIDEWAYS, UPSIDE_DOWN};
+use crate::checks;
+use crate::metric::Metric;
+use crate::name::Name;
+
+/// Version of the file's format.
+const VERSION: u32 = 1;
+const BUILT_IN: &str = include_str!("profiles.json");
+
+/// Accepted values of one metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Smallest accepted value, negative; absent for a metric that cannot be too low.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = -0.2)]
+    pub low: Option<f32>,
+    /// Largest accepted value, positive.
+    #[schema(example = 0.25)]
+    pub high: f32,
+    /// What the metric's shortfall from 100 counts in `quality`, from 0 (not at all) to 1 (fully).
+    #[serde(default = "full_weight")]
+    #[schema(example = 1.0, minimum = 0, maximum = 1)]
+    pub weight: f32,
+}
+
+fn full_weight() -> f32 {
+    1.0
+}
+
+/// Accepted values of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    /// Smallest accepted value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = 0.2)]
+    pub low: Option<f32>,
+    /// Largest accepted value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub high: Option<f32>,
+}
+
+/// A named set of thresholds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "Unchecked")]
+pub struct Profile {
+    /// Name, as in the query parameter `profile`.
+    #[schema(value_type = String, example = "real-estate")]
+    pub name: Name,
+    /// Whom it suits.
+    #[schema(example = "Rooms and houses: straight walls matter.")]
+    pub description: String,
+    /// Accepted values by metric, in the metric's unit. A metric without is reported and not judged.
+    #[serde(flatten)]
+    pub bands: BTreeMap<String, Band>,
+    /// Accepted values by check. A check without is reported and not judged.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub checks: BTreeMap<String, Bound>,
+    /// Advice to give in place of the built-in one, by the reason's code without `possibly_`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub messages: BTreeMap<String, String>,
+}
+
+/// A profile as it is stored: what is not known by name is the band of a metric.
+#[derive(Deserialize)]
+struct Unchecked {
+    name: Name,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    checks: BTreeMap<String, Bound>,
+    #[serde(default)]
+    messages: BTreeMap<String, String>,
+    #[serde(flatten)]
+    bands: BTreeMap<String, serde_json::Value>,
+}
+
+impl TryFrom<Unchecked> for Profile {
+    type Error = String;
+
+    fn try_from(stored: Unchecked) -> Result<Self, String> {
+        let Unchecked { name, description, checks, messages, bands } = stored;
+        let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
+            Ok(band) => Ok((metric, band)),
+            Err(error) => Err(format!("profile `{name}`: `{metric}` is neither a known field nor a metric's band: {error}")),
+        };
+        let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
+        Ok(Self { name, description, bands, checks, messages })
+    }
+}
+
+/// All profiles of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profiles {
+    /// Version of the format.
+    #[schema(example = 1)]
+    version: u32,
+    /// The profiles, `default` among them.
+    profiles: Vec<Profile>,
+}
+
+/// Why a file of profiles was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// It cannot be read.
+    #[error("cannot read the profiles in {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not JSON of the right shape.
+    #[error("the profiles in {path} are refused: {reason}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It does not fit the models.
+    #[error("profile `{profile}` is refused: {reason}")]
+    Unfit {
+        /// The profile.
+        profile: Name,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl Profiles {
+    /// The profiles that come with the service.
+    ///
+    /// # Panics
+    /// Never: a test reads the same constant.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::parse(BUILT_IN).expect("the built-in profiles are sound: a test reads them")
+    }
+
+    /// The profiles of a file, or the built-in ones where none is given.
+    ///
+    /// # Errors
+    /// [`ProfileError`], which names the file and what is wrong with it.
+    pub fn load_or_built_in(path: Option<&Path>) -> Result<Self, ProfileError> {
+        path.map_or_else(|| Ok(Self::built_in()), Self::load)
+    }
+
+    /// Every profile, in the file's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.iter()
+    }
+
+    fn load(path: &Path) -> Result<Self, ProfileError> {
+        let path = || path.to_owned();
+        let text =
+            std::fs::read_to_string(path()).map_err(|source| ProfileError::Unreadable { path: path(), source })?;
+        Self::parse(&text).map_err(|reason| ProfileError::Invalid { path: path(), reason })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let parsed: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if parsed.version != VERSION {
+            return Err(format!("version {} of the format is unknown, expected {VERSION}", parsed.version));
+        }
+        let mut names = BTreeSet::new();
+        if let Some(profile) = parsed.profiles.iter().find(|profile| !names.insert(profile.name.as_str())) {
+            return Err(format!("profile `{}` is there twice", profile.name));
+        }
+        if !names.contains("default") {
+            return Err("there is no profile `default`".to_owned());
+        }
+        Ok(parsed)
+    }
+
+    /// Checks the thresholds against the metrics that are served.
+    ///
+    /// # Errors
+    /// [`ProfileError`]: which threshold makes no sense.
+    pub fn check<'a>(&self, metrics: impl Iterator<Item = &'a Metric> + Clone) -> Result<(), ProfileError> {
+        for profile in &self.profiles {
+            profile
+                .check(metrics.clone())
+                .map_err(|reason| ProfileError::Unfit { profile: profile.name.clone(), reason })?;
+        }
+        Ok(())
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+}
+
+impl Profile {
+    /// The accepted values of a metric, if it is bounded.
+    #[must_use]
+    pub fn band(&self, metric: impl AsRef<str>) -> Option<Band> {
+        self.bands.get(metric.as_ref()).copied()
+    }
+
+    fn check<'a>(&self, metrics: impl Iterator<Item = &'a Metric> + Clone) -> Result<(), String> {
+        for (name, band) in &self.bands {
+            let Some(metric) = metrics.clone().find(|metric| metric.name == name.as_str()) else {
+                let known: Vec<_> = metrics.map(|metric| metric.name.as_str()).collect();
+                return Err(format!("no model measures `{name}`, there are {}", known.join(", ")));
+            };
+            band.check(metric).map_err(|reason| format!("{name}: {reason}"))?;
+        }
+        if let Some(name) = self.checks.keys().find(|name| checks::find(name).is_none()) {
+            return Err(format!("there is no check `{name}`"));
+        }
+        let of_checks = checks::CHECKS.iter().flat_map(|check| check.low.iter().chain(&check.high));
+        let of_checks = of_checks.map(|fault| fault.code.as_str());
+        let of_metrics = metrics.flat_map(|metric| metric.codes().map(Name::as_str));
+        let codes: BTreeSet<_> = of_metrics.chain(of_checks).chain([SIDEWAYS, UPSIDE_DOWN]).collect();
+        match self.messages.keys().find(|code| !codes.contains(code.as_str())) {
+            Some(code) => Err(format!("there is no reason `{code}` to give a message for, but {codes:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Band {
+    fn check(&self, metric: &Metric) -> Result<(), String> {
+        let [min, max] = metric.range;
+        if !(self.high > 0.0 && self.high <= max) {
+            return Err(format!("`high` must lie above 0 and be at most {max}"));
+        }
+        if metric.low.is_none() && self.low.is_some() {
+            return Err("there is no too low, leave `low` out".to_owned());
+        }
+        if metric.low.is_some() && !self.low.is_some_and(|low| low < 0.0 && low >= min) {
+            return Err(format!("`low` must lie below 0 and be at least {min}"));
+        }
+        if !(0.0..=1.0).contains(&self.weight) {
+            return Err("`weight` must lie between 0 and 1".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The threshold on the side where `value` lies.
+    #[must_use]
+    pub fn threshold(&self, value: f32) -> f32 {
+        self.low.filter(|_| value < 0.0).unwrap_or(self.high)
+    }
+
+    /// How acceptable a value is: 100 at zero, 50 at the threshold, falling like a bell curve; with a weight below 1 the
+    /// shortfall from 100 counts that much less.
+    #[must_use]
+    pub fn quality(&self, value: f32) -> u8 {
+        let relative = value / self.threshold(value);
+        let shortfall = 1.0 - (-std::f32::consts::LN_2 * relative * relative).exp();
+        (100.0 * (1.0 - self.weight * shortfall)).round() as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::tests::required;
+
+    #[test]
+    fn quality_is_100_at_zero_and_50_at_either_threshold() {
+        let band = Band { low: Some(-0.2), high: 0.4, weight: 1.0 };
+        assert_eq!([0.0, -0.2, 0.4, 5.0].map(|value| band.quality(value)), [100, 50, 50, 0]);
+        assert!(band.quality(-0.1) > band.quality(-0.15));
+        let half = Band { weight: 0.5, ..band };
+        assert_eq!([0.0, -0.2, 5.0].map(|value| half.quality(value)), [100, 75, 50]);
+    }
+
+    #[test]
+    fn the_built_in_profiles_are_sound_and_round_trip() {
+        let profiles = Profiles::built_in();
+        assert!(["default", "real-estate", "car-dealer"].iter().all(|name| profiles.find(name).is_some()));
+        let text = serde_json::to_string(&profiles).expect("they serialise");
+        assert_eq!(Profiles::parse(&text), Ok(profiles.clone()));
+        profiles.check(required().iter()).expect("they fit the shipped models");
+    }
+
+    #[test]
+    fn a_file_that_is_not_sound_is_refused_and_says_where() {
+        let with = |from: &str, to: &str| {
+            let parsed = Profiles::parse(&BUILT_IN.replacen(from, to, 1));
+            let checked = parsed.and_then(|profiles| profiles.check(required().iter()).map_err(|error| error.to_string()));
+            checked.expect_err("it is refused")
+        };
+        assert!(with("\"version\": 1", "\"version\": 2").contains("version 2"));
+        assert!(with("\"name\": \"default\"", "\"name\": \"other\"").contains("no profile `default`"));
+        assert!(with("\"name\": \"real-estate\"", "\"name\": \"default\"").contains("twice"));
+        assert!(with("\"name\": \"real-estate\"", "\"name\": \"a b\"").contains("letters"));
+        assert!(with("{\"high\": 1.6}", "{\"high\": -1.6}").contains("profile `default` is refused: blur: `high`"));
+        assert!(with("{\"high\": 1.6}", "{\"high\": 1.6, \"low\": -1.0}").contains("leave `low` out"));
+        assert!(with("\"low\": -0.25, ", "").contains("brightness: `low`"));
+        assert!(with("\"weight\": 0.5", "\"weight\": 1.5").contains("`weight`"));
+        assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));
+        assert!(with("\"description\"", "\"descripton\"").contains("descripton"));
+        assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));
+        assert!(with("\"blur\": {", "\"checks\": {\"x\": {\"low\": 1.0}}, \"blur\": {").contains("no check `x`"));
+    }
+}

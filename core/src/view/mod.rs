@@ -1,0 +1,71 @@
+//! What the branch models see: the reference view of a photo and the fixed-size tensors cut from it.
+//!
+//! Server and trainer share these functions; a difference between training and serving here would be a silent loss
+//! of accuracy. [`VIEWS`] is the registry: a model card names the view its model was trained on, a model whose view is not in
+//! it is refused, and models of the same view share one tensor per photo.
+
+mod blur;
+mod brightness;
+mod reference;
+mod resample;
+mod rotation;
+
+pub use blur::{GRID, MapTile, TILE, map as blur_map};
+pub use reference::{LONG_SIDE, ReferenceView};
+pub use resample::{resize_part, shrink_to};
+
+/// A fixed-size tensor cut from the reference view: what a branch model looks at.
+pub struct View {
+    /// Name and version, as model cards give them.
+    pub name: &'static str,
+    /// Shape of one photo's tensor, channels first.
+    pub shape: [usize; 3],
+    cut: fn(&ReferenceView) -> Vec<f32>,
+}
+
+/// All views. One that changes gets a new version: a model that was trained on the old one must not be fed the new one.
+pub static VIEWS: [View; 3] = [
+    View { name: "blur-tiles/1", shape: blur::SHAPE, cut: blur::tensor },
+    View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor },
+    View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor },
+];
+
+/// The view of that name and version.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static View> {
+    VIEWS.iter().find(|view| view.name == name)
+}
+
+impl View {
+    /// Number of values in one photo's tensor.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Never: a view shows something.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The tensor of one photo, row-major in the order of [`View::shape`], values in 0..=1.
+    #[must_use]
+    pub fn tensor(&self, reference: &ReferenceView) -> Vec<f32> {
+        let values = (self.cut)(reference);
+        debug_assert_eq!(values.len(), self.len());
+        values
+    }
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Luma of ITU-R BT.601 in 0..=1, the weights JPEG uses.
+fn luma(pixel: [u8; 3]) -> f32 {
+    let [r, g, b] = pixel.map(f32::from);
+    (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
+}
