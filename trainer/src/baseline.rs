@@ -1,21 +1,30 @@
 //! What a user would write instead of Clearshot, measured beside it: variance of the Laplacian (Pech-Pacheco et al.,
 //! ICPR 2000), mean V, and the most frequent direction of Hough lines.
 
-use clearshot::metric::Metric;
-use clearshot::view::ReferenceView;
+use clearshot_core::view::ReferenceView;
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage};
 use imageproc::edges::canny;
 use imageproc::filter::laplacian_filter;
 use imageproc::hough::{LineDetectionOptions, detect_lines};
 
-/// The classical score of a photo; it rises with the metric. Rotation is in degrees, the others in units of their own.
+/// A classical score of photos.
+#[derive(Clone, Copy)]
+pub struct Rival {
+    /// The score; it rises with the metric.
+    pub score: fn(&ReferenceView) -> f32,
+    /// Whether the score is in the metric's unit, so that its errors mean something.
+    pub in_unit: bool,
+}
+
+/// The rival of a metric, where there is one.
 #[must_use]
-pub fn score(metric: Metric, view: &ReferenceView) -> f32 {
+pub fn rival(metric: &str) -> Option<Rival> {
     match metric {
-        Metric::Blur => -laplacian_variance(&gray(view)).ln(),
-        Metric::Brightness => mean_value(view),
-        Metric::Rotation => hough_tilt(&gray(view)),
+        "blur" => Some(Rival { score: |view| -laplacian_variance(&gray(view)).ln(), in_unit: false }),
+        "brightness" => Some(Rival { score: mean_value, in_unit: false }),
+        "rotation" => Some(Rival { score: |view| hough_tilt(&gray(view)), in_unit: true }),
+        _ => None,
     }
 }
 
@@ -64,7 +73,7 @@ mod tests {
             let turned =
                 rotate_about_center(&stripes, degrees.to_radians(), Interpolation::Bilinear, Border::Replicate);
             let inner = image::imageops::crop_imm(&turned, 120, 120, 360, 360).to_image();
-            let found = score(Metric::Rotation, &ReferenceView::new(inner));
+            let found = hough_tilt(&gray(&ReferenceView::new(inner)));
             assert!((found - degrees).abs() <= 1.5, "{degrees}: {found}");
         }
     }

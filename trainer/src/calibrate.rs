@@ -5,27 +5,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::metric::Metric;
-use clearshot::scoring::calibration::{Calibration, IntervalBin, RawOutput};
-use clearshot::scoring::card::{self, ModelCard, Preprocessing, Training, sha256_hex};
+use clearshot_core::digest::sha256_hex;
+use clearshot_core::scoring::calibration::{Calibration, IntervalBin, RawOutput};
+use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training};
+use clearshot_core::session::{BranchSession, Runtime};
 
-use crate::measure::{Plan, Sample, measure};
+use crate::category;
+use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
-use crate::train::Run;
+use crate::run::Run;
 
 /// Share of true values the intervals hold.
 const COVERAGE: f32 = 0.9;
-/// Factor on every interval. Photos of sources that were not calibrated on err more than those of known ones, and
-/// exchangeability, which conformal prediction rests on, does not hold for them. Degraded by Pillow, blur and brightness
-/// were covered by 0.86 and 0.88 without it, by 0.90 and 0.91 with it; rotation by 0.92 without it: tools differ in their
-/// blur and their HSV, not in what an angle is.
-fn widening(metric: Metric) -> f32 {
-    match metric {
-        Metric::Blur | Metric::Brightness => 1.1,
-        Metric::Rotation => 1.0,
-    }
-}
 /// Samples per knot of the curve and per interval bin, at least.
 const PER_KNOT: usize = 30;
 const PER_BIN: usize = 150;
@@ -47,27 +38,26 @@ pub fn calibrate(
     let settings = run.settings()?;
     let progress = run.progress()?;
     let mut recipe = settings.recipe()?;
-    let metric = recipe.transformation.branch();
-    ensure!(recipe.transformation.is_served(), "{}", not_served(&settings.transformation));
-    let path = card::onnx_path(models, metric);
+    let spec = recipe.transformation.spec();
+    let path = card::onnx_path(models, spec.name);
     let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
-    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
-    let plan = Plan { part: Part::Calibrate, per_photo, baselines: false };
+    let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
+    let plan = MeasurePlan { part: Part::Calibrate, per_photo, baselines: false };
     let mut samples = measure(library, &recipe, plan, &mut session)?;
     // The magnitudes that matter most, once more: a crop made for a smaller range shows more of the photo.
-    recipe.range = intersection(settings.range, recipe.transformation.evaluated());
+    recipe.range = intersection(settings.range, spec.evaluated);
     recipe.seed = recipe.seed.wrapping_add(1);
     samples.extend(measure(library, &recipe, plan, &mut session)?);
     let samples = balanced(samples);
-    let range = value_range(metric, settings.range);
+    let range = intersection(settings.range, spec.range);
     let sha256 = sha256_hex(&onnx);
     let card = ModelCard {
-        metric,
-        unit: metric.unit().to_owned(),
-        version: format!("{metric}-{}", &sha256[..8]),
+        metric: spec.metric(),
+        reading: Reading::Scalar,
+        version: format!("{}-{}", spec.name, &sha256[..8]),
         sha256,
-        preprocessing: Preprocessing::of(metric),
-        calibration: fit(&samples, range, widening(metric))?,
+        preprocessing: Preprocessing::of(spec.view()),
+        calibration: fit(&samples, range, spec.widening)?,
         training: Training {
             photos: library.part(Part::Train).len(),
             groups: library.groups(Part::Train),
@@ -79,18 +69,10 @@ pub fn calibrate(
         },
         evaluation: BTreeMap::new(),
         reference: None,
-        intended_use: intended_use(metric).to_owned(),
+        intended_use: spec.intended_use.to_owned(),
     };
     write_card(models, &card)?;
     Ok(card)
-}
-
-/// Why a transformation that can be trained cannot be calibrated.
-#[must_use]
-pub fn not_served(name: &str) -> String {
-    format!(
-        "{name} can be trained and exported, but the server has no metric for it: it is neither calibrated nor evaluated"
-    )
 }
 
 /// At most [`MOST_PER_GROUP`] samples of each group, spread evenly over the group's.
@@ -111,7 +93,7 @@ fn balanced(samples: Vec<Sample>) -> Vec<Sample> {
 /// # Errors
 /// When it cannot be written.
 pub fn write_card(models: &Path, card: &ModelCard) -> Result<()> {
-    let path = card::card_path(models, card.metric);
+    let path = card.path_in(models);
     let mut text = serde_json::to_string_pretty(card)?;
     text.push('\n');
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -124,13 +106,8 @@ pub fn intersection(range: [f32; 2], other: [f32; 2]) -> [f32; 2] {
     if met[0] < met[1] { met } else { range }
 }
 
-fn value_range(metric: Metric, trained: [f32; 2]) -> [f32; 2] {
-    let (low, high) = metric.range();
-    intersection(trained, [low, high])
-}
-
 /// A sample as the fit sees it.
-struct Point {
+struct WeightedSample {
     output: RawOutput,
     truth: f32,
     weight: f32,
@@ -138,19 +115,12 @@ struct Point {
 
 /// `widening`: factor on every interval.
 fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration> {
-    let mut sizes = BTreeMap::<&str, f32>::new();
-    for sample in samples {
-        *sizes.entry(&sample.category).or_default() += 1.0;
-    }
-    let mut samples: Vec<Point> = samples
+    let weights = category::weights(samples.iter().map(|sample| sample.category.as_str()));
+    let mut samples: Vec<WeightedSample> = samples
         .iter()
-        .filter(|sample| sample.output.raw.is_finite() && sample.output.log_scale.is_finite())
-        // As in training, a category counts with the square root of its size: the most frequent one must not speak for all.
-        .map(|sample| Point {
-            output: sample.output,
-            truth: sample.truth,
-            weight: sizes[sample.category.as_str()].sqrt().recip(),
-        })
+        .zip(weights)
+        .filter(|(sample, _)| sample.output.raw.is_finite() && sample.output.log_scale.is_finite())
+        .map(|(sample, weight)| WeightedSample { output: sample.output, truth: sample.truth, weight: weight as f32 })
         .collect();
     ensure!(samples.len() >= 2, "{} samples are too few to calibrate", samples.len());
     samples.sort_by(|a, b| a.output.raw.total_cmp(&b.output.raw));
@@ -163,12 +133,12 @@ fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration
 
 /// Isotonic regression (pool adjacent violators) over medians of equally filled bins, then made strictly increasing.
 /// Medians weighted by the network's own confidence: a photo without a cue must not bend the curve for the others.
-fn curve(samples: &[Point], range: [f32; 2]) -> Vec<[f32; 2]> {
+fn curve(samples: &[WeightedSample], range: [f32; 2]) -> Vec<[f32; 2]> {
     let knots = (samples.len() / PER_KNOT).clamp(2, 40);
     let mut points: Vec<(f32, f32, f32)> = (0..knots)
         .map(|knot| {
             let bin = &samples[knot * samples.len() / knots..(knot + 1) * samples.len() / knots];
-            let raw = bin.iter().map(|point| point.output.raw).sum::<f32>() / bin.len() as f32;
+            let raw = bin.iter().map(|sample| sample.output.raw).sum::<f32>() / bin.len() as f32;
             (raw, median(bin), bin.len() as f32)
         })
         .collect();
@@ -190,9 +160,9 @@ fn curve(samples: &[Point], range: [f32; 2]) -> Vec<[f32; 2]> {
     curve
 }
 
-fn median(bin: &[Point]) -> f32 {
-    let weight = |point: &Point| point.weight * (-point.output.log_scale).exp();
-    weighted_quantile(bin.iter().map(|point| (point.truth, weight(point))).collect(), 0.5, 0.0)
+fn median(bin: &[WeightedSample]) -> f32 {
+    let weight = |sample: &WeightedSample| sample.weight * (-sample.output.log_scale).exp();
+    weighted_quantile(bin.iter().map(|sample| (sample.truth, weight(sample))).collect(), 0.5, 0.0)
 }
 
 /// Makes values (second) non-decreasing by pooling neighbours by weight (third); Robertson et al., 1988.
@@ -216,10 +186,11 @@ fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
 }
 
 /// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale.
-fn intervals(samples: &[Point], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
-    let residual = |point: &Point| (point.truth - values.value(point.output.raw)) / point.output.log_scale.exp();
+fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
+    let residual =
+        |sample: &WeightedSample| (sample.truth - values.value(sample.output.raw)) / sample.output.log_scale.exp();
     let mut residuals: Vec<(f32, f32, f32)> =
-        samples.iter().map(|point| (point.output.log_scale, residual(point), point.weight)).collect();
+        samples.iter().map(|sample| (sample.output.log_scale, residual(sample), sample.weight)).collect();
     residuals.sort_by(|a, b| a.0.total_cmp(&b.0));
     let bins = (residuals.len() / PER_BIN).clamp(1, 8);
     let mut intervals: Vec<IntervalBin> = Vec::with_capacity(bins);
@@ -251,23 +222,6 @@ fn weighted_quantile(mut values: Vec<(f32, f32)>, level: f32, to_come: f32) -> f
     };
     let found = values.iter().map(|value| value.1).position(reached);
     found.or(values.len().checked_sub(1)).map_or(0.0, |index| values[index].0)
-}
-
-fn intended_use(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Blur => {
-            "Blur of property and car photos as the standard deviation of the equivalent Gaussian blur on the reference view. \
-             A sharp subject before a soft background counts as sharp. Photos without texture get wide intervals."
-        }
-        Metric::Brightness => {
-            "How far HSV value V of a property or car photo is off good exposure. Low-key and high-key intent cannot be told \
-             from bad exposure."
-        }
-        Metric::Rotation => {
-            "Tilt of property and car photos. Photos without a cue of gravity (close-ups, plants) get wide intervals; \
-             perspective is not tilt."
-        }
-    }
 }
 
 #[cfg(test)]

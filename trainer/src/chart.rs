@@ -1,11 +1,11 @@
 //! Charts of the training report, as SVG.
 
 use anyhow::{Result, anyhow};
-use clearshot::scoring::calibration::Estimate;
-use clearshot::scoring::card::MagnitudeFigures;
+use clearshot_core::scoring::calibration::Estimate;
+use clearshot_core::scoring::card::MagnitudeFigures;
 use plotters::prelude::*;
 
-use crate::train::Point;
+use crate::run::Validated;
 
 const SIZE: (u32, u32) = (360, 300);
 const BLUE: RGBColor = RGBColor(37, 99, 235);
@@ -67,7 +67,7 @@ pub fn widths(bins: &[MagnitudeFigures], unit: &str) -> Result<String> {
 ///
 /// # Errors
 /// When the chart cannot be drawn.
-pub fn learning_curve(points: &[Point], unit: &str) -> Result<String> {
+pub fn learning_curve(points: &[Validated], unit: &str) -> Result<String> {
     let last = points.iter().map(|point| point.step).max().unwrap_or(1) as f32;
     let most = points.iter().map(|point| point.validation_error).fold(0.0, f32::max);
     let labels = ["step", &format!("mean error ({unit})")];

@@ -8,8 +8,8 @@ use burn::store::{ModuleSnapshot, SafetensorsStore};
 use burn::tensor::{Device, Tensor};
 use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
 
-use crate::model::{Branch, training_shape};
-use crate::train::Run;
+use crate::model::Branch;
+use crate::run::Run;
 
 /// Fields of the networks that are made for one task: all others belong to the encoder.
 const TASK: [&str; 4] = ["head", "tile", "photo", "output"];
@@ -25,10 +25,10 @@ fn is_encoder(path: &str, _container: &str) -> bool {
 /// When there is no checkpoint or a file cannot be written.
 pub fn export(run: &Run, out: &Path) -> Result<[PathBuf; 2]> {
     let settings = run.settings()?;
-    let (name, metric) = (&settings.transformation, settings.transformation()?.branch());
+    let (name, view) = (&settings.transformation, settings.transformation()?.spec().view());
     let device = Device::flex();
-    let branch = run.best(metric, &device)?;
-    let [channels, height, width] = training_shape(metric);
+    let branch = run.best(view, &device)?;
+    let [channels, height, width] = branch.training_shape(view);
     let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], &device).mul_scalar(0.5);
     let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
     std::fs::create_dir_all(out)?;

@@ -5,14 +5,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::metric::Metric;
-use clearshot::scoring::calibration::{Calibration, RawOutput};
-use clearshot::scoring::card::{Figures, MagnitudeFigures, ModelCard, VerifiedModel};
+use clearshot_core::scoring::calibration::{Calibration, RawOutput};
+use clearshot_core::scoring::card::{Figures, MagnitudeFigures, ModelCard, VerifiedModel};
+use clearshot_core::session::{BranchSession, Runtime};
 
-use crate::calibrate::{not_served, write_card};
+use crate::baseline::{self, Rival};
+use crate::calibrate::write_card;
 use crate::generator::Recipe;
-use crate::measure::{Plan, Sample, measure};
+use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
 use crate::transform::{Frame, Transformation};
 
@@ -49,12 +49,12 @@ impl Evaluation {
 
 /// How to evaluate.
 #[derive(Clone, Copy)]
-pub struct Options {
+pub struct EvaluateOptions {
     /// Smallest and largest magnitude.
     pub range: [f32; 2],
     /// Magnitudes per photo; three times as many for large photos.
     pub per_photo: usize,
-    /// Measure the classical rivals, too.
+    /// Measure the classical rival, too, where there is one.
     pub baselines: bool,
     /// Seed of the degradations.
     pub seed: u64,
@@ -69,16 +69,16 @@ pub fn evaluate(
     transformation: &'static dyn Transformation,
     runtime: &Runtime,
     models: &Path,
-    options: Options,
+    options: EvaluateOptions,
 ) -> Result<Evaluation> {
-    let metric = transformation.branch();
-    ensure!(transformation.is_served(), "{}", not_served(transformation.name()));
-    let VerifiedModel { mut card, onnx } = VerifiedModel::load(models, metric)?;
+    let metric = transformation.spec().name;
+    let model = VerifiedModel::load(models, metric)?;
+    let mut session = BranchSession::of(runtime, &model, 1)?;
+    let mut card = model.card;
     ensure!(
         card.training.photos_digest == library.digest,
         "the {metric} model was trained on another set of photos: which of these are held out is unknown"
     );
-    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
     let recipe = Recipe {
         transformation,
         range: options.range,
@@ -87,7 +87,7 @@ pub fn evaluate(
         frame: Frame::Whole,
         seed: options.seed,
     };
-    let plan = Plan { part: Part::Test, per_photo: options.per_photo, baselines: options.baselines };
+    let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, baselines: options.baselines };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let mut sets: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
     for sample in &samples {
@@ -100,9 +100,9 @@ pub fn evaluate(
         all.by_magnitude = by_magnitude(&samples, &card.calibration, options.range);
     }
     let mut table = table(&card);
-    if options.baselines {
+    if let Some(rival) = baseline::rival(metric).filter(|_| options.baselines) {
         for (set, samples) in &sets {
-            writeln!(table, "{}", rival_row(metric, set, samples))?;
+            writeln!(table, "{}", rival_row(rival, set, samples))?;
         }
     }
     for bin in card.evaluation.get("all").into_iter().flat_map(|all| &all.by_magnitude) {
@@ -160,7 +160,7 @@ fn figures(samples: &[&Sample], calibration: &Calibration) -> Figures {
 pub fn table(card: &ModelCard) -> String {
     let mut table = format!(
         "| {} ({}) | samples | Pearson | Spearman | mean error | median | p95 | coverage | mean width |\n|---|---|---|---|---|---|---|---|---|\n",
-        card.metric, card.unit
+        card.metric.name, card.metric.unit
     );
     for (set, figures) in &card.evaluation {
         let _ = writeln!(
@@ -179,17 +179,16 @@ pub fn table(card: &ModelCard) -> String {
     table
 }
 
-/// The rival's figures. Only Hough answers in the metric's unit: errors of the other two would mean nothing.
-fn rival_row(metric: Metric, set: &str, samples: &[&Sample]) -> String {
+/// The rival's figures.
+fn rival_row(rival: Rival, set: &str, samples: &[&Sample]) -> String {
     let (scores, truth): (Vec<f32>, Vec<f32>) =
         samples.iter().filter_map(|sample| Some((sample.baseline?, sample.truth))).unzip();
     let errors = absolute_errors(&scores, &truth);
-    let errors = match metric {
-        Metric::Rotation => {
-            let mean = errors.iter().sum::<f32>() / errors.len() as f32;
-            format!("{mean:.3} | {:.3} | {:.3}", quantile(&errors, 0.5), quantile(&errors, 0.95))
-        }
-        Metric::Blur | Metric::Brightness => " | | ".to_owned(),
+    let errors = if rival.in_unit {
+        let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+        format!("{mean:.3} | {:.3} | {:.3}", quantile(&errors, 0.5), quantile(&errors, 0.95))
+    } else {
+        " | | ".to_owned()
     };
     let (pearson, spearman) = (pearson(&scores, &truth), spearman(&scores, &truth));
     format!("| {set}, classical | {} | {pearson:.3} | {spearman:.3} | {errors} | | |", scores.len())

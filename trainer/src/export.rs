@@ -5,16 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::metric::Metric;
-use clearshot::view;
+use clearshot_core::session::{BranchSession, Runtime};
 
 use crate::generator::Recipe;
 use crate::model::Branch;
 use crate::photos::{Library, Part};
+use crate::run::Run;
 use crate::siamese;
-use crate::train::Run;
-use crate::transform::Frame;
+use crate::transform::{Frame, Spec};
 
 /// Largest absolute difference between ONNX Runtime and the trainer that an export may show.
 pub const PARITY_TOLERANCE: f32 = 1e-4;
@@ -28,16 +26,17 @@ pub const PARITY_TOLERANCE: f32 = 1e-4;
 pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Result<f32> {
     let settings = run.settings()?;
     let recipe = settings.recipe()?;
-    let metric = recipe.transformation.branch();
+    let spec = recipe.transformation.spec();
     let device = Device::flex();
-    let onnx = to_onnx(run, metric, &device)?;
+    let onnx = to_onnx(run, spec, &device)?;
     // Tracing moves batch normalisation's statistics to the capture device; parity needs a copy of its own.
-    let branch = run.best(metric, &device)?;
-    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
+    let branch = run.best(spec.view(), &device)?;
+    let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
     let difference = parity(&branch, &mut session, &recipe, library, &device)?;
     ensure!(
         difference <= PARITY_TOLERANCE,
-        "the exported {metric} model differs from the trainer's by {difference:e}, at most {PARITY_TOLERANCE:e} is allowed"
+        "the exported {} model differs from the trainer's by {difference:e}, at most {PARITY_TOLERANCE:e} is allowed",
+        spec.name
     );
     std::fs::create_dir_all(out)?;
     let path = out.join(format!("{}.onnx", settings.transformation));
@@ -45,16 +44,16 @@ pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Re
     Ok(difference)
 }
 
-fn to_onnx(run: &Run, metric: Metric, device: &Device) -> Result<Vec<u8>> {
-    let [channels, height, width] = view::shape(metric);
+fn to_onnx(run: &Run, spec: &Spec, device: &Device) -> Result<Vec<u8>> {
+    let [channels, height, width] = spec.view().shape;
     let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], device).mul_scalar(0.5);
     let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
-    let branch = run.best(metric, device)?;
+    let branch = run.best(spec.view(), device)?;
     let model = OnnxExporter::new()
         .export_dynamic(&branch, sample(2), sample(3), &[InputSpec::new(axes)], |branch: &Branch, input| {
             branch.serve(input)
         })
-        .map_err(|error| anyhow::anyhow!("the {metric} network cannot be exported: {error}"))?;
+        .map_err(|error| anyhow::anyhow!("the {} network cannot be exported: {error}", spec.name))?;
     Ok(model.into_bytes())
 }
 
@@ -65,8 +64,8 @@ fn parity(
     library: &Library,
     device: &Device,
 ) -> Result<f32> {
-    let metric = recipe.transformation.branch();
-    let [channels, height, width] = view::shape(metric);
+    let spec = recipe.transformation.spec();
+    let [channels, height, width] = spec.view().shape;
     let mut largest = 0.0f32;
     for (slot, photo) in library.part(Part::Validate).iter().take(24).enumerate() {
         let mut rng = recipe.rng(Part::Validate, usize::MAX >> 8, slot);
@@ -74,10 +73,10 @@ fn parity(
         let tensor = recipe.sample(&photo.pixels, magnitude, Frame::Whole, &mut rng);
         let input = Tensor::<4>::from_data(TensorData::new(tensor.clone(), [1, channels, height, width]), device);
         let ours = siamese::to_pairs(branch.serve(input))?;
-        let theirs = session.run(&[tensor])?;
+        let theirs = session.run(&[tensor.as_slice()])?;
         for (&(raw, log_scale), theirs) in ours.iter().zip(&theirs) {
             let difference = (raw - theirs.raw).abs().max((log_scale - theirs.log_scale).abs());
-            ensure!(difference.is_finite(), "the {metric} network gives a number that is not finite");
+            ensure!(difference.is_finite(), "the {} network gives a number that is not finite", spec.name);
             largest = largest.max(difference);
         }
     }

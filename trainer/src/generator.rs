@@ -1,12 +1,11 @@
 //! Batches of degraded photos with known magnitudes, reproducible from a seed, made while the network trains.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
-use clearshot::view::{self, ReferenceView};
+use clearshot_core::view::ReferenceView;
 use image::{Rgb, RgbImage};
 use rand::distr::Distribution;
 use rand::distr::weighted::WeightedIndex;
@@ -14,7 +13,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::photos::{Library, Part, Photo};
+use crate::category;
+use crate::photos::{Library, LibraryPhoto, Part};
 use crate::transform::{Frame, Transformation};
 use crate::upload;
 
@@ -69,7 +69,7 @@ impl Recipe {
     /// The view tensor of one photo degraded by `magnitude`.
     #[must_use]
     pub fn sample(&self, photo: &RgbImage, magnitude: f32, frame: Frame, rng: &mut ChaCha8Rng) -> Vec<f32> {
-        view::tensor(self.transformation.branch(), &self.reference_view(photo, magnitude, frame, rng))
+        self.transformation.spec().view().tensor(&self.reference_view(photo, magnitude, frame, rng))
     }
 
     /// The reference view of one photo degraded by `magnitude`, compressed and decoded.
@@ -145,7 +145,7 @@ impl Drop for Stream {
 
 /// A photo, mirrored half of the time: a mirrored upright photo is an upright photo. One in thirty is no photo at all but
 /// a flat, shaded or noisy image, so that the network learns to say that it sees no evidence.
-fn pick(photos: &[&Photo], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -> RgbImage {
+fn pick(photos: &[&LibraryPhoto], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -> RgbImage {
     if rng.random_ratio(1, 30) {
         return no_photo(rng);
     }
@@ -153,13 +153,9 @@ fn pick(photos: &[&Photo], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -
     if rng.random_bool(0.5) { image::imageops::flip_horizontal(photo) } else { photo.clone() }
 }
 
-/// Photos of rare categories are drawn more often: a category's chance goes with the square root of its size.
-fn chances(photos: &[&Photo]) -> WeightedIndex<f64> {
-    let mut sizes = BTreeMap::<&str, u32>::new();
-    for photo in photos {
-        *sizes.entry(&photo.category).or_default() += 1;
-    }
-    let weights = photos.iter().map(|photo| f64::from(sizes[photo.category.as_str()]).sqrt().recip());
+/// Photos of rare categories are drawn more often.
+fn chances(photos: &[&LibraryPhoto]) -> WeightedIndex<f64> {
+    let weights = category::weights(photos.iter().map(|photo| photo.category.as_str()));
     WeightedIndex::new(weights).expect("there are photos, and every weight is positive")
 }
 

@@ -6,6 +6,7 @@
 
 pub mod baseline;
 pub mod calibrate;
+pub mod category;
 pub mod chart;
 pub mod encoder;
 pub mod evaluate;
@@ -17,6 +18,7 @@ pub mod photos;
 pub mod raster;
 pub mod reference;
 pub mod report;
+pub mod run;
 pub mod siamese;
 pub mod train;
 pub mod transform;

@@ -2,15 +2,14 @@
 //! samples on which calibration is fitted and figures are measured.
 
 use anyhow::Result;
-use clearshot::engine::BranchSession;
-use clearshot::scoring::calibration::RawOutput;
-use clearshot::view;
+use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::session::BranchSession;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::baseline;
 use crate::generator::Recipe;
-use crate::photos::{Library, Part, Photo, progress};
+use crate::photos::{Library, LibraryPhoto, Part, progress};
 use crate::transform::Frame;
 
 /// Photos with at least this long side are measured more often: most uploads are large.
@@ -30,18 +29,18 @@ pub struct Sample {
     pub truth: f32,
     /// The model's output.
     pub output: RawOutput,
-    /// What the classical rival said, where asked for.
+    /// What the classical rival said, where there is one and it was asked for.
     pub baseline: Option<f32>,
 }
 
 /// How to measure.
 #[derive(Clone, Copy)]
-pub struct Plan {
+pub struct MeasurePlan {
     /// Part of the library.
     pub part: Part,
     /// Magnitudes per photo; three times as many for large photos.
     pub per_photo: usize,
-    /// Also run the classical rival.
+    /// Also run the classical rival, where there is one.
     pub baselines: bool,
 }
 
@@ -49,9 +48,15 @@ pub struct Plan {
 ///
 /// # Errors
 /// When the model fails.
-pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut BranchSession) -> Result<Vec<Sample>> {
-    let metric = session.metric();
-    let jobs: Vec<(usize, &Photo, usize)> = library
+pub fn measure(
+    library: &Library,
+    recipe: &Recipe,
+    plan: MeasurePlan,
+    session: &mut BranchSession,
+) -> Result<Vec<Sample>> {
+    let spec = recipe.transformation.spec();
+    let rival = baseline::rival(spec.name).filter(|_| plan.baselines);
+    let jobs: Vec<(usize, &LibraryPhoto, usize)> = library
         .part(plan.part)
         .into_iter()
         .enumerate()
@@ -60,7 +65,7 @@ pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut Bra
             (0..plan.per_photo * if large { 3 } else { 1 }).map(move |repeat| (slot, photo, repeat))
         })
         .collect();
-    let bar = progress(jobs.len() as u64, metric.name());
+    let bar = progress(jobs.len() as u64, spec.name);
     let mut samples = Vec::with_capacity(jobs.len());
     for chunk in jobs.chunks(CHUNK) {
         let made: Vec<(Vec<f32>, f32, Option<f32>)> = chunk
@@ -69,12 +74,12 @@ pub fn measure(library: &Library, recipe: &Recipe, plan: Plan, session: &mut Bra
                 let mut rng: ChaCha8Rng = recipe.rng(plan.part, repeat, slot);
                 let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
                 let view = recipe.reference_view(&photo.pixels, magnitude, Frame::Whole, &mut rng);
-                let rival = plan.baselines.then(|| baseline::score(metric, &view));
-                (view::tensor(metric, &view), magnitude, rival)
+                let rival = rival.map(|rival| (rival.score)(&view));
+                (spec.view().tensor(&view), magnitude, rival)
             })
             .collect();
         for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {
-            let output = session.run(&[tensor])?[0];
+            let output = session.run(&[tensor.as_slice()])?[0];
             samples.push(Sample {
                 file: photo.file.clone(),
                 category: photo.category.clone(),

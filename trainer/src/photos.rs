@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use clearshot::ingest::{self, Limits};
-use clearshot::scoring::card::sha256_hex;
-use clearshot::view;
+use clearshot_core::digest::sha256_hex;
+use clearshot_core::ingest::{self, Limits};
+use clearshot_core::view;
 use fast_image_resize::FilterType;
 use image::RgbImage;
 use indicatif::{ParallelProgressIterator, ProgressBar, ProgressStyle};
@@ -15,7 +15,6 @@ use serde::Deserialize;
 
 /// Photos are kept in memory at this long side at most; views are 1024 at most, so this leaves room to scale down.
 const KEPT_LONG_SIDE: u32 = 1600;
-const EXTENSIONS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
 
 /// What a photo is used for. Whole groups (a house, a site) fall into one part, never single files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum Part {
 }
 
 /// One decoded photo.
-pub struct Photo {
+pub struct LibraryPhoto {
     /// Path relative to the library's folder.
     pub file: String,
     /// Category from the manifest, else `general`.
@@ -47,7 +46,7 @@ pub struct Photo {
 /// A folder of photos, decoded and split.
 pub struct Library {
     /// Photos, in order of their file names.
-    pub photos: Vec<Photo>,
+    pub photos: Vec<LibraryPhoto>,
     /// SHA-256 over the sorted hashes of the files, so that a card can name what a model was trained on.
     pub digest: String,
     /// Files that could not be read, with the reason.
@@ -75,10 +74,10 @@ impl Library {
             .into_iter()
             .filter_map(Result::ok)
             .map(walkdir::DirEntry::into_path)
-            .filter(|path| has_photo_extension(path))
+            .filter(|path| path.is_file() && ingest::is_named_like_a_photo(path))
             .collect();
         files.sort();
-        ensure!(!files.is_empty(), "no photos ({}) below {}", EXTENSIONS.join(", "), folder.display());
+        ensure!(!files.is_empty(), "no photos ({}) below {}", ingest::ENDINGS.join(", "), folder.display());
         let bar = progress(files.len() as u64, "photos");
         let read: Vec<_> =
             files.par_iter().progress_with(bar).map(|path| (relative(path, folder), read_photo(path))).collect();
@@ -93,7 +92,7 @@ impl Library {
                         value.filter(|name| !name.is_empty()).map_or_else(|| fallback.to_owned(), Clone::clone)
                     };
                     hashes.push(hash);
-                    photos.push(Photo {
+                    photos.push(LibraryPhoto {
                         category: named(row.map(|row| &row.category), "general"),
                         group: named(row.map(|row| &row.group), &file),
                         part: Part::Train,
@@ -117,7 +116,7 @@ impl Library {
 
     /// The photos of one part.
     #[must_use]
-    pub fn part(&self, part: Part) -> Vec<&Photo> {
+    pub fn part(&self, part: Part) -> Vec<&LibraryPhoto> {
         self.photos.iter().filter(|photo| photo.part == part).collect()
     }
 
@@ -139,7 +138,7 @@ pub fn progress(length: u64, what: &'static str) -> ProgressBar {
 
 /// Assigns parts by the rank of the group's hash: the same folder always splits alike, whatever the seed. Of the groups
 /// 15 % are for testing, 15 % for calibration, 7 % for validation, at least one each.
-fn split(photos: &mut [Photo]) -> Result<()> {
+fn split(photos: &mut [LibraryPhoto]) -> Result<()> {
     let groups: BTreeSet<(String, String)> =
         photos.iter().map(|photo| (sha256_hex(photo.group.as_bytes()), photo.group.clone())).collect();
     let count = groups.len();
@@ -189,11 +188,6 @@ fn read_photo(path: &Path) -> Result<(RgbImage, String), String> {
     Ok((view::shrink_to(photo.pixels, KEPT_LONG_SIDE, FilterType::Lanczos3), sha256_hex(&bytes)))
 }
 
-fn has_photo_extension(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
-    path.is_file() && extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-}
-
 fn relative(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
@@ -204,9 +198,9 @@ mod tests {
 
     #[test]
     fn groups_never_straddle_parts_and_the_split_is_stable() {
-        let photos = |count: usize| -> Vec<Photo> {
+        let photos = |count: usize| -> Vec<LibraryPhoto> {
             (0..count)
-                .map(|index| Photo {
+                .map(|index| LibraryPhoto {
                     file: format!("{index}.jpg"),
                     category: "general".into(),
                     group: format!("house-{}", index / 4),

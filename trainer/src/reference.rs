@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::metric::Metric;
-use clearshot::scoring::card::{Reference, VerifiedModel};
-use clearshot::view::{self, ReferenceView};
+use clearshot_core::scoring::card::{Reference, VerifiedModel};
+use clearshot_core::session::{BranchSession, Runtime};
+use clearshot_core::view::ReferenceView;
 
 use crate::calibrate::write_card;
 use crate::photos::{Library, Part, progress};
@@ -15,20 +14,21 @@ use crate::photos::{Library, Part, progress};
 ///
 /// # Errors
 /// When the model cannot be run or its card not be written.
-pub fn reference(library: &Library, metric: Metric, runtime: &Runtime, models: &Path) -> Result<Reference> {
-    let VerifiedModel { mut card, onnx } = VerifiedModel::load(models, metric)?;
-    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
+pub fn reference(library: &Library, metric: &str, runtime: &Runtime, models: &Path) -> Result<Reference> {
+    let model = VerifiedModel::load(models, metric)?;
+    let mut session = BranchSession::of(runtime, &model, 1)?;
+    let VerifiedModel { mut card, view, .. } = model;
     let photos = library.part(Part::Test);
     let bar = progress(photos.len() as u64, "scoring good photos");
     let mut values = Vec::with_capacity(photos.len());
     for photo in bar.wrap_iter(photos.iter()) {
-        let tensor = view::tensor(metric, &ReferenceView::new(photo.pixels.clone()));
-        for output in session.run(&[tensor])? {
+        let tensor = view.tensor(&ReferenceView::new(photo.pixels.clone()));
+        for output in session.run(&[tensor.as_slice()])? {
             values.push(f64::from(card.calibration.apply(output).value));
         }
     }
     let up_to = |bound: f64| values.iter().filter(|value| **value <= bound).count() as f32 / values.len().max(1) as f32;
-    let found = Reference { photos: values.len(), shares: metric.bin_bounds().into_iter().map(up_to).collect() };
+    let found = Reference { photos: values.len(), shares: card.metric.bin_bounds().into_iter().map(up_to).collect() };
     card.reference = Some(found.clone());
     write_card(models, &card)?;
     Ok(found)

@@ -1,38 +1,39 @@
-//! One self-contained HTML page on the calibrated models of a folder: what each branch says of one photo degraded more
+//! One self-contained HTML page on the calibrated models of a folder: what each model says of one photo degraded more
 //! and more, truth against value, coverage, the learning curve, and the held-out photos in the order of their scores.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use askama::Template;
 use base64::Engine as _;
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::ingest::{self, Limits};
-use clearshot::scoring::calibration::Estimate;
-use clearshot::scoring::card::{ModelCard, VerifiedModel};
-use clearshot::view::{self, ReferenceView};
-use fast_image_resize::FilterType;
+use base64::prelude::BASE64_STANDARD;
+use clearshot_core::ingest::{self, Limits};
+use clearshot_core::scoring::calibration::Estimate;
+use clearshot_core::scoring::card::{ModelCard, VerifiedModel};
+use clearshot_core::session::{BranchSession, Runtime};
+use clearshot_core::thumbnail;
+use clearshot_core::view::ReferenceView;
 use image::RgbImage;
-use jpeg_encoder::{ColorType, Encoder};
 
 use crate::chart;
 use crate::generator::Recipe;
-use crate::measure::{Plan, Sample, measure};
+use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
-use crate::train::{Point, Run};
-use crate::transform::{Frame, REGISTRY, Transformation};
+use crate::run::Run;
+use crate::transform::{Frame, Transformation};
 
 /// Degradations of the photo that is degraded more and more.
 const SWEEP: usize = 7;
 /// Held-out photos shown in the order of their scores.
-const SORTED: usize = 24;
+const BY_SCORE: usize = 24;
+/// Long side of a photo on the page, in pixels.
 const THUMBNAIL: u32 = 220;
 
 /// What goes into a report.
-pub struct Options<'a> {
+pub struct ReportOptions<'a> {
     /// Folder of the calibrated models.
     pub models: &'a Path,
-    /// Work folder with the runs' metrics, for the learning curves; branches without a run are shown without.
+    /// Work folder with the runs' metrics, for the learning curves; models without a run are shown without.
     pub work: &'a Path,
     /// Photo that is degraded more and more; default: the largest held-out photo.
     pub sweep: Option<&'a Path>,
@@ -42,11 +43,41 @@ pub struct Options<'a> {
     pub per_photo: usize,
 }
 
-/// Writes the page for the three served branches.
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    sections: Vec<Section>,
+}
+
+/// What the page says of one model.
+struct Section {
+    card: ModelCard,
+    samples: usize,
+    sweep: Vec<Picture>,
+    charts: Vec<String>,
+    learning_curve: Option<String>,
+    by_score: Vec<Picture>,
+}
+
+/// A photo and what the model says of it.
+struct Picture {
+    uri: String,
+    /// The magnitude by which it was degraded, if it was.
+    made: Option<String>,
+    value: String,
+    interval: String,
+}
+
+/// Writes the page on the models of some transformations.
 ///
 /// # Errors
 /// When a model is not calibrated on this library or cannot be run, or the sweep's photo cannot be read.
-pub fn report(library: &Library, runtime: &Runtime, options: &Options) -> Result<String> {
+pub fn report(
+    library: &Library,
+    transformations: &[&'static dyn Transformation],
+    runtime: &Runtime,
+    options: &ReportOptions,
+) -> Result<String> {
     let sweep = match options.sweep {
         Some(path) => {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -57,154 +88,91 @@ pub fn report(library: &Library, runtime: &Runtime, options: &Options) -> Result
             held_out.max_by_key(|pixels| pixels.width() * pixels.height()).context("no photo is held out")?.clone()
         }
     };
-    let mut page = String::from(HEAD);
-    for transformation in REGISTRY.into_iter().filter(|transformation| transformation.is_served()) {
-        section(&mut page, library, runtime, options, transformation, &sweep)?;
-    }
-    page.push_str("</main></body></html>\n");
-    Ok(page)
+    let section =
+        |&transformation: &&'static dyn Transformation| section(library, runtime, options, transformation, &sweep);
+    let sections = transformations.iter().map(section).collect::<Result<_>>()?;
+    Ok(Page { sections }.render()?)
 }
 
 fn section(
-    page: &mut String,
     library: &Library,
     runtime: &Runtime,
-    options: &Options,
+    options: &ReportOptions,
     transformation: &'static dyn Transformation,
     sweep: &RgbImage,
-) -> Result<()> {
-    let metric = transformation.branch();
-    let VerifiedModel { card, onnx } = VerifiedModel::load(options.models, metric)?;
-    ensure!(card.training.photos_digest == library.digest, "the {metric} model was trained on another set of photos");
-    let mut session = BranchSession::new(runtime, metric, &onnx, 1)?;
+) -> Result<Section> {
+    let spec = transformation.spec();
+    let model = VerifiedModel::load(options.models, spec.name)?;
+    let mut session = BranchSession::of(runtime, &model, 1)?;
+    let card = model.card;
+    ensure!(
+        card.training.photos_digest == library.digest,
+        "the {} model was trained on another set of photos",
+        spec.name
+    );
     let recipe = Recipe {
         transformation,
-        range: transformation.evaluated(),
+        range: spec.evaluated,
         photos: 1,
         magnitudes: 1,
         frame: Frame::Whole,
         seed: card.training.seed,
     };
-    let plan = Plan { part: Part::Test, per_photo: options.per_photo, baselines: false };
+    let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, baselines: false };
     let samples = measure(library, &recipe, plan, &mut session)?;
-    let unit = metric.unit();
-    writeln!(page, "<section id=\"{metric}\"><h2>{metric}</h2>")?;
-    writeln!(page, "<p>Model {}, {} held-out samples. {}</p>", card.version, samples.len(), card.intended_use)?;
-    writeln!(page, "<h3>One photo, degraded more and more</h3><div class=\"strip\">")?;
-    for index in 0..SWEEP {
+    let degraded = |index: usize| {
         let [low, high] = recipe.range;
         let magnitude = low + (high - low) * index as f32 / (SWEEP - 1) as f32;
         let mut rng = recipe.rng(Part::Test, index, usize::MAX >> 44);
         let view = recipe.reference_view(sweep, magnitude, Frame::Whole, &mut rng);
-        let caption = format!("made {magnitude:+.2} {unit}<br>{}", said(&card, &mut session, &view)?.1);
-        figure(page, view.pixels(), &caption)?;
-    }
-    writeln!(page, "</div>")?;
-    figures(page, &card, &samples)?;
-    let run = Run::new(options.work, transformation.name());
-    let curve: Vec<Point> = run.metrics().unwrap_or_default();
-    if !curve.is_empty() {
-        writeln!(page, "<h3>Learning curve</h3><div class=\"charts\">{}</div>", chart::learning_curve(&curve, unit)?)?;
-    }
-    if !options.without_photos {
-        sorted(page, library, &card, &mut session)?;
-    }
-    writeln!(page, "</section>")?;
-    Ok(())
+        let made = Some(format!("{magnitude:+.2} {}", spec.unit));
+        picture(view.pixels(), made, said(&card, &mut session, &view)?, spec.unit)
+    };
+    let sweep = (0..SWEEP).map(degraded).collect::<Result<_>>()?;
+    let curve = Run::new(options.work, spec.name).validations().unwrap_or_default();
+    let learning_curve = (!curve.is_empty()).then(|| chart::learning_curve(&curve, spec.unit)).transpose()?;
+    let by_score = if options.without_photos { Vec::new() } else { by_score(library, &card, &mut session)? };
+    Ok(Section { charts: charts(&card, &samples)?, samples: samples.len(), card, sweep, learning_curve, by_score })
 }
 
-/// Charts and the table of figures.
-fn figures(page: &mut String, card: &ModelCard, samples: &[Sample]) -> Result<()> {
+fn charts(card: &ModelCard, samples: &[Sample]) -> Result<Vec<String>> {
     let points: Vec<(f32, Estimate)> =
         samples.iter().map(|sample| (sample.truth, card.calibration.apply(sample.output))).collect();
-    let bins = card.evaluation.get("all").map(|all| all.by_magnitude.clone()).unwrap_or_default();
-    let correlation = card.evaluation.get("all").map_or(f32::NAN, |all| all.pearson);
-    writeln!(page, "<h3>Held-out photos</h3><div class=\"charts\">")?;
-    writeln!(page, "{}", chart::scatter(&points, &format!("Pearson {correlation:.3}"), &card.unit)?)?;
-    if !bins.is_empty() {
-        writeln!(page, "{}{}", chart::coverage(&bins, &card.unit)?, chart::widths(&bins, &card.unit)?)?;
+    let all = card.evaluation.get("all");
+    let correlation = all.map_or(f32::NAN, |all| all.pearson);
+    let unit = &card.metric.unit;
+    let mut charts = vec![chart::scatter(&points, &format!("Pearson {correlation:.3}"), unit)?];
+    if let Some(all) = all.filter(|all| !all.by_magnitude.is_empty()) {
+        charts.extend([chart::coverage(&all.by_magnitude, unit)?, chart::widths(&all.by_magnitude, unit)?]);
     }
-    writeln!(
-        page,
-        "</div><table><tr><th>photos<th>samples<th>Pearson<th>Spearman<th>mean error<th>median<th>95 %<th>coverage<th>mean width</tr>"
-    )?;
-    for (set, found) in &card.evaluation {
-        writeln!(
-            page,
-            "<tr><td>{}<td>{}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3}<td>{:.3}</tr>",
-            escape(set),
-            found.samples,
-            found.pearson,
-            found.spearman,
-            found.mean_absolute_error,
-            found.median_absolute_error,
-            found.p95_absolute_error,
-            found.coverage,
-            found.mean_interval_width
-        )?;
-    }
-    writeln!(page, "</table>")?;
-    Ok(())
+    Ok(charts)
 }
 
 /// Held-out photos as they are, evenly taken from the order of their scores.
-fn sorted(page: &mut String, library: &Library, card: &ModelCard, session: &mut BranchSession) -> Result<()> {
+fn by_score(library: &Library, card: &ModelCard, session: &mut BranchSession) -> Result<Vec<Picture>> {
     let photos = library.part(Part::Test);
     let mut scored = Vec::with_capacity(photos.len());
     for photo in photos {
-        let view = ReferenceView::new(photo.pixels.clone());
-        let (estimate, caption) = said(card, session, &view)?;
-        scored.push((estimate.value, caption, photo));
+        scored.push((said(card, session, &ReferenceView::new(photo.pixels.clone()))?, photo));
     }
-    scored.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let last = scored.len().saturating_sub(1);
-    writeln!(page, "<h3>Untouched held-out photos by their score</h3><div class=\"strip\">")?;
-    for index in 0..SORTED.min(scored.len()) {
-        let (_, caption, photo) = &scored[index * last / (SORTED.min(scored.len()) - 1).max(1)];
-        figure(page, &photo.pixels, caption)?;
-    }
-    writeln!(page, "</div>")?;
-    Ok(())
+    scored.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
+    let (last, shown) = (scored.len().saturating_sub(1), BY_SCORE.min(scored.len()));
+    let chosen = (0..shown).map(|index| &scored[index * last / (shown - 1).max(1)]);
+    chosen.map(|(estimate, photo)| picture(&photo.pixels, None, *estimate, &card.metric.unit)).collect()
 }
 
-fn said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> Result<(Estimate, String)> {
-    let output = session.run(&[view::tensor(card.metric, view)])?[0];
-    let estimate = card.calibration.apply(output);
+fn said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> Result<Estimate> {
+    let tensor = session.view().tensor(view);
+    Ok(card.calibration.apply(session.run(&[tensor.as_slice()])?[0]))
+}
+
+fn picture(image: &RgbImage, made: Option<String>, estimate: Estimate, unit: &str) -> Result<Picture> {
+    let jpeg = thumbnail::jpeg(image.clone(), THUMBNAIL)?;
     let Estimate { value, low, high } = estimate;
-    Ok((estimate, format!("<b>{value:+.2}</b> ({low:+.2} to {high:+.2}) {}", card.unit)))
+    Ok(Picture {
+        uri: format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)),
+        made,
+        value: format!("{value:+.2}"),
+        interval: format!("({low:+.2} to {high:+.2}) {unit}"),
+    })
 }
-
-fn figure(page: &mut String, image: &RgbImage, caption: &str) -> Result<()> {
-    let small = view::shrink_to(image.clone(), THUMBNAIL, FilterType::CatmullRom);
-    let mut jpeg = Vec::new();
-    let [width, height] = [small.width(), small.height()].map(|side| side as u16);
-    Encoder::new(&mut jpeg, 80).encode(small.as_raw(), width, height, ColorType::Rgb)?;
-    let data = base64::engine::general_purpose::STANDARD.encode(jpeg);
-    writeln!(
-        page,
-        "<figure><img alt=\"\" src=\"data:image/jpeg;base64,{data}\"><figcaption>{caption}</figcaption></figure>"
-    )?;
-    Ok(())
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;")
-}
-
-const HEAD: &str = r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Clearshot: training report</title><style>
-:root { color-scheme: light; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 0; background: #f6f7f9; color: #1c2330; }
-main { max-width: 1180px; margin: 0 auto; padding: 24px; }
-section { background: #fff; border-radius: 10px; padding: 8px 24px 24px; margin: 24px 0; box-shadow: 0 1px 3px #0002; }
-h1, h2 { text-transform: capitalize; } h3 { margin: 28px 0 8px; }
-.strip { display: flex; flex-wrap: wrap; gap: 12px; }
-figure { margin: 0; width: 148px; } figure img { width: 148px; border-radius: 4px; display: block; }
-figcaption { font-size: 12px; margin-top: 4px; }
-.charts { display: flex; flex-wrap: wrap; gap: 12px; }
-table { border-collapse: collapse; margin-top: 12px; } td, th { padding: 3px 12px; text-align: right; border-bottom: 1px solid #e3e6eb; }
-td:first-child, th:first-child { text-align: left; }
-</style></head><body><main><h1>Training report</h1>
-<p>Every figure is measured on photos of groups (houses, sites) that neither training nor calibration saw, degraded by known
-magnitudes and scored by the exported models through the server's own code. Values in brackets are 90 % intervals.</p>
-"#;

@@ -1,8 +1,8 @@
 //! From a degraded image to what a branch sees: compressed as clients compress, then decoded and cut to the view by the
 //! very functions that serve uploads.
 
-use clearshot::ingest::{self, Limits};
-use clearshot::view::ReferenceView;
+use clearshot_core::ingest::{self, Limits};
+use clearshot_core::view::ReferenceView;
 use image::RgbImage;
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand::Rng;

@@ -5,7 +5,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
-use clearshot::view;
+use clearshot_core::view;
 
 use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum};
 

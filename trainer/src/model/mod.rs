@@ -8,13 +8,13 @@ mod blur;
 mod brightness;
 mod rotation;
 
+use anyhow::{Result, bail};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use clearshot::metric::Metric;
-use clearshot::view;
+use clearshot_core::view::View;
 
 /// A branch network.
 #[derive(Module, Debug)]
@@ -29,13 +29,36 @@ pub enum Branch {
 }
 
 impl Branch {
-    /// A network with fresh weights.
+    /// The network for a view, with fresh weights.
+    ///
+    /// # Errors
+    /// When no network looks at such a view.
+    pub fn new(view: &View, device: &Device) -> Result<Self> {
+        // By the name without its version: a network outlives changes of its view as long as it takes the same shape.
+        match view.name.split('/').next() {
+            Some("blur-tiles") => Ok(Self::Blur(blur::BlurNet::new(device))),
+            Some("brightness-whole") => Ok(Self::Brightness(brightness::BrightnessNet::new(device))),
+            Some("rotation-discs") => Ok(Self::Rotation(rotation::RotationNet::new(device))),
+            _ => bail!("no network looks at the view {}: add one to trainer/src/model", view.name),
+        }
+    }
+
+    /// Shape of one training sample: one view tensor, or for rotation one of its discs.
     #[must_use]
-    pub fn new(metric: Metric, device: &Device) -> Self {
-        match metric {
-            Metric::Blur => Self::Blur(blur::BlurNet::new(device)),
-            Metric::Brightness => Self::Brightness(brightness::BrightnessNet::new(device)),
-            Metric::Rotation => Self::Rotation(rotation::RotationNet::new(device)),
+    pub fn training_shape(&self, view: &View) -> [usize; 3] {
+        let [channels, height, width] = view.shape;
+        match self {
+            Self::Rotation(_) => [1, height, width],
+            Self::Blur(_) | Self::Brightness(_) => [channels, height, width],
+        }
+    }
+
+    /// Number of features that [`Self::encode`] gives.
+    fn features(&self) -> usize {
+        match self {
+            Self::Blur(_) => blur::ENCODED,
+            Self::Brightness(_) => brightness::ENCODED,
+            Self::Rotation(_) => rotation::DEEPEST,
         }
     }
 
@@ -49,8 +72,8 @@ impl Branch {
         }
     }
 
-    /// Features of the encoder alone: `[batch, channels, height, width]` of [`training_shape`] to `[batch, features]`. What
-    /// a network that was trained to rank one degradation knows about photos serves other tasks, too.
+    /// Features of the encoder alone: `[batch, channels, height, width]` of [`Self::training_shape`] to
+    /// `[batch, features]`. What a network that was trained to rank one degradation knows about photos serves other tasks, too.
     #[must_use]
     pub fn encode(&self, input: Tensor<4>) -> Tensor<2> {
         let features = match self {
@@ -85,12 +108,8 @@ pub struct MultiTask {
 impl MultiTask {
     /// A branch, with a fresh head for a second task if asked for.
     #[must_use]
-    pub fn new(branch: Branch, metric: Metric, second: bool, device: &Device) -> Self {
-        let features = match metric {
-            Metric::Blur => blur::ENCODED,
-            Metric::Brightness => brightness::ENCODED,
-            Metric::Rotation => rotation::DEEPEST,
-        };
+    pub fn new(branch: Branch, second: bool, device: &Device) -> Self {
+        let features = branch.features();
         Self { branch, second: second.then(|| Head::new(features, 64, 2, device)) }
     }
 
@@ -101,16 +120,6 @@ impl MultiTask {
         let features = self.branch.encode(input);
         let [batch, count] = features.dims();
         Some(head.forward(features.reshape([batch, count, 1, 1])).reshape([batch, 2]))
-    }
-}
-
-/// Shape of one training sample: one view tensor, or for rotation one of its discs.
-#[must_use]
-pub fn training_shape(metric: Metric) -> [usize; 3] {
-    let [channels, height, width] = view::shape(metric);
-    match metric {
-        Metric::Rotation => [1, height, width],
-        Metric::Blur | Metric::Brightness => [channels, height, width],
     }
 }
 

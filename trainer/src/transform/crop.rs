@@ -1,13 +1,12 @@
-//! Crop: a share of the frame cut away at the right, as by a careless thumb. Trainable, not served.
+//! Crop: a share of the frame cut away at the right, as by a careless thumb.
 
-use clearshot::metric::Metric;
-use clearshot::view;
+use clearshot_core::view;
 use fast_image_resize::FilterType;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation};
+use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation};
 use crate::raster;
 
 /// One side cut away; magnitude is the share of the width that is missing at the right.
@@ -16,21 +15,29 @@ pub(super) struct Crop;
 /// Widths over heights of what is left: drawn anew for every sample.
 const SHAPES: [f64; 2] = [0.7, 1.4];
 
+const SPEC: Spec = Spec {
+    name: "crop",
+    title: "Cut off",
+    unit: "share",
+    range: [0.0, 0.5],
+    view: "brightness-whole/2",
+    low: None,
+    high: FaultSpec {
+        code: "cut_off",
+        severity: Severity::Retake,
+        advice: "Take the photo again with the whole subject in the frame.",
+    },
+    trained: [0.0, 0.5],
+    evaluated: [0.0, 0.5],
+    steps: 2000,
+    widening: 1.1,
+    intended_use: "Share of the scene that is missing at the right of the frame. Close-ups are meant to show a part and \
+                   cannot be told from photos that were cut off.",
+};
+
 impl Transformation for Crop {
-    fn name(&self) -> &'static str {
-        "crop"
-    }
-
-    fn branch(&self) -> Metric {
-        Metric::Brightness
-    }
-
-    fn magnitudes(&self) -> [f32; 2] {
-        [0.0, 0.5]
-    }
-
-    fn steps(&self) -> usize {
-        2000
+    fn spec(&self) -> &'static Spec {
+        &SPEC
     }
 
     fn degrade(

@@ -1,4 +1,5 @@
-//! Degradations of known magnitude. Adding one is one file and one line in [`REGISTRY`].
+//! Degradations of known magnitude, and what the metric of each is called and means. Adding one is one file and one line
+//! in [`REGISTRY`].
 
 mod blur;
 mod brightness;
@@ -6,8 +7,10 @@ mod crop;
 mod rotation;
 mod saturation;
 
-use clearshot::metric::Metric;
-use clearshot::view;
+pub use clearshot_core::metric::Severity;
+use clearshot_core::metric::{Fault, Metric};
+use clearshot_core::name::Name;
+use clearshot_core::view::{self, View};
 use fast_image_resize::FilterType;
 use image::RgbImage;
 use rand::Rng;
@@ -32,29 +35,77 @@ pub struct Degraded {
     pub long_side: u32,
 }
 
+/// What a transformation is: what its metric is called and means, and how its model is trained by default.
+pub struct Spec {
+    /// Name in the registry, on the command line and in file names, and of its metric.
+    pub name: &'static str,
+    /// What the metric is, in a few words for people.
+    pub title: &'static str,
+    /// Unit of magnitudes and of calibrated values.
+    pub unit: &'static str,
+    /// Smallest and largest value that can be reported.
+    pub range: [f32; 2],
+    /// Name and version of the view that the model looks at, as in [`view::VIEWS`]; the network follows from it.
+    pub view: &'static str,
+    /// What is wrong with a photo whose value is too low; none where the range begins at zero.
+    pub low: Option<FaultSpec>,
+    /// What is wrong with a photo whose value is too high.
+    pub high: FaultSpec,
+    /// Magnitudes that are trained by default, smallest and largest.
+    pub trained: [f32; 2],
+    /// Magnitudes that are evaluated by default.
+    pub evaluated: [f32; 2],
+    /// Optimiser steps by default: what two cores do in 5 to 60 minutes.
+    pub steps: usize,
+    /// Factor on every interval. Photos of sources that were not calibrated on err more than those of known ones, and
+    /// exchangeability, which conformal prediction rests on, does not hold for them.
+    pub widening: f32,
+    /// What the model is for, and what it cannot do.
+    pub intended_use: &'static str,
+}
+
+/// What is wrong with a photo beyond a threshold, see [`Fault`].
+pub struct FaultSpec {
+    /// Code of the reason.
+    pub code: &'static str,
+    /// What it takes to make the photo acceptable.
+    pub severity: Severity,
+    /// What to do, in a sentence; `{value}` stands for the size of the value.
+    pub advice: &'static str,
+}
+
+impl Spec {
+    /// The metric, as the model's card states it.
+    #[must_use]
+    pub fn metric(&self) -> Metric {
+        let fault =
+            |spec: &FaultSpec| Fault { code: name(spec.code), severity: spec.severity, advice: spec.advice.to_owned() };
+        Metric {
+            name: name(self.name),
+            title: self.title.to_owned(),
+            unit: self.unit.to_owned(),
+            range: self.range,
+            view: self.view.to_owned(),
+            low: self.low.as_ref().map(fault),
+            high: fault(&self.high),
+        }
+    }
+
+    /// What the model looks at.
+    #[must_use]
+    pub fn view(&self) -> &'static View {
+        view::find(self.view).expect("a test finds the view of every transformation in the registry of views")
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a test makes the metric of every transformation")
+}
+
 /// A degradation with one magnitude in physical units.
 pub trait Transformation: Send + Sync {
-    /// Name in the registry, on the command line and in file names.
-    fn name(&self) -> &'static str;
-
-    /// The branch (view and network) that learns this transformation.
-    fn branch(&self) -> Metric;
-
-    /// Whether the server serves it: it measures its branch's metric. Others can be trained and exported, not calibrated.
-    fn is_served(&self) -> bool {
-        self.name() == self.branch().name()
-    }
-
-    /// Magnitudes that are trained by default, smallest and largest.
-    fn magnitudes(&self) -> [f32; 2];
-
-    /// Magnitudes that are evaluated by default.
-    fn evaluated(&self) -> [f32; 2] {
-        self.magnitudes()
-    }
-
-    /// Optimiser steps by default: what two cores do in 5 to 60 minutes.
-    fn steps(&self) -> usize;
+    /// What it is called, what its metric means, and how it is trained by default.
+    fn spec(&self) -> &'static Spec;
 
     /// Draws a magnitude from a range.
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
@@ -82,8 +133,8 @@ pub static REGISTRY: [&dyn Transformation; 5] =
 /// # Errors
 /// A message that lists the names there are.
 pub fn find(name: &str) -> Result<&'static dyn Transformation, String> {
-    REGISTRY.iter().copied().find(|transformation| transformation.name() == name).ok_or_else(|| {
-        let names: Vec<_> = REGISTRY.iter().map(|transformation| transformation.name()).collect();
+    REGISTRY.iter().copied().find(|transformation| transformation.spec().name == name).ok_or_else(|| {
+        let names: Vec<_> = REGISTRY.iter().map(|transformation| transformation.spec().name).collect();
         format!("unknown transformation `{name}`; there are {}", names.join(", "))
     })
 }
@@ -112,4 +163,42 @@ fn exposed_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
         scaled(cut_height),
         raster::any_filter(rng),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clearshot_core::scoring::card::ModelCard;
+
+    #[test]
+    fn every_transformation_states_a_metric_that_can_be_served_and_no_two_share_a_code() {
+        let mut codes = Vec::new();
+        for transformation in REGISTRY {
+            let spec = transformation.spec();
+            let metric = spec.metric();
+            assert_eq!(metric.check(), Ok(()));
+            assert_eq!(spec.view().name, metric.view);
+            let own: std::collections::BTreeSet<String> = metric.codes().map(ToString::to_string).collect();
+            codes.extend(own);
+        }
+        let count = codes.len();
+        codes.sort();
+        codes.dedup();
+        assert_eq!(codes.len(), count, "{codes:?}");
+    }
+
+    #[test]
+    fn the_shipped_cards_say_what_their_transformations_say() {
+        let cards = [
+            include_str!("../../../models/blur.json"),
+            include_str!("../../../models/brightness.json"),
+            include_str!("../../../models/rotation.json"),
+        ];
+        for text in cards {
+            let card: ModelCard = serde_json::from_str(text).expect("a shipped card is sound");
+            let spec = find(card.metric.name.as_str()).expect("it is in the registry").spec();
+            assert_eq!(spec.metric(), card.metric);
+            assert_eq!(spec.intended_use, card.intended_use);
+        }
+    }
 }

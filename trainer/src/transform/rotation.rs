@@ -1,39 +1,47 @@
 //! Rotation: the scene turned about the centre of what is shown; clockwise is positive.
 
-use clearshot::correct::inscribed_share;
-use clearshot::metric::Metric;
-use clearshot::view::{self, LONG_SIDE};
+use clearshot_core::turn::turn_and_cut;
+use clearshot_core::view::{self, LONG_SIDE};
 use fast_image_resize::FilterType;
 use image::RgbImage;
 use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation};
+use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation};
 use crate::raster::{self, Planes};
 
 /// Tilt; magnitude in degrees, clockwise positive.
 pub(super) struct Rotation;
 
+const SPEC: Spec = Spec {
+    name: "rotation",
+    title: "Tilt",
+    unit: "deg",
+    range: [-45.0, 45.0],
+    view: "rotation-discs/1",
+    low: Some(FaultSpec {
+        code: "tilted",
+        severity: Severity::Fixable,
+        advice: "Rotate {value:.1} degrees clockwise.",
+    }),
+    high: FaultSpec {
+        code: "tilted",
+        severity: Severity::Fixable,
+        advice: "Rotate {value:.1} degrees counterclockwise.",
+    },
+    trained: [-40.0, 40.0],
+    evaluated: [-30.0, 30.0],
+    steps: 5000,
+    // Degraded by Pillow, photos were covered by 0.92: tools do not differ in what an angle is.
+    widening: 1.0,
+    intended_use: "Tilt of property and car photos. Photos without a cue of gravity (close-ups, plants) get wide intervals; \
+                   perspective is not tilt.",
+};
+
 impl Transformation for Rotation {
-    fn name(&self) -> &'static str {
-        "rotation"
-    }
-
-    fn branch(&self) -> Metric {
-        Metric::Rotation
-    }
-
-    fn magnitudes(&self) -> [f32; 2] {
-        [-40.0, 40.0]
-    }
-
-    fn evaluated(&self) -> [f32; 2] {
-        [-30.0, 30.0]
-    }
-
-    fn steps(&self) -> usize {
-        5000
+    fn spec(&self) -> &'static Spec {
+        &SPEC
     }
 
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
@@ -91,12 +99,7 @@ fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage
 /// The whole photo turned, cut to the largest rectangle of its own shape that stays filled at the largest angle.
 fn turned_photo(photo: &RgbImage, degrees: f32, largest: f32) -> RgbImage {
     let photo = view::shrink_to(photo.clone(), LONG_SIDE + LONG_SIDE / 4, FilterType::Lanczos3);
-    let turned = rotate_about_center(&photo, degrees.to_radians(), Interpolation::Bicubic, Border::Replicate);
-    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let share = inscribed_share(width, height, f64::from(largest).to_radians());
-    let (cut_width, cut_height) = ((width * share).floor().max(1.0), (height * share).floor().max(1.0));
-    let (left, top) = ((width - cut_width) / 2.0, (height - cut_height) / 2.0);
-    image::imageops::crop_imm(&turned, left as u32, top as u32, cut_width as u32, cut_height as u32).to_image()
+    turn_and_cut(&photo, degrees, largest)
 }
 
 #[cfg(test)]
@@ -119,16 +122,25 @@ mod tests {
     #[test]
     fn positive_turns_the_scene_clockwise_whole_and_in_part() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut parts = 0;
         for degrees in [-20.0f32, -3.0, 0.0, 10.0, 25.0] {
-            for frame in [Frame::Whole, Frame::Part] {
-                let turned = Rotation.degrade(&halves(), degrees, [-30.0, 30.0], frame, &mut rng).pixels;
-                if frame == Frame::Part && (turned.width() < 250 || horizon_is_missing(&turned)) {
-                    continue;
+            let turned = Rotation.degrade(&halves(), degrees, [-30.0, 30.0], Frame::Whole, &mut rng).pixels;
+            check(&turned, degrees);
+            for _ in 0..8 {
+                let turned = Rotation.degrade(&halves(), degrees, [-30.0, 30.0], Frame::Part, &mut rng).pixels;
+                // A small part is measured too coarsely, and some lie wholly above or below the horizon.
+                if turned.width() >= 250 && !horizon_is_missing(&turned) {
+                    check(&turned, degrees);
+                    parts += 1;
                 }
-                let found = horizon(&turned);
-                assert!((found - f64::from(degrees)).abs() < 1.0, "{frame:?} {degrees}: {found}");
             }
         }
+        assert!(parts >= 24, "only {parts} of 40 parts could be checked");
+    }
+
+    fn check(turned: &RgbImage, degrees: f32) {
+        let found = horizon(turned);
+        assert!((found - f64::from(degrees)).abs() < 1.0, "{degrees}: {found}");
     }
 
     fn horizon_is_missing(image: &RgbImage) -> bool {
@@ -136,13 +148,5 @@ mod tests {
         [image.width() / 4, image.width() * 3 / 4]
             .into_iter()
             .any(|x| column(x).next().is_none_or(|v| v < 128) || column(x).all(|v| v >= 128))
-    }
-
-    #[test]
-    fn the_crop_is_the_same_for_every_angle() {
-        let photo = RgbImage::from_fn(400, 300, |x, y| image::Rgb([(x % 200) as u8, (y % 200) as u8, 255]));
-        let sizes: Vec<_> =
-            [-30.0f32, 0.0, 12.0, 30.0].map(|degrees| turned_photo(&photo, degrees, 30.0).dimensions()).to_vec();
-        assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]));
     }
 }

@@ -1,32 +1,35 @@
-//! Saturation: colourfulness, as an editor's slider changes it. Trainable, not served.
+//! Saturation: colourfulness, as an editor's slider changes it.
 
-use clearshot::metric::Metric;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Degraded, Frame, Transformation, exposed};
+use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation, exposed};
 use crate::raster::Planes;
 
 /// Change of saturation; magnitude is the binary logarithm of the factor by which every pixel's distance from gray
 /// grows: -1 halves it, +1 doubles it.
 pub(super) struct Saturation;
 
+const SPEC: Spec = Spec {
+    name: "saturation",
+    title: "Colourfulness",
+    unit: "log2",
+    range: [-2.0, 1.0],
+    view: "brightness-whole/2",
+    low: Some(FaultSpec { code: "dull", severity: Severity::Fixable, advice: "Raise the saturation." }),
+    high: FaultSpec { code: "oversaturated", severity: Severity::Fixable, advice: "Lower the saturation." },
+    trained: [-2.0, 1.0],
+    evaluated: [-2.0, 1.0],
+    steps: 2000,
+    widening: 1.1,
+    intended_use: "How far the colours of a photo are off natural ones, as the binary logarithm of the factor by which an \
+                   editor's slider would have changed them. Gray and monochrome scenes cannot be told from faded ones.",
+};
+
 impl Transformation for Saturation {
-    fn name(&self) -> &'static str {
-        "saturation"
-    }
-
-    fn branch(&self) -> Metric {
-        Metric::Brightness
-    }
-
-    fn magnitudes(&self) -> [f32; 2] {
-        [-2.0, 1.0]
-    }
-
-    fn steps(&self) -> usize {
-        2000
+    fn spec(&self) -> &'static Spec {
+        &SPEC
     }
 
     fn degrade(

@@ -1,0 +1,49 @@
+//! `clearshot-train evaluate`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use clearshot_trainer::evaluate::{EvaluateOptions, evaluate};
+
+use crate::cli::{MeasureArgs, ModelsArgs, PhotosArgs, Range, TransformationArgs};
+
+#[derive(Args)]
+pub(crate) struct Evaluate {
+    #[command(flatten)]
+    photos: PhotosArgs,
+    #[command(flatten)]
+    which: TransformationArgs,
+    #[command(flatten)]
+    models: ModelsArgs,
+    #[command(flatten)]
+    measure: MeasureArgs,
+    /// Smallest and largest magnitude, in the transformation's unit [default: the transformation's own].
+    #[arg(long, allow_hyphen_values = true)]
+    range: Option<Range>,
+    /// Measure the classical rival beside the model, where there is one: Laplacian variance, mean V, Hough lines.
+    #[arg(long)]
+    baselines: bool,
+    /// Seed of the degradations.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Also write every sample (photo, truth, value, interval, raw output) to this CSV file.
+    #[arg(long)]
+    save: Option<PathBuf>,
+}
+
+impl Evaluate {
+    pub(crate) fn run(self) -> Result<()> {
+        let transformation = self.which.transformation();
+        let options = EvaluateOptions {
+            range: self.range.map_or(transformation.spec().evaluated, |range| range.0),
+            per_photo: self.measure.per_photo,
+            baselines: self.baselines,
+            seed: self.seed,
+        };
+        let (library, runtime) = (self.photos.open()?, self.models.runtime()?);
+        let found = evaluate(&library, transformation, &runtime, &self.models.out, options)?;
+        println!("{}", found.table);
+        self.save.map_or(Ok(()), |file| found.save(&file))
+    }
+}
