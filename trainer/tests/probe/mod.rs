@@ -66,7 +66,7 @@ pub fn accuracy(library: &Library, recipe: &Recipe, steps: usize, tested: usize)
 /// The middles of a batch's views, and how large their magnitudes are, 0 to 1.
 fn batch(library: &Library, recipe: &Recipe, part: Part, step: usize, device: &Device) -> (Tensor<4>, Vec<f32>) {
     let batch = recipe.batch(library, part, step);
-    let [_, height, width] = clearshot::view::shape(recipe.transformation.branch());
+    let [_, height, width] = recipe.transformation.spec().view().shape;
     let each = batch.inputs.len() / batch.magnitudes.len();
     let [top, left] = [(height - SIDE) / 2, (width - SIDE) / 2];
     let middles: Vec<f32> = batch

@@ -1,0 +1,249 @@
+//! The set of metrics is open: two files in the models folder add a metric to the server, which is neither changed nor
+//! rebuilt for it. Saturation and crop are trained here, briefly, and served beside the shipped models by the real binary.
+
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "tests may panic; a shared module is wider than its use here")]
+
+#[path = "../../tests/support/room.rs"]
+mod room;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use clearshot_core::models::ModelSet;
+use image::RgbImage;
+use serde_json::{Value, json};
+
+const FIVE: [&str; 5] = ["blur", "brightness", "rotation", "crop", "saturation"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The server's binary, which `cargo test --workspace` builds beside this test.
+fn clearshot() -> Command {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.parent().and_then(Path::parent).unwrap().join("clearshot");
+    assert!(binary.is_file(), "{} is not built: test with --workspace, or build it first", binary.display());
+    let mut command = Command::new(binary);
+    command.current_dir(root()).env("RUST_LOG", "error");
+    command
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder with what the tests share: `models` (the shipped ones and two more), `photos` to score, `profiles.json`.
+fn shared() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("open_set");
+        let _ = std::fs::remove_dir_all(&folder);
+        let [sources, models, photos] = ["sources", "models", "photos"].map(|name| folder.join(name));
+        for folder in [&sources, &models, &photos] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        for seed in 0..24 {
+            room::room(320, 240, seed).save(sources.join(format!("{seed}.jpg"))).unwrap();
+        }
+        let mut all = Command::new(env!("CARGO_BIN_EXE_clearshot-train"));
+        all.current_dir(root()).args(["all", "--transformation", "saturation", "--transformation", "crop"]);
+        all.args(["--steps", "100", "--batch-photos", "4", "--validate-every", "50", "--per-photo", "12"]);
+        all.arg("--photos").arg(&sources).arg("--work").arg(folder.join("work")).arg("--out").arg(&models);
+        run(&mut all);
+        for name in ["blur", "brightness", "rotation"] {
+            for file in [format!("{name}.json"), format!("{name}.onnx")] {
+                std::fs::copy(root().join("models").join(&file), models.join(&file)).unwrap();
+            }
+        }
+        let room = room::room(320, 240, 100);
+        room.save(photos.join("room.jpg")).unwrap();
+        saturated(&room, 0.2).save(photos.join("faded.jpg")).unwrap();
+        let profile = |name: &str, more: Value| {
+            let mut profile = json!({"name": name, "description": "", "blur": {"high": 1.6},
+                "brightness": {"low": -0.25, "high": 0.28}, "rotation": {"low": -5.0, "high": 5.0}});
+            profile.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            profile
+        };
+        let bounded = profile("default", json!({"saturation": {"low": -0.5, "high": 1.0}}));
+        let profiles = json!({"version": 1, "profiles": [bounded, profile("without", json!({}))]});
+        std::fs::write(folder.join("profiles.json"), profiles.to_string()).unwrap();
+        folder
+    })
+}
+
+/// Every pixel's distance from gray times `factor`.
+fn saturated(photo: &RgbImage, factor: f32) -> RgbImage {
+    let mut changed = photo.clone();
+    for pixel in changed.pixels_mut() {
+        let [red, green, blue] = pixel.0.map(f32::from);
+        let gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+        pixel.0 = [red, green, blue].map(|channel| (gray + (channel - gray) * factor).round().clamp(0.0, 255.0) as u8);
+    }
+    changed
+}
+
+/// A running server with the shared models and profiles.
+struct Server {
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let mut command = clearshot();
+        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        command.arg("--models").arg(shared().join("models")).arg("--profiles").arg(shared().join("profiles.json"));
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").expect("the server started").to_owned();
+        let server = Self { process, address };
+        let started = Instant::now();
+        while server.ask("GET", "/readyz", &[]).0 != 200 {
+            assert!(started.elapsed() < Duration::from_secs(60), "it does not become ready");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        server
+    }
+
+    /// Status and body of the answer to a request.
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        // HTTP/1.0: the answer comes whole, and the connection ends with it.
+        write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    fn score(&self, photo: &str, profile: &str) -> Value {
+        let bytes = std::fs::read(shared().join("photos").join(photo)).unwrap();
+        let (status, body) = self.ask("POST", &format!("/score?profile={profile}"), &bytes);
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The codes of reasons on a metric.
+fn codes<'a>(answer: &'a Value, metric: &str) -> Vec<&'a str> {
+    let reasons = answer["reasons"].as_array().unwrap().iter();
+    reasons.filter(|reason| reason["metric"] == metric).map(|reason| reason["code"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn cards_of_further_metrics_load_beside_the_shipped_ones() {
+    let set = ModelSet::load(&shared().join("models")).unwrap();
+    let names: Vec<&str> = set.metrics().map(|metric| metric.name.as_str()).collect();
+    assert_eq!(names, FIVE);
+    assert_eq!(set.views().len(), 3, "saturation and crop look at the view of brightness");
+    for name in ["saturation", "crop"] {
+        let card = set.cards().find(|card| card.metric.name == name).unwrap();
+        assert!(card.evaluation["all"].samples > 0 && card.reference.as_ref().unwrap().photos > 0);
+        let transformation = clearshot_trainer::transform::find(name).unwrap();
+        assert_eq!(card.metric, transformation.spec().metric());
+    }
+}
+
+#[test]
+fn the_server_answers_with_the_further_metrics() {
+    let server = Server::start();
+    let room = server.score("room.jpg", "default");
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&room["scores"]), FIVE);
+    let mut models = FIVE.map(str::to_owned).to_vec();
+    models.sort();
+    assert_eq!(keys(&room["models"]), models);
+    let score = &room["scores"]["saturation"];
+    assert_eq!(score["unit"], "log2");
+    let [low, value, high] = ["low", "value", "high"].map(|part| score[part].as_f64().unwrap());
+    assert!(-2.0 <= low && low <= value && value <= high && high <= 1.0, "{score}");
+
+    let cards: Value = serde_json::from_str(&server.ask("GET", "/models", &[]).1).unwrap();
+    let cards = cards["models"].as_array().unwrap();
+    let names: Vec<&str> = cards.iter().map(|card| card["metric"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, FIVE);
+    assert_eq!(cards[4]["metric"]["title"], "Colourfulness");
+
+    let metrics = server.ask("GET", "/metrics", &[]).1;
+    for name in FIVE {
+        let label = format!("metric=\"{name}\"");
+        for family in ["clearshot_score_bucket{", "clearshot_score_reference{", "clearshot_model{"] {
+            let found = metrics.lines().any(|line| line.starts_with(family) && line.contains(&label));
+            assert!(found, "no {family} of {name} in\n{metrics}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_bounds_a_further_metric() {
+    let server = Server::start();
+    let faded = server.score("faded.jpg", "default");
+    assert_eq!(codes(&faded, "saturation"), ["dull"], "{faded}");
+    assert_eq!(faded["verdict"], "fail");
+    let reason = faded["reasons"].as_array().unwrap().iter().find(|reason| reason["code"] == "dull").unwrap();
+    assert_eq!(reason["advice"], "Raise the saturation.");
+    assert!(codes(&server.score("room.jpg", "default"), "saturation").is_empty());
+    // Without a band a metric is reported, not judged.
+    let unjudged = server.score("faded.jpg", "without");
+    assert_eq!(unjudged["scores"]["saturation"]["value"], faded["scores"]["saturation"]["value"]);
+    assert!(codes(&unjudged, "saturation").is_empty());
+}
+
+#[test]
+fn results_have_columns_of_the_further_metrics_and_older_results_are_still_read() {
+    let results = tempfile::tempdir().unwrap();
+    let score = |models: &Path, output: &Path| {
+        let mut command = clearshot();
+        command.arg("score").arg(shared().join("photos")).arg("--models").arg(models).arg("--output").arg(output);
+        command
+    };
+    let backtest = |output: &Path| -> Value {
+        let mut command = clearshot();
+        command.args(["backtest", "--json"]).arg("--models").arg(shared().join("models"));
+        command.arg("--profile").arg(shared().join("profiles.json")).arg(output);
+        serde_json::from_str(&run(&mut command)).unwrap()
+    };
+    let dull = |found: &Value| found["profiles"][0]["reasons"]["dull"].as_f64();
+    for ending in ["csv", "jsonl", "parquet"] {
+        let output = results.path().join(format!("new.{ending}"));
+        let mut command = score(&shared().join("models"), &output);
+        run(command.arg("--profiles").arg(shared().join("profiles.json")));
+        let bytes = std::fs::read(&output).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        if ending == "jsonl" {
+            let row: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+            assert!(
+                row["scores"]["saturation"]["low"].is_number() && row["scores"]["crop"]["low"].is_number(),
+                "{row}"
+            );
+        } else {
+            // Parquet names its columns in plain text, too.
+            for column in ["saturation", "saturation_low", "saturation_high", "saturation_model", "crop", "crop_low"] {
+                assert!(text.contains(column), "{ending}: no column {column}");
+            }
+        }
+        let found = backtest(&output);
+        assert_eq!((&found["photos"], dull(&found)), (&json!(2), Some(0.5)), "{ending}: {found}");
+    }
+    let old = results.path().join("old.csv");
+    run(&mut score(&root().join("models"), &old));
+    assert!(!std::fs::read_to_string(&old).unwrap().contains("saturation"));
+    let found = backtest(&old);
+    assert_eq!((&found["photos"], &found["not_scored"], dull(&found)), (&json!(2), &json!(0), None), "{found}");
+}
