@@ -1,22 +1,58 @@
 //! The state that handlers share.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use clap::Args;
 use clearshot_core::ingest::Limits;
-use clearshot_core::load::{LoadError, Loaded, load, load_models};
+use clearshot_core::load::{Files, LoadError, Loaded, load, load_models};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::profile::Profiles;
 use clearshot_core::session::Runtime;
 use tokio::sync::Semaphore;
 
-use crate::access::{KeyError, Keys};
-use crate::config::ServeConfig;
-use crate::engine::Engine;
-use crate::http::upload::UploadLimits;
+use crate::access::{AccessConfig, KeyError, Keys};
+use crate::engine::{Engine, EngineConfig};
 use crate::telemetry::metrics::Metrics;
+use crate::upload::UploadLimits;
+
+/// What requests are answered with, and how many at once.
+#[derive(Clone, Debug, Args)]
+pub struct AppConfig {
+    /// Files that scoring needs.
+    #[command(flatten)]
+    pub files: Files,
+    /// Who may use the service, and from where.
+    #[command(flatten)]
+    pub access: AccessConfig,
+    /// Requests being read, decoded or scored at once; further ones are refused with 503.
+    #[arg(long, env = "CLEARSHOT_MAX_IN_FLIGHT", default_value = "64")]
+    pub max_in_flight: NonZeroUsize,
+    /// Photos decoded at once [default: one per core].
+    #[arg(long, env = "CLEARSHOT_DECODERS", default_value_t = cores())]
+    pub decoders: NonZeroUsize,
+    /// Milliseconds from the first byte of a request to its answer. A form of /score/batch has them for each image: they begin
+    /// anew whenever one came completely.
+    #[arg(long, env = "CLEARSHOT_DEADLINE_MS", default_value = "30000")]
+    pub deadline_ms: NonZeroU64,
+    /// Limits on images.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// Limits on request bodies.
+    #[command(flatten)]
+    pub upload_limits: UploadLimits,
+    /// How the models run.
+    #[command(flatten)]
+    pub engine: EngineConfig,
+}
+
+/// Respects cgroup quotas and affinity.
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +80,7 @@ pub struct App {
     pub limits: Limits,
     /// Limits on request bodies.
     pub upload_limits: UploadLimits,
-    /// Time from the first byte of a request to its answer.
+    /// Time from the first byte of a request to its answer, and in a form from image to image.
     pub deadline: Duration,
     /// One permit for each request in flight; taken before the body is read.
     pub in_flight: Arc<Semaphore>,
@@ -54,7 +90,7 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     keys: ArcSwapOption<Keys>,
     runtime: Runtime,
-    config: ServeConfig,
+    config: AppConfig,
     draining: AtomicBool,
 }
 
@@ -63,8 +99,8 @@ impl App {
     ///
     /// # Errors
     /// [`StartError`], which names the remedy.
-    pub fn start(config: &ServeConfig) -> Result<Arc<Self>, StartError> {
-        config.validate().map_err(StartError::Config)?;
+    pub fn start(config: &AppConfig) -> Result<Arc<Self>, StartError> {
+        config.engine.validate().map_err(StartError::Config)?;
         let keys = config.access.keys.as_deref().map(Keys::load).transpose()?;
         let metrics = Arc::new(Metrics::new());
         let Loaded { runtime, models, profiles } = load(&config.files, config.engine.device)?;
@@ -78,9 +114,9 @@ impl App {
             profiles,
             limits: config.limits,
             upload_limits: config.upload_limits,
-            deadline: config.deadline(),
-            in_flight: Arc::new(Semaphore::new(config.max_in_flight)),
-            decoders: Arc::new(Semaphore::new(config.decoders)),
+            deadline: Duration::from_millis(config.deadline_ms.get()),
+            in_flight: Arc::new(Semaphore::new(config.max_in_flight.get())),
+            decoders: Arc::new(Semaphore::new(config.decoders.get())),
             metrics,
             keys: ArcSwapOption::from_pointee(keys),
             runtime,
@@ -128,7 +164,7 @@ impl App {
 
     /// How the service was started.
     #[must_use]
-    pub fn config(&self) -> &ServeConfig {
+    pub fn config(&self) -> &AppConfig {
         &self.config
     }
 
@@ -144,11 +180,6 @@ impl App {
     }
 }
 
-fn start(
-    runtime: &Runtime,
-    models: ModelSet,
-    config: &ServeConfig,
-    metrics: &Arc<Metrics>,
-) -> Result<Engine, LoadError> {
+fn start(runtime: &Runtime, models: ModelSet, config: &AppConfig, metrics: &Arc<Metrics>) -> Result<Engine, LoadError> {
     Ok(Engine::start(runtime, &Arc::new(models), &config.engine, metrics)?)
 }

@@ -1,21 +1,21 @@
-//! The command line of `clearshot`; every flag has an environment twin.
+//! The command line of `clearshot`, composed of what each module wants to know; every flag has an environment twin.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use axum::http::HeaderValue;
 use clap::{Args, Parser, Subcommand};
 use clearshot_core::ingest::Limits;
 use clearshot_core::load::Files;
 use clearshot_core::session::DeviceConfig;
 
+use crate::access::KeyConfig;
+use crate::app::AppConfig;
 use crate::bulk::source::Shard;
-use crate::engine::EngineConfig;
-use crate::http::upload::UploadLimits;
+use crate::health::HealthConfig;
+use crate::openapi::OpenapiConfig;
+use crate::serve::ListenConfig;
 use crate::telemetry::{LogFormat, TelemetryConfig};
+use crate::upload::UploadLimits;
 
 /// Scores photos for blur, brightness and tilt.
 #[derive(Debug, Parser)]
@@ -50,98 +50,25 @@ pub enum Command {
         results: Vec<PathBuf>,
     },
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
-    Key {
-        /// Names whoever gets the key, in logs and metrics.
-        name: String,
-        /// File of keys; made if it is not there.
-        #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
-        keys: PathBuf,
-        /// Most requests a minute [default: no limit].
-        #[arg(long)]
-        requests_per_minute: Option<NonZeroU32>,
-        /// Most requests at once after a pause [default: a minute's worth].
-        #[arg(long, requires = "requests_per_minute")]
-        burst: Option<NonZeroU32>,
-    },
+    Key(KeyConfig),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.
-    Health {
-        /// Address and port that the service listens on.
-        #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
-        listen: SocketAddr,
-        /// Its --admin-listen, if it has one, which is asked instead; needed where --listen speaks TLS.
-        #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN")]
-        admin_listen: Option<SocketAddr>,
-    },
+    Health(HealthConfig),
     /// Print the API's OpenAPI document.
-    Openapi {
-        /// As OpenAPI 3.0, for generators that know no other.
-        #[arg(long = "3.0")]
-        older: bool,
-    },
+    Openapi(OpenapiConfig),
 }
 
 /// How to serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServeConfig {
-    /// Address and port to listen on.
-    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Files that scoring needs.
+    /// Where to serve, and until when.
     #[command(flatten)]
-    pub files: Files,
-    /// Reload the models when their files change; SIGHUP reloads them in any case.
-    #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
-    pub watch_models: bool,
-    /// What is told, and to whom.
+    pub listen: ListenConfig,
+    /// What requests are answered with, and how many at once.
+    #[command(flatten)]
+    pub app: AppConfig,
+    /// How the service is observed.
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
-    /// Who may use the service, and from where.
-    #[command(flatten)]
-    pub access: AccessConfig,
-    /// Requests being read, decoded or scored at once; further ones are refused with 503.
-    #[arg(long, env = "CLEARSHOT_MAX_IN_FLIGHT", default_value_t = 64)]
-    pub max_in_flight: usize,
-    /// Photos decoded at once [default: one per core].
-    #[arg(long, env = "CLEARSHOT_DECODERS", default_value_t = default_decoders())]
-    pub decoders: usize,
-    /// Milliseconds from the first byte of a request to its answer.
-    #[arg(long, env = "CLEARSHOT_DEADLINE_MS", default_value_t = 30_000)]
-    pub deadline_ms: u64,
-    /// Milliseconds to go on serving after SIGTERM, while /readyz already says 503.
-    #[arg(long, env = "CLEARSHOT_SHUTDOWN_GRACE_MS", default_value_t = 5_000)]
-    pub shutdown_grace_ms: u64,
-    /// Limits on images.
-    #[command(flatten)]
-    pub limits: Limits,
-    /// Limits on request bodies.
-    #[command(flatten)]
-    pub upload_limits: UploadLimits,
-    /// How the models run.
-    #[command(flatten)]
-    pub engine: EngineConfig,
-}
-
-/// Who may use the service, and from where.
-#[derive(Clone, Debug, Default, Args)]
-pub struct AccessConfig {
-    /// File of API keys, see `clearshot key`. Requests then need one; a change of the file is noticed within seconds.
-    #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-    /// Serve without keys on an address that others can reach.
-    #[arg(long, env = "CLEARSHOT_ALLOW_ANONYMOUS")]
-    pub allow_anonymous: bool,
-    /// Address and port for /metrics and the probes; /metrics is then served there only, and without a key.
-    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "ADDRESS")]
-    pub admin_listen: Option<SocketAddr>,
-    /// Certificate chain (PEM) to serve --listen by TLS with; a change of the file is noticed within seconds.
-    #[arg(long, env = "CLEARSHOT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key (PEM) of the certificate.
-    #[arg(long, env = "CLEARSHOT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
-    pub tls_key: Option<PathBuf>,
-    /// Origins (https://portal.example) whose pages may use the service from a browser, comma-separated [default: none].
-    #[arg(long, env = "CLEARSHOT_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
-    pub cors_origins: Vec<HeaderValue>,
 }
 
 /// What to score in bulk, and how.
@@ -208,43 +135,9 @@ fn default_decoders() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-pub(crate) fn at_least_one(counts: &[(&str, usize)]) -> Result<(), String> {
+fn at_least_one(counts: &[(&str, usize)]) -> Result<(), String> {
     match counts.iter().find(|(_, count)| *count == 0) {
         Some((flag, _)) => Err(format!("{flag} must be at least 1")),
         None => Ok(()),
-    }
-}
-
-impl ServeConfig {
-    /// Checks that the numbers make sense together.
-    ///
-    /// # Errors
-    /// A message that names the flag.
-    pub fn validate(&self) -> Result<(), String> {
-        if !self.listen.ip().is_loopback() && self.access.keys.is_none() && !self.access.allow_anonymous {
-            return Err(format!(
-                "others can reach {}: give --keys FILE (see `clearshot key`), or --allow-anonymous to serve anybody",
-                self.listen
-            ));
-        }
-        let deadline = usize::try_from(self.deadline_ms).unwrap_or(usize::MAX);
-        at_least_one(&[
-            ("--max-in-flight", self.max_in_flight),
-            ("--decoders", self.decoders),
-            ("--deadline-ms", deadline),
-        ])?;
-        self.engine.validate()
-    }
-
-    /// Time from the first byte of a request to its answer.
-    #[must_use]
-    pub fn deadline(&self) -> Duration {
-        Duration::from_millis(self.deadline_ms)
-    }
-
-    /// Time to go on serving after SIGTERM.
-    #[must_use]
-    pub fn shutdown_grace(&self) -> Duration {
-        Duration::from_millis(self.shutdown_grace_ms)
     }
 }

@@ -1,7 +1,7 @@
 //! Errors at the HTTP border.
 //!
 //! Handlers return [`ApiError`]; each inner error (ingest, engine, multipart) is mapped to it here and nowhere else. It is
-//! rendered as an RFC 9457 problem document by `http::problem`, which knows the request's id.
+//! rendered as an RFC 9457 problem document by `http::middleware::problem`, which knows the request's id.
 
 use std::time::Duration;
 
@@ -84,8 +84,8 @@ pub enum ApiError {
     /// The server is about to stop.
     #[error("The server is shutting down; try again later.")]
     Draining,
-    /// The photo was not scored in time.
-    #[error("The photo was not scored within the deadline.")]
+    /// The answer was not there in time.
+    #[error("The deadline passed before the photo was read and scored.")]
     DeadlineExceeded,
     /// A fault of the server; what it was is in its log under the request's id.
     #[error("The server failed to answer; its log says why.")]
@@ -105,7 +105,7 @@ pub struct Problem {
 
 macro_rules! problems {
     ($($name:ident = $status:ident, $code:literal, $title:literal;)*) => {
-        $(static $name: Problem = Problem { status: StatusCode::$status, code: $code, title: $title };)*
+        $(pub(crate) static $name: Problem = Problem { status: StatusCode::$status, code: $code, title: $title };)*
         /// Every kind of problem, for the API's documentation.
         pub static PROBLEMS: &[&Problem] = &[$(&$name),*];
     };
@@ -208,16 +208,16 @@ impl From<PrepareError> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// The status with the error as an extension; `http::problem` writes the document.
+    /// The status with the error as an extension; `http::middleware::problem` writes the document.
     fn into_response(self) -> Response {
         let mut response = self.problem().status.into_response();
-        let told = match &self {
+        let header = match &self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::RateLimited { wait } => Some((header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)))),
             Self::Overloaded | Self::Draining => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
             _ => None,
         };
-        response.headers_mut().extend(told);
+        response.headers_mut().extend(header);
         response.extensions_mut().insert(self);
         response
     }

@@ -5,14 +5,27 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks `/readyz` of the service that listens on `address`; all addresses (0.0.0.0) stand for this machine.
+/// The service to ask.
+#[derive(Debug, Args)]
+pub struct HealthConfig {
+    /// Address and port that the service listens on.
+    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Its --admin-listen, if it has one, which is asked instead; needed where --listen speaks TLS.
+    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// Asks `/readyz` of the service; all addresses (0.0.0.0) stand for this machine.
 ///
 /// # Errors
 /// When nothing answers in time, or anything but 200.
-pub fn check(mut address: SocketAddr) -> Result<()> {
+pub fn check(config: &HealthConfig) -> Result<()> {
+    let mut address = config.admin_listen.unwrap_or(config.listen);
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
     }

@@ -1,8 +1,9 @@
 //! Clearshot: how blurred, how far off in brightness and how tilted is a photo, in physical units with honest
 //! intervals, over HTTP.
 //!
-//! A photo's way through this crate: [`http`] or [`bulk`] -> [`ingest`] -> [`view`] -> [`engine`] -> [`scoring`] and back; the steps
-//! on both sides of the engine are in [`assessment`]. The trainer (workspace member `trainer/`) shares everything but [`http`].
+//! This crate is the server and bulk scoring; what a photo goes through stands in `clearshot-core`. A request's way: [`router`] ->
+//! [`http::middleware`] -> `http::admit` -> [`upload`] -> [`engine`] and back. Nothing depends on what stands above it here:
+//! [`serve`] and [`router`], [`http`], [`app`], [`error`] and [`engine`], [`access`] and [`telemetry`].
 
 pub mod access;
 pub mod app;
@@ -20,3 +21,4 @@ pub mod router;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;
+pub mod upload;

@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::Parser;
 use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
+use clearshot::{access, health, router, serve, telemetry};
 use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use clearshot_core::privacy;
 use clearshot_core::scoring::profile::Profiles;
-use clearshot::{access, health, openapi, serve, telemetry};
 
 fn main() -> Result<ExitCode> {
     privacy::ensure_private()?;
@@ -18,7 +18,7 @@ fn main() -> Result<ExitCode> {
         Command::Serve(config) => {
             let _telemetry = telemetry::init(&config.telemetry)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve::serve(*config))?;
+            runtime.block_on(serve::serve(config.listen, config.app))?;
         }
         Command::Score(config) => {
             let _telemetry = telemetry::init(&config.log_format.into())?;
@@ -33,11 +33,9 @@ fn main() -> Result<ExitCode> {
             let found = backtest::backtest(&profiles, &metrics, &results)?;
             println!("{}", if json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
-        Command::Key { name, keys, requests_per_minute, burst } => {
-            println!("{}", access::add(&keys, &name, requests_per_minute, burst)?);
-        }
-        Command::Health { listen, admin_listen } => health::check(admin_listen.unwrap_or(listen))?,
-        Command::Openapi { older } => print!("{}", if older { openapi::document_3_0() } else { openapi::document() }),
+        Command::Key(config) => println!("{}", access::add(&config)?),
+        Command::Health(config) => health::check(&config)?,
+        Command::Openapi(config) => print!("{}", router::document().text(&config)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,21 @@
 //! The OpenAPI document, from the code: version 3.1, and the same as 3.0 for generators that know no other.
 
+use clap::Args;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
+use utoipa::openapi::security::SecurityRequirement;
 
-use crate::router;
+use crate::error::{RATE_LIMITED, UNAUTHORIZED};
+use crate::http::correct::Receipt;
+use crate::http::problem::{self, ProblemDocument};
+
+/// Which document to print.
+#[derive(Debug, Args)]
+pub struct OpenapiConfig {
+    /// As OpenAPI 3.0, for generators that know no other.
+    #[arg(long = "3.0")]
+    pub older: bool,
+}
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,10 +26,10 @@ use crate::router;
         license(name = "MIT", identifier = "MIT")
     ),
     servers((url = "/", description = "The service that serves this document")),
-    components(schemas(crate::http::correct::Receipt)),
+    components(schemas(ProblemDocument, Receipt)),
     tags(
         (name = "scoring", description = "Scoring photos"),
-        (name = "correcting", description = "Mending photos"),
+        (name = "correcting", description = "Correcting photos"),
         (name = "models", description = "The models in use"),
         (name = "health", description = "Probes"),
         (name = "meta", description = "This document")
@@ -40,70 +52,67 @@ const EXAMPLES: [(&str, &str, &str, &str, &str); 5] = [
     ("/profiles", "get", "200", "application/json", include_str!("../openapi/examples/profiles.json")),
 ];
 
-/// Title, description and tags; routes add the rest.
-pub(crate) fn info() -> utoipa::openapi::OpenApi {
-    Info::openapi()
-}
+/// The document of the API.
+pub struct Document(Value);
 
-/// The document (OpenAPI 3.1) as JSON, ending with a newline.
-#[must_use]
-pub fn document() -> String {
-    pretty(&with_examples())
-}
-
-/// The same as OpenAPI 3.0. What that version has no words for is said otherwise: a type that may be null becomes
-/// `nullable`, and of several media types of a request the first is kept, as many generators take only one.
-#[must_use]
-pub fn document_3_0() -> String {
-    let mut document = with_examples();
-    document["openapi"] = "3.0.3".into();
-    if let Some(license) = document.pointer_mut("/info/license").and_then(Value::as_object_mut) {
-        license.remove("identifier");
+impl Document {
+    /// From what routes say of themselves: those behind the gate, which need a key where the service has keys, and the open ones.
+    #[must_use]
+    pub fn new(mut behind_gate: utoipa::openapi::OpenApi, open: utoipa::openapi::OpenApi) -> Self {
+        for item in behind_gate.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                operation.responses.responses.extend(problem::responses(&[&UNAUTHORIZED, &RATE_LIMITED]));
+                // A service without keys asks for none.
+                let either =
+                    ["bearer", "api_key"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], _>(scheme, []));
+                operation.security = Some([SecurityRequirement::default()].into_iter().chain(either).collect());
+            }
+        }
+        let document = Info::openapi().merge_from(behind_gate).merge_from(open);
+        let mut document = serde_json::to_value(document).expect("the document's types serialise");
+        // Said outright: an operation without security is not one that forgot it.
+        document["security"] = json!([]);
+        document["components"]["securitySchemes"] = json!({
+            "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the service has keys"},
+            "api_key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same in a header of its own"},
+        });
+        for (path, method, status, media_type, answer) in EXAMPLES {
+            let answer: Value = serde_json::from_str(answer).expect("a test reads each example");
+            document["paths"][path][method]["responses"][status]["content"][media_type]["example"] = answer;
+        }
+        Self(document)
     }
-    down_convert(&mut document);
-    pretty(&document)
+
+    /// The document as JSON, ending with a newline.
+    #[must_use]
+    pub fn text(&self, config: &OpenapiConfig) -> String {
+        if config.older { self.text_3_0() } else { self.text_3_1() }
+    }
+
+    /// As OpenAPI 3.1.
+    #[must_use]
+    pub fn text_3_1(&self) -> String {
+        pretty(&self.0)
+    }
+
+    /// The same as OpenAPI 3.0. What that version has no words for is said otherwise: a type that may be null becomes
+    /// `nullable`, and of several media types of a request the first is kept, as many generators take only one.
+    #[must_use]
+    pub fn text_3_0(&self) -> String {
+        let mut document = self.0.clone();
+        document["openapi"] = "3.0.3".into();
+        if let Some(license) = document.pointer_mut("/info/license").and_then(Value::as_object_mut) {
+            license.remove("identifier");
+        }
+        down_convert(&mut document);
+        pretty(&document)
+    }
 }
 
 fn pretty(document: &Value) -> String {
     let mut json = serde_json::to_string_pretty(document).expect("a JSON value serialises");
     json.push('\n');
     json
-}
-
-fn with_examples() -> Value {
-    let document = router::documented().into_openapi();
-    let mut document = serde_json::to_value(document).expect("the document's types serialise");
-    // Said outright: an operation without security is not one that forgot it.
-    document["security"] = json!([]);
-    document["components"]["securitySchemes"] = json!({
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, where the service has keys"},
-        "api_key": {"type": "apiKey", "in": "header", "name": "X-Api-Key", "description": "The same in a header of its own"},
-    });
-    for path in router::guarded_paths() {
-        let operations = document["paths"][path].as_object_mut().into_iter().flat_map(|item| item.values_mut());
-        operations.for_each(guard);
-    }
-    for (path, method, status, media_type, answer) in EXAMPLES {
-        let answer: Value = serde_json::from_str(answer).expect("a test reads each example");
-        document["paths"][path][method]["responses"][status]["content"][media_type]["example"] = answer;
-    }
-    document
-}
-
-/// What a key adds to an operation; a service without keys asks for none.
-fn guard(operation: &mut Value) {
-    operation["security"] = json!([{}, {"bearer": []}, {"api_key": []}]);
-    let answers = [
-        ("401", "`unauthorized`: the service has keys and none of them came"),
-        ("429", "`rate_limited`: the key's requests are used up for now, with `Retry-After`"),
-    ];
-    for (status, description) in answers {
-        let content = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
-        operation["responses"][status] = json!({"description": description, "content": content});
-    }
-    if let Some(responses) = operation["responses"].as_object_mut() {
-        responses.sort_keys();
-    }
 }
 
 fn down_convert(node: &mut Value) {
@@ -143,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_older_document_knows_no_null_and_no_list_of_types() {
-        let text = document_3_0();
+        let text = crate::router::document().text_3_0();
         let document: Value = serde_json::from_str(&text).expect("JSON");
         assert!(!text.contains("\"null\"") && document["openapi"] == "3.0.3");
         let mut schema = json!({"type": ["number", "null"], "propertyNames": {}, "example": {"type": ["kept"]}});

@@ -51,8 +51,8 @@ fn state(mut files: Vec<PathBuf>) -> State {
     files.into_iter().filter_map(of).collect()
 }
 
-/// Reloads for as long as the service runs.
-pub async fn listen(app: Arc<App>, tls: Option<RustlsConfig>) {
+/// Reloads for as long as the service runs; models whose files have changed only if `watch_models`.
+pub async fn listen(app: Arc<App>, watch_models: bool, tls: Option<RustlsConfig>) {
     let config = app.config();
     let access = &config.access;
     let files = |paths: [&Option<PathBuf>; 2]| paths.into_iter().flatten().cloned().collect::<Vec<_>>();
@@ -66,23 +66,23 @@ pub async fn listen(app: Arc<App>, tls: Option<RustlsConfig>) {
         Err(error) => return tracing::error!(%error, "cannot listen to SIGHUP: nothing is reloaded"),
     };
     loop {
-        let told = tokio::select! {
+        let asked = tokio::select! {
             _ = hangup.recv() => true,
             _ = ticks.tick() => false,
         };
         // Each is looked at, so that what a SIGHUP loads does not count as a change afterwards.
         let (new_models, new_keys, new_certificate) = (models.changed(), keys.changed(), certificate.changed());
-        if told || new_models && config.watch_models {
+        if asked || new_models && watch_models {
             reload_models(&app).await;
         }
-        if let (Some(path), true) = (&access.keys, told || new_keys) {
+        if let (Some(path), true) = (&access.keys, asked || new_keys) {
             match app.reload_keys() {
                 Ok(()) => tracing::info!(keys = app.keys().map(|keys| keys.len()), "the keys were reloaded"),
                 Err(error) => tracing::error!(%error, path = %path.display(), "the old keys go on"),
             }
         }
         if let (Some(tls), Some(cert), Some(key), true) =
-            (&tls, &access.tls_cert, &access.tls_key, told || new_certificate)
+            (&tls, &access.tls_cert, &access.tls_key, asked || new_certificate)
         {
             match tls.reload_from_pem_file(cert, key).await {
                 Ok(()) => tracing::info!("the certificate was reloaded"),

@@ -1,122 +1,132 @@
-//! All routes and the layers around them.
+//! All routes, the document that describes them, and the order of the layers around them.
 
-use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware;
-use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::CorsLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
+use axum::{Extension, Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::{batch, correct, document, guard, health, metrics, models, page, problem, profiles, score};
-use crate::openapi;
-use crate::telemetry::{access_log, request_id, trace_context};
+use crate::http::document::DocumentText;
+use crate::http::middleware::{access_log, cors, guard, panic, problem, request_id, security_headers, trace_context};
+use crate::http::{batch, correct, document, health, metrics, models, page, profiles, score};
+use crate::openapi::Document;
 
-/// Routes that need a key where the service has keys.
-fn guarded() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new()
-        .routes(routes!(score::score))
-        .routes(routes!(batch::score_batch))
-        .routes(routes!(correct::correct))
-        .routes(routes!(profiles::profiles))
-        .routes(routes!(models::models))
+/// The routes without their layers, and what describes them.
+struct Api {
+    /// Need a key where the service has keys.
+    guarded: Router<Arc<App>>,
+    /// The same, but of no interest to clients: operators may have them on a listener of their own.
+    metrics: Router<Arc<App>>,
+    probes: Router<Arc<App>>,
+    described: Router<Arc<App>>,
+    document: Document,
 }
 
-fn metrics_route() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(metrics::metrics))
+impl Api {
+    fn new() -> Self {
+        let guarded = OpenApiRouter::new()
+            .routes(routes!(score::score))
+            .routes(routes!(batch::score_batch))
+            .routes(routes!(correct::correct))
+            .routes(routes!(profiles::profiles))
+            .routes(routes!(models::models));
+        let metrics = OpenApiRouter::new().routes(routes!(metrics::metrics));
+        let probes = OpenApiRouter::new()
+            .routes(routes!(health::livez))
+            .routes(routes!(health::readyz))
+            .routes(routes!(health::healthz));
+        let described = OpenApiRouter::new().routes(routes!(document::openapi));
+        let (guarded, mut behind_gate) = guarded.split_for_parts();
+        let (metrics, of_metrics) = metrics.split_for_parts();
+        let (probes, mut open) = probes.split_for_parts();
+        let (described, of_document) = described.split_for_parts();
+        behind_gate.merge(of_metrics);
+        open.merge(of_document);
+        Self { guarded, metrics, probes, described, document: Document::new(behind_gate, open) }
+    }
 }
 
-fn probes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(health::livez)).routes(routes!(health::readyz)).routes(routes!(health::healthz))
-}
-
-fn described() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(document::openapi))
-}
-
-/// The documented routes; the OpenAPI document comes from these.
-pub(crate) fn documented() -> OpenApiRouter<Arc<App>> {
-    let open = OpenApiRouter::with_openapi(openapi::info()).merge(probes()).merge(described());
-    guarded().merge(metrics_route()).merge(open)
-}
-
-/// Paths of the routes that need a key where the service has keys.
-pub(crate) fn guarded_paths() -> impl Iterator<Item = String> {
-    guarded().merge(metrics_route()).into_openapi().paths.paths.into_keys()
+/// The document of all routes.
+#[must_use]
+pub fn document() -> Document {
+    Api::new().document
 }
 
 /// The service.
 pub fn router(app: &Arc<App>) -> Router {
-    let access = &app.config().access;
-    let metrics = if access.admin_listen.is_none() { metrics_route() } else { OpenApiRouter::new() };
-    let guarded = guarded().merge(metrics).route_layer(middleware::from_fn_with_state(Arc::clone(app), guard::check));
-    let routes = Router::from(guarded).merge(probes()).merge(described()).merge(page::routes());
-    with_layers(routes, app)
+    let Api { mut guarded, metrics, probes, described, document } = Api::new();
+    if app.config().access.admin_listen.is_none() {
+        guarded = guarded.merge(metrics);
+    }
+    let guarded = guarded.route_layer(middleware::from_fn_with_state(Arc::clone(app), guard::check));
+    let described = described.layer(Extension(DocumentText(document.text_3_1().into())));
+    with_layers(guarded.merge(probes).merge(described).merge(page::routes()), app)
 }
 
 /// What operators use, where it has a listener of its own.
 pub fn admin_router(app: &Arc<App>) -> Router {
-    with_layers(Router::from(metrics_route()).merge(probes()), app)
+    let Api { metrics, probes, .. } = Api::new();
+    with_layers(metrics.merge(probes), app)
 }
 
 /// The layers around every route, innermost first.
 fn with_layers(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
-    let access = &app.config().access;
-    let unless_set = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
     let mut routes = routes
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        // Each route has limits of its own, see http::upload.
+        // Each route has limits of its own, see `upload`.
         .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(panic::layer())
         .layer(middleware::from_fn_with_state(Arc::clone(app), problem::render));
-    if let Some(cors) = cors(&access.cors_origins) {
+    if let Some(cors) = cors::layer(&app.config().access.cors_origins) {
         routes = routes.layer(cors);
     }
-    if access.tls_cert.is_some() {
-        routes = routes.layer(unless_set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
-    }
     routes
-        // Answers are for whoever asked, and no page may be made of them. The page has a policy of its own.
-        .layer(unless_set(header::CACHE_CONTROL, "no-store"))
-        .layer(unless_set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"))
-        .layer(unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(unless_set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), security_headers::set))
         .layer(middleware::from_fn_with_state(Arc::clone(app), access_log::log))
         .layer(middleware::from_fn(trace_context::follow))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(Arc::clone(app))
 }
 
-/// Lets pages of these origins use the service; without any, browsers let none.
-fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
-    let own = ["x-api-key", "x-request-id", "traceparent"].map(HeaderName::from_static);
-    let told = ["x-request-id", "traceresponse", "clearshot-receipt", "retry-after"].map(HeaderName::from_static);
-    let sent = [header::CONTENT_TYPE, header::AUTHORIZATION].into_iter().chain(own);
-    (!origins.is_empty()).then(|| {
-        CorsLayer::new()
-            .allow_origin(origins.to_vec())
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers(sent.collect::<Vec<_>>())
-            .expose_headers(told)
-            .max_age(Duration::from_secs(3600))
-    })
-}
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
 
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands over a box")]
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(panic = message.unwrap_or("?"), "a handler panicked");
-    ApiError::Internal.into_response()
+    use super::*;
+    use crate::app::AppConfig;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        app: AppConfig,
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_costs_its_own_request_only() {
+        crate::crypto::ensure_provider();
+        let app = App::start(&Flags::parse_from(["test"]).app).expect("models and ONNX Runtime are there");
+        let panicking = axum::routing::get(async || -> &'static str { panic!("injected") });
+        let routes =
+            with_layers(Router::new().route("/panic", panicking).route("/well", axum::routing::get("well")), &app);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let get = |path: &str| reqwest::get(format!("http://{address}{path}"));
+        for _ in 0..3 {
+            let response = get("/panic").await.expect("an answer");
+            assert_eq!(response.status(), 500);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+            let id = response.headers()["x-request-id"].to_str().expect("text").to_owned();
+            let document: serde_json::Value = response.json().await.expect("JSON");
+            assert_eq!((&document["code"], &document["request_id"]), (&"internal".into(), &id.into()));
+            assert!(!document.to_string().contains("injected"), "what it was is the log's business: {document}");
+        }
+        let response = get("/well").await.expect("it goes on");
+        assert_eq!(response.text().await.expect("text"), "well");
+        assert!(app.metrics.text().contains("clearshot_rejected_total{reason=\"internal\"} 3"));
+    }
 }

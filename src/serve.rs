@@ -9,9 +9,9 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use clap::Args;
 
-use crate::app::App;
-use crate::config::ServeConfig;
+use crate::app::{App, AppConfig};
 use crate::crypto;
 use crate::reload;
 use crate::router::{admin_router, router};
@@ -20,14 +20,28 @@ use crate::shutdown;
 /// How long a client may take for the head of a request.
 const HEAD: Duration = Duration::from_secs(10);
 
+/// Where to serve, and until when.
+#[derive(Clone, Debug, Args)]
+pub struct ListenConfig {
+    /// Address and port to listen on.
+    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Reload the models when their files change; SIGHUP reloads them in any case.
+    #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
+    pub watch_models: bool,
+    /// Milliseconds to go on serving after SIGTERM, while /readyz already says 503.
+    #[arg(long, env = "CLEARSHOT_SHUTDOWN_GRACE_MS", default_value_t = 5_000)]
+    pub shutdown_grace_ms: u64,
+}
+
 /// Serves until asked to stop.
 ///
 /// # Errors
-/// When the models cannot be loaded or an address cannot be listened on.
-pub async fn serve(config: ServeConfig) -> Result<()> {
-    let loading = config.clone();
-    let app = tokio::task::spawn_blocking(move || App::start(&loading)).await??;
-    let access = &config.access;
+/// When the configuration makes no sense, the models cannot be loaded or an address cannot be listened on.
+pub async fn serve(config: ListenConfig, app: AppConfig) -> Result<()> {
+    app.access.validate(config.listen)?;
+    let app = tokio::task::spawn_blocking(move || App::start(&app)).await??;
+    let access = &app.config().access;
     let tls = match (&access.tls_cert, &access.tls_key) {
         (Some(certificate), Some(key)) => {
             crypto::ensure_provider();
@@ -45,9 +59,10 @@ pub async fn serve(config: ServeConfig) -> Result<()> {
     if let Some((_, address)) = &admin {
         println!("admin routes on http://{address}");
     }
-    tokio::spawn(reload::listen(Arc::clone(&app), tls.clone()));
+    tokio::spawn(reload::listen(Arc::clone(&app), config.watch_models, tls.clone()));
     tokio::spawn({
-        let (stop, handle) = (shutdown::requested(Arc::clone(&app), config.shutdown_grace()), handle.clone());
+        let (stop, handle) =
+            (shutdown::requested(Arc::clone(&app), Duration::from_millis(config.shutdown_grace_ms)), handle.clone());
         async move {
             if let Err(error) = stop.await {
                 tracing::error!(%error, "cannot listen to signals; stopping");

@@ -54,6 +54,7 @@ pub struct Assessment {
     pub orientation: Option<Orientation>,
     /// What was measured without a model, by the name of the check.
     #[serde(default)]
+    #[schema(required)]
     pub checks: BTreeMap<String, f32>,
     /// Share of photos whose true value lies inside the interval.
     #[schema(example = 0.9)]

@@ -1,20 +1,62 @@
 //! Who may use the service, and how much: API keys by name, of which only hashes are kept, each with a rate limit of its own.
 
-mod add;
+mod key;
 
-pub use add::{AddError, add};
+pub use key::{AddError, KeyConfig, add};
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use clap::Args;
+use clearshot_core::digest::sha256_hex;
+use clearshot_core::name::Name;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use clearshot_core::digest::sha256_hex;
+/// Who may use the service, and from where.
+#[derive(Clone, Debug, Default, Args)]
+pub struct AccessConfig {
+    /// File of API keys, see `clearshot key`. Requests then need one; a change of the file is noticed within seconds.
+    #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Serve without keys on an address that others can reach.
+    #[arg(long, env = "CLEARSHOT_ALLOW_ANONYMOUS")]
+    pub allow_anonymous: bool,
+    /// Address and port for /metrics and the probes; /metrics is then served there only, and without a key.
+    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Certificate chain (PEM) to serve --listen by TLS with; a change of the file is noticed within seconds.
+    #[arg(long, env = "CLEARSHOT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key (PEM) of the certificate.
+    #[arg(long, env = "CLEARSHOT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Origins (https://portal.example) whose pages may use the service from a browser, comma-separated [default: none].
+    #[arg(long, env = "CLEARSHOT_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<HeaderValue>,
+}
+
+/// Others could use the service, and nobody said that they may.
+#[derive(Debug, thiserror::Error)]
+#[error("others can reach {0}: give --keys FILE (see `clearshot key`), or --allow-anonymous to serve anybody")]
+pub struct OpenToAll(SocketAddr);
+
+impl AccessConfig {
+    /// Checks that a service on this address is open to others on purpose only.
+    ///
+    /// # Errors
+    /// [`OpenToAll`].
+    pub fn validate(&self, listen: SocketAddr) -> Result<(), OpenToAll> {
+        let meant = listen.ip().is_loopback() || self.keys.is_some() || self.allow_anonymous;
+        if meant { Ok(()) } else { Err(OpenToAll(listen)) }
+    }
+}
 
 /// Version of the file's format.
 const VERSION: u32 = 1;
@@ -31,8 +73,8 @@ struct KeyFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Names whoever holds it, in logs and metrics: 1 to 64 letters, digits, `.`, `_` or `-`.
-    name: String,
+    /// Names whoever holds it, in logs and metrics.
+    name: Name,
     /// SHA-256 of the key, lower-case hexadecimal. Keys are random and long, so that no slow hash is needed.
     sha256: String,
     /// Most requests a minute; absent for no limit.
@@ -54,7 +96,7 @@ pub enum KeyError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// It is not JSON of the right shape, or breaks a law.
+    /// It is not JSON of the right shape, or contradicts itself.
     #[error("the keys in {path} are refused: {reason}")]
     Invalid {
         /// The file.
@@ -72,13 +114,6 @@ pub struct Key {
 
 impl Key {
     fn new(mut entry: Entry) -> Result<Self, String> {
-        let fits = |name: &str| {
-            (1..=64).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-        };
-        if !fits(&entry.name) {
-            return Err(format!("`{}` is no name: 1 to 64 letters, digits, `.`, `_` or `-`", entry.name));
-        }
         if entry.sha256.len() != 64 || !entry.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(format!("key `{}`: `sha256` must be 64 hexadecimal digits", entry.name));
         }
@@ -96,7 +131,7 @@ impl Key {
     /// Names whoever holds it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.entry.name
+        self.entry.name.as_str()
     }
 
     /// Takes one request out of the key's allowance.
@@ -213,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_breaks_a_law_is_refused_and_says_why() {
+    fn a_file_that_contradicts_itself_is_refused_and_says_why() {
         let refused = |keys: &str| match loaded(&format!(r#"{{"version": 1, "keys": [{keys}]}}"#)) {
             Ok(_) => panic!("{keys} is taken"),
             Err(error) => error.to_string(),

@@ -15,14 +15,14 @@ const SMALLEST_SHIFT: f32 = 0.05;
 
 /// What to do to a photo; never nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Plan {
+pub struct CorrectionPlan {
     /// Turn the pixels by so many degrees, clockwise positive.
     pub rotation: Option<f32>,
     /// Shift the mean of HSV value V by so much.
     pub value_shift: Option<f32>,
 }
 
-impl Plan {
+impl CorrectionPlan {
     /// What the scores ask for, or none if a correction is as likely to harm as to help: where an interval holds zero.
     #[must_use]
     pub fn of(scores: &Scores) -> Option<Self> {
@@ -48,10 +48,10 @@ mod tests {
             rotation,
             further: Default::default(),
         };
-        let plan = Plan::of(&scores(score(-0.3, -0.2, -0.1), score(-1.0, 3.0, 7.0)));
-        assert_eq!(plan, Some(Plan { rotation: None, value_shift: Some(0.2) }));
-        let plan = Plan::of(&scores(score(-0.1, 0.0, 0.1), score(2.0, 3.0, 4.0)));
-        assert_eq!(plan, Some(Plan { rotation: Some(-3.0), value_shift: None }));
-        assert_eq!(Plan::of(&scores(score(-0.04, -0.03, -0.02), score(0.1, 0.3, 0.5))), None);
+        let plan = CorrectionPlan::of(&scores(score(-0.3, -0.2, -0.1), score(-1.0, 3.0, 7.0)));
+        assert_eq!(plan, Some(CorrectionPlan { rotation: None, value_shift: Some(0.2) }));
+        let plan = CorrectionPlan::of(&scores(score(-0.1, 0.0, 0.1), score(2.0, 3.0, 4.0)));
+        assert_eq!(plan, Some(CorrectionPlan { rotation: Some(-3.0), value_shift: None }));
+        assert_eq!(CorrectionPlan::of(&scores(score(-0.04, -0.03, -0.02), score(0.1, 0.3, 0.5))), None);
     }
 }

@@ -11,7 +11,6 @@ use clearshot_core::models::{ModelSet, Tensor};
 use clearshot_core::scoring::calibration::RawOutput;
 use clearshot_core::session::{DeviceConfig, Runtime, RuntimeError};
 
-use crate::config::at_least_one;
 use crate::telemetry::metrics::Metrics;
 use branch::{Branch, Waiting};
 
@@ -59,12 +58,16 @@ impl EngineConfig {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
-        at_least_one(&[
+        let counts = [
             ("--workers", self.workers),
             ("--intra-threads", self.intra_threads),
             ("--max-batch", self.max_batch),
             ("--queue", self.queue),
-        ])
+        ];
+        match counts.iter().find(|(_, count)| *count == 0) {
+            Some((flag, _)) => Err(format!("{flag} must be at least 1")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The way of one photo, from the bytes of an upload to its judgement: decode, view, run, judge. Every scoring route takes it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::body::Bytes;
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
@@ -9,6 +8,7 @@ use clearshot_core::scoring::profile::Profile;
 use clearshot_core::scoring::sharpness::BlurMap;
 use clearshot_core::view::MapTile;
 
+use super::admit::Deadline;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::ApiError;
@@ -21,19 +21,18 @@ pub(super) struct Assessor {
     /// The same models from the first step to the last, whatever is reloaded meanwhile.
     pub(super) engine: Arc<Engine>,
     pub(super) profile: Arc<Profile>,
-    /// Add the map of where the photo is blurred.
-    pub(super) tiles: bool,
 }
 
 impl Assessor {
-    /// Assesses the photo in an upload's bytes.
+    /// Assesses the photo in an upload's bytes; `tiles` adds the map of where it is blurred.
     pub(super) async fn assess(
         &self,
         bytes: Bytes,
-        deadline: Instant,
-        passage: &mut Passage<'_>,
+        tiles: bool,
+        deadline: Deadline,
+        passage: &Passage,
     ) -> Result<Assessment, ApiError> {
-        let (limits, tiles, models) = (self.app.limits, self.tiles, Arc::clone(self.engine.models()));
+        let (limits, models) = (self.app.limits, Arc::clone(self.engine.models()));
         let prepared = self.decode(passage, move || Ok(prepare(&bytes, &limits, models.views(), tiles)?)).await?;
         passage.enter(Stage::Run);
         self.judge(prepared, deadline).await
@@ -42,11 +41,12 @@ impl Assessor {
     /// Runs work on a photo's pixels on a thread that may block, when a decoder is free.
     pub(super) async fn decode<T: Send + 'static>(
         &self,
-        passage: &mut Passage<'_>,
+        passage: &Passage,
         work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         passage.enter(Stage::Wait);
-        let decoder = self.app.decoders.clone().acquire_owned().await.map_err(|_| ApiError::Draining)?;
+        // Nobody closes the semaphore.
+        let decoder = self.app.decoders.clone().acquire_owned().await.map_err(|_| ApiError::Internal)?;
         passage.enter(Stage::Decode);
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
@@ -61,8 +61,8 @@ impl Assessor {
     }
 
     /// Runs the branches and judges what they say.
-    pub(super) async fn judge(&self, mut prepared: Prepared, deadline: Instant) -> Result<Assessment, ApiError> {
-        let outputs = self.engine.run(&prepared.tensors, deadline).await?;
+    pub(super) async fn judge(&self, mut prepared: Prepared, deadline: Deadline) -> Result<Assessment, ApiError> {
+        let outputs = self.engine.run(&prepared.tensors, deadline.instant()).await?;
         let map = prepared.map.take();
         let mut assessment = Assessment::new(prepared, &outputs, self.engine.models(), &self.profile);
         self.app.metrics.judged(&assessment);
@@ -76,12 +76,12 @@ impl Assessor {
     async fn blur_map(
         &self,
         (columns, rows, tiles): (usize, usize, Vec<MapTile>),
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<BlurMap, ApiError> {
         let (index, card) = self.engine.models().blur();
         let mut outputs = Vec::with_capacity(tiles.len());
         for tile in &tiles {
-            outputs.push(self.engine.run_one(index, Arc::new(tile.tensor()), deadline).await?);
+            outputs.push(self.engine.run_one(index, Arc::new(tile.tensor()), deadline.instant()).await?);
         }
         Ok(BlurMap::new(columns, rows, &tiles, &outputs, &card.calibration))
     }

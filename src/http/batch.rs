@@ -1,24 +1,20 @@
 //! `POST /score/batch`: many photos in one form, each with its own scores or problem, and what they say as a set.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
 use clearshot_core::assessment::Assessment;
 use clearshot_core::scoring::listing::{Listing, summarise};
 use serde::{Deserialize, Serialize};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem::ProblemDocument;
-use super::score::{Detail, admit, default_profile, parsed, profile};
-use super::upload::{Images, NamedImage};
-use crate::app::App;
+use super::admit::{Admitted, Deadline, ScoringQuery, default_profile};
+use super::assess::Assessor;
+use super::middleware::request_id::RequestId;
+use super::problem::{ProblemDocument, may_answer};
+use super::score::Detail;
 use crate::error::ApiError;
-use crate::telemetry::request_id::RequestId;
+use crate::upload::{Images, NamedImage};
 
 /// Query of `POST /score/batch`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -35,6 +31,12 @@ pub(crate) struct BatchQuery {
     #[serde(default)]
     #[param(default = false)]
     summary: bool,
+}
+
+impl ScoringQuery for BatchQuery {
+    fn profile(&self) -> &str {
+        &self.profile
+    }
 }
 
 /// Many images, as a form.
@@ -83,6 +85,9 @@ pub struct BatchResult {
     pub problem: Option<ProblemDocument>,
 }
 
+may_answer!(BatchProblems: BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE, TOO_MANY_IMAGES, INTERNAL,
+    OVERLOADED, DEADLINE_EXCEEDED);
+
 /// Score many photos
 ///
 /// Send the images as parts named `image` of one form. Each gets its own scores or its own problem; that some fail is normal.
@@ -96,42 +101,26 @@ pub struct BatchResult {
     request_body(content((BatchForm = "multipart/form-data"))),
     responses(
         (status = 200, description = "One result for each photo", body = BatchResponse),
-        (status = 400, description = "`broken_body`, `bad_multipart`, `bad_query` or `unknown_profile`",
-            body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 408, description = "`upload_too_slow`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "`body_too_large` or `too_many_images`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`overloaded` or `draining`, with `Retry-After`", body = ProblemDocument,
-            content_type = "application/problem+json"),
+        BatchProblems,
     )
 )]
 pub(crate) async fn score_batch(
-    State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
-    query: Result<Query<BatchQuery>, QueryRejection>,
-    request: Request,
+    admitted: Admitted<BatchQuery>,
 ) -> Result<Json<BatchResponse>, ApiError> {
-    let wanted = parsed(query).and_then(|query| Ok((profile(&app, &query.profile)?, query)));
-    let (request, mut assessor, query, _in_flight) = admit(&app, request, wanted).await?;
-    assessor.tiles = query.detail == Some(Detail::Tiles);
-    let mut images = Images::open(request, &app.upload_limits).await?;
+    let Admitted { query, assessor, mut deadline, request, place: _place } = admitted;
+    let tiles = query.detail == Some(Detail::Tiles);
+    let app = &assessor.app;
+    let mut images = deadline.bound(Images::open(request, &app.upload_limits)).await?;
     let mut running = JoinSet::new();
     let mut results = Vec::new();
-    while let Some(NamedImage { index, name, bytes }) = images.next().await? {
-        let (assessor, request_id) = (assessor.clone(), request_id.to_string());
-        let work = async move {
-            let deadline = Instant::now() + assessor.app.deadline;
-            let mut passage = assessor.app.metrics.follow();
-            let assessed = match bytes {
-                Ok(bytes) => assessor.assess(bytes, deadline, &mut passage).await,
-                Err(error) => Err(error),
-            };
-            passage.end();
-            result(&assessor.app, index, name, assessed, &request_id)
-        };
-        running.spawn(work.in_current_span());
+    while let Some(image) = deadline.bound(images.next()).await? {
+        // Each image that came completely gives the client and its photo the whole time anew: however many there are, each has to
+        // be read and scored within it, and a client that stalls is not waited for.
+        deadline = Deadline::after(app.deadline);
+        running.spawn(assess(assessor.clone(), image, tiles, deadline, request_id.clone()).in_current_span());
         // Read no further ahead than decoders are busy: what waits takes memory.
-        while running.len() > app.config().decoders {
+        while running.len() > app.config().decoders.get() {
             results.extend(running.join_next().await.transpose().map_err(failed)?);
         }
     }
@@ -148,25 +137,29 @@ pub(crate) async fn score_batch(
     Ok(Json(BatchResponse { request_id: request_id.to_string(), results, summary }))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
-fn failed(error: tokio::task::JoinError) -> ApiError {
-    tracing::error!(%error, "scoring a photo of a batch panicked");
-    ApiError::Internal
-}
-
-fn result(
-    app: &App,
-    index: usize,
-    name: Option<String>,
-    assessed: Result<Assessment, ApiError>,
-    request_id: &str,
+/// Assesses one image of a form, by its deadline.
+async fn assess(
+    assessor: Assessor,
+    image: NamedImage,
+    tiles: bool,
+    deadline: Deadline,
+    request_id: RequestId,
 ) -> BatchResult {
-    match assessed {
+    let NamedImage { index, name, bytes } = image;
+    let passage = assessor.app.metrics.follow();
+    let work = async { assessor.assess(bytes?, tiles, deadline, &passage).await };
+    match deadline.bound_photo(&passage, work).await {
         Ok(score) => BatchResult { index, name, status: 200, score: Some(score), problem: None },
         Err(error) => {
-            app.metrics.rejected(error.problem().code);
-            let problem = ProblemDocument::new(&error, request_id.to_owned());
+            assessor.app.metrics.rejected(error.problem().code);
+            let problem = ProblemDocument::new(&error, request_id.to_string());
             BatchResult { index, name, status: problem.status, score: None, problem: Some(problem) }
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn failed(error: JoinError) -> ApiError {
+    tracing::error!(%error, "scoring a photo of a batch panicked");
+    ApiError::Internal
 }

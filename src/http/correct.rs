@@ -1,12 +1,9 @@
 //! `POST /correct`: the photo straightened and well exposed, with a receipt of what was done to it.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::assessment::{Assessment, prepare};
@@ -20,15 +17,15 @@ use image::{ExtendedColorType, ImageEncoder, ImageResult, RgbImage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::admit::{Admitted, Deadline, ScoringQuery, default_profile};
 use super::assess::Assessor;
-use super::problem::ProblemDocument;
-use super::score::{ImageBytes, ScoreForm, admit, default_profile, parsed, profile};
-use super::upload;
-use crate::app::App;
-use crate::correct::{Plan, shift_value, straighten};
+use super::middleware::request_id::RequestId;
+use super::problem::may_answer;
+use super::score::{ImageBytes, ScoreForm};
+use crate::correct::{CorrectionPlan, shift_value, straighten};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
-use crate::telemetry::request_id::RequestId;
+use crate::upload;
 
 static RECEIPT: HeaderName = HeaderName::from_static("clearshot-receipt");
 
@@ -44,13 +41,34 @@ pub(crate) struct CorrectQuery {
     #[param(inline, required = false)]
     format: Option<OutputFormat>,
     /// Quality of a JPEG.
-    #[serde(default = "default_quality")]
-    #[param(default = 90, minimum = 1, maximum = 100)]
-    quality: u8,
+    #[serde(default)]
+    #[param(value_type = u8, default = 90, minimum = 1, maximum = 100, required = false)]
+    quality: JpegQuality,
 }
 
-fn default_quality() -> u8 {
-    90
+impl ScoringQuery for CorrectQuery {
+    fn profile(&self) -> &str {
+        &self.profile
+    }
+}
+
+/// Quality of a JPEG, 1 to 100.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u8")]
+struct JpegQuality(u8);
+
+impl Default for JpegQuality {
+    fn default() -> Self {
+        Self(90)
+    }
+}
+
+impl TryFrom<u8> for JpegQuality {
+    type Error = &'static str;
+
+    fn try_from(quality: u8) -> Result<Self, Self::Error> {
+        if (1..=100).contains(&quality) { Ok(Self(quality)) } else { Err("it must lie between 1 and 100") }
+    }
 }
 
 /// A format that is written.
@@ -113,6 +131,10 @@ impl From<&Scores> for Values {
     }
 }
 
+may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
+    NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE,
+    IMAGE_TOO_SMALL, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
+
 /// Correct a photo
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
@@ -132,44 +154,20 @@ impl From<&Scores> for Values {
         (status = 200, description = "The corrected photo", headers(
             ("Clearshot-Receipt" = String, description = "What was done: JSON of the schema `Receipt`")),
             content((inline(ImageBytes) = "image/jpeg"), (inline(ImageBytes) = "image/png"), (inline(ImageBytes) = "image/webp"))),
-        (status = 400, description = "`empty_body`, `broken_body`, `bad_multipart`, `bad_query` or `unknown_profile`",
-            body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 408, description = "`upload_too_slow`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "`nothing_to_correct` or `not_correctable`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 413, description = "`body_too_large`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_format`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`undecodable_image`, `image_too_large` or `image_too_small`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`overloaded` or `draining`, with `Retry-After`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 504, description = "`deadline_exceeded`", body = ProblemDocument,
-            content_type = "application/problem+json"),
+        CorrectProblems,
     )
 )]
 pub(crate) async fn correct(
-    State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
-    query: Result<Query<CorrectQuery>, QueryRejection>,
-    request: Request,
+    admitted: Admitted<CorrectQuery>,
 ) -> Result<Response, ApiError> {
-    let deadline = Instant::now() + app.deadline;
-    let wanted = parsed(query).and_then(|query: CorrectQuery| {
-        if !(1..=100).contains(&query.quality) {
-            return Err(ApiError::BadQuery("`quality` must lie between 1 and 100.".to_owned()));
-        }
-        Ok((profile(&app, &query.profile)?, query))
-    });
-    let (request, assessor, query, _in_flight) = admit(&app, request, wanted).await?;
-    let mut passage = app.metrics.follow();
+    let Admitted { query, assessor, deadline, request, place: _place } = admitted;
+    let passage = assessor.app.metrics.follow();
     let work = async {
-        let bytes = upload::read(request, &app.upload_limits).await?;
-        correct_upload(&assessor, bytes, &query, deadline, &mut passage).await
+        let bytes = upload::read(request, &assessor.app.upload_limits).await?;
+        correct_upload(&assessor, bytes, &query, deadline, &passage).await
     };
-    let corrected = tokio::time::timeout_at(deadline.into(), work).await;
-    passage.end();
-    let (corrected, mut receipt) = corrected.unwrap_or(Err(ApiError::DeadlineExceeded))?;
+    let (corrected, mut receipt) = deadline.bound_photo(&passage, work).await?;
     receipt.request_id = request_id.to_string();
     let receipt = serde_json::to_string(&receipt).ok().and_then(|json| HeaderValue::from_str(&json).ok());
     let headers = [
@@ -189,13 +187,13 @@ async fn correct_upload(
     assessor: &Assessor,
     bytes: Bytes,
     query: &CorrectQuery,
-    deadline: Instant,
-    passage: &mut Passage<'_>,
+    deadline: Deadline,
+    passage: &Passage,
 ) -> Result<(Encoded, Receipt), ApiError> {
-    let before = assessor.assess(bytes.clone(), deadline, passage).await?;
+    let before = assessor.assess(bytes.clone(), false, deadline, passage).await?;
     let plan = plan(&before)?;
     let limits = assessor.app.limits;
-    let quality = query.quality;
+    let JpegQuality(quality) = query.quality;
     let format = query.format.unwrap_or(match before.image.format {
         Format::Png => OutputFormat::Png,
         Format::Webp => OutputFormat::Webp,
@@ -214,10 +212,7 @@ async fn correct_upload(
         .await?;
     let after = assessor.judge(prepared, deadline).await?;
     let (before, after_values) = (Values::from(&before.scores), Values::from(&after.scores));
-    let worse = |planned: bool, before: f32, after: f32| planned && after.abs() >= before.abs();
-    if worse(plan.rotation.is_some(), before.rotation, after_values.rotation)
-        || worse(plan.value_shift.is_some(), before.brightness, after_values.brightness)
-    {
+    if !helps(plan, before, after_values) {
         return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
     }
     let (rotation, kept, v_shift) = change;
@@ -235,12 +230,12 @@ async fn correct_upload(
 }
 
 /// What can be done for a photo.
-fn plan(found: &Assessment) -> Result<Plan, ApiError> {
+fn plan(found: &Assessment) -> Result<CorrectionPlan, ApiError> {
     if found.reasons.iter().any(|reason| reason.code == "blurred") {
         let detail = "The photo is blurred beyond the profile's threshold; take it again.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
-    Plan::of(&found.scores).ok_or_else(|| {
+    CorrectionPlan::of(&found.scores).ok_or_else(|| {
         if found.verdict == Verdict::Pass {
             ApiError::NothingToCorrect("The photo is upright and well exposed.".to_owned())
         } else {
@@ -250,10 +245,17 @@ fn plan(found: &Assessment) -> Result<Plan, ApiError> {
     })
 }
 
+/// True when each value that the plan was to change came nearer to zero.
+fn helps(plan: CorrectionPlan, before: Values, after: Values) -> bool {
+    let nearer = |planned: bool, before: f32, after: f32| !planned || after.abs() < before.abs();
+    nearer(plan.rotation.is_some(), before.rotation, after.rotation)
+        && nearer(plan.value_shift.is_some(), before.brightness, after.brightness)
+}
+
 /// Corrects and encodes; returns the degrees turned, the share kept and the shift of V with it.
 fn apply(
     original: Original,
-    plan: Plan,
+    plan: CorrectionPlan,
     format: OutputFormat,
     quality: u8,
 ) -> Result<(Encoded, (f32, f32, f32)), ApiError> {
@@ -296,4 +298,27 @@ fn encode(pixels: &RgbImage, icc_profile: Option<Vec<u8>>, format: OutputFormat,
         }
     };
     Ok(Encoded { content_type, bytes: bytes.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_helps_if_all_that_was_planned_came_nearer_to_zero() {
+        let values = |brightness, rotation| Values { blur: 0.0, brightness, rotation };
+        let both = CorrectionPlan { rotation: Some(-3.0), value_shift: Some(0.2) };
+        assert!(helps(both, values(-0.2, 3.0), values(0.1, -0.4)));
+        assert!(!helps(both, values(-0.2, 3.0), values(0.1, -3.0)), "as tilted as before, to the other side");
+        assert!(!helps(both, values(-0.2, 3.0), values(0.3, 0.1)), "too bright instead of too dark");
+        let turn = CorrectionPlan { rotation: Some(-3.0), value_shift: None };
+        assert!(helps(turn, values(-0.02, 3.0), values(-0.03, 0.1)), "brightness was none of its business");
+    }
+
+    #[test]
+    fn qualities_beyond_those_of_jpeg_are_refused() {
+        let parsed = |quality: u8| JpegQuality::try_from(quality).map(|JpegQuality(quality)| quality);
+        assert_eq!((parsed(1), parsed(100)), (Ok(1), Ok(100)));
+        assert!(parsed(0).is_err() && parsed(101).is_err());
+    }
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::problem::ProblemDocument;
+use super::problem::may_answer;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -40,12 +40,14 @@ pub(crate) async fn livez() -> Json<Live> {
     Json(Live { status: "alive".into() })
 }
 
+may_answer!(ReadyProblems: DRAINING);
+
 /// Is the service ready?
 ///
 /// Overload does not change the answer; only shutting down does.
 #[utoipa::path(get, path = "/readyz", operation_id = "readyz", tag = "health", responses(
     (status = 200, description = "Models are warm and the service is not shutting down", body = Ready),
-    (status = 503, description = "`draining`", body = ProblemDocument, content_type = "application/problem+json"),
+    ReadyProblems,
 ))]
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>, ApiError> {
     if app.is_draining() {
@@ -58,7 +60,7 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Ready>, A
 /// The same as `/readyz`, for load balancers that expect this name.
 #[utoipa::path(get, path = "/healthz", operation_id = "healthz", tag = "health", responses(
     (status = 200, description = "Models are warm and the service is not shutting down", body = Ready),
-    (status = 503, description = "`draining`", body = ProblemDocument, content_type = "application/problem+json"),
+    ReadyProblems,
 ))]
 pub(crate) async fn healthz(app: State<Arc<App>>) -> Result<Json<Ready>, ApiError> {
     readyz(app).await

@@ -1,18 +1,13 @@
-//! Problem documents: every error of every route, 404 and 405 included, as RFC 9457 `application/problem+json`.
+//! Problem documents (RFC 9457), and what each route may answer with in the API's document: both from `error`'s table.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use crate::app::App;
-use crate::error::ApiError;
-use crate::telemetry::request_id::RequestId;
+use crate::error::{ApiError, Problem};
 
 /// What went wrong (RFC 9457).
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -55,16 +50,39 @@ impl ProblemDocument {
     }
 }
 
-/// Middleware that writes the document of a response that carries an [`ApiError`].
-pub(crate) async fn render(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let request_id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
-    let Some(error) = response.extensions_mut().remove::<ApiError>() else { return response };
-    app.metrics.rejected(error.problem().code);
-    let document = ProblemDocument::new(&error, request_id.map_or_else(String::new, |id| id.to_string()));
-    let (mut parts, _) = response.into_parts();
-    // The length of the empty body it had.
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    (parts, Json(document).into_response().into_body()).into_response()
+/// States which problems a route may answer with, as a type for the `responses` of `utoipa::path`. A test asks the running
+/// service for each of them, and every test that meets another fails.
+macro_rules! may_answer {
+    ($route:ident: $($problem:ident),+) => {
+        pub(crate) struct $route;
+
+        impl utoipa::IntoResponses for $route {
+            fn responses()
+            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                $crate::http::problem::responses(&[$(&$crate::error::$problem),+])
+            }
+        }
+    };
+}
+pub(crate) use may_answer;
+
+/// The responses that carry these problems, by status.
+pub(crate) fn responses(problems: &[&Problem]) -> BTreeMap<String, RefOr<Response>> {
+    let mut codes: BTreeMap<StatusCode, Vec<String>> = BTreeMap::new();
+    for problem in problems {
+        codes.entry(problem.status).or_default().push(format!("`{}`", problem.code));
+    }
+    codes.into_iter().map(|(status, codes)| (status.as_str().to_owned(), response(status, &codes).into())).collect()
+}
+
+fn response(status: StatusCode, codes: &[String]) -> Response {
+    let mut description = match codes {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        codes => codes.concat(),
+    };
+    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        description += ", with `Retry-After`";
+    }
+    let document = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    ResponseBuilder::new().description(description).content("application/problem+json", document).build()
 }

@@ -1,23 +1,15 @@
 //! `POST /score`: from an upload to scores and a verdict.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
 use axum::{Extension, Json};
 use clearshot_core::assessment::Assessment;
-use clearshot_core::scoring::profile::Profile;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use utoipa::{IntoParams, ToSchema};
 
-use super::assess::Assessor;
-use super::problem::ProblemDocument;
-use super::upload;
-use crate::app::App;
+use super::admit::{Admitted, ScoringQuery, default_profile};
+use super::middleware::request_id::RequestId;
+use super::problem::may_answer;
 use crate::error::ApiError;
-use crate::telemetry::request_id::RequestId;
+use crate::upload;
 
 /// Query of `POST /score`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,8 +32,16 @@ pub(crate) enum Detail {
     Tiles,
 }
 
-pub(super) fn default_profile() -> String {
-    "default".to_owned()
+impl ScoringQuery for ScoreQuery {
+    fn profile(&self) -> &str {
+        &self.profile
+    }
+}
+
+impl ScoreQuery {
+    fn tiles(&self) -> bool {
+        self.detail == Some(Detail::Tiles)
+    }
 }
 
 /// The bytes of an image file.
@@ -70,6 +70,9 @@ pub struct ScoreResponse {
     pub assessment: Assessment,
 }
 
+may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
+    UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
+
 /// Score a photo
 ///
 /// Send the image as the raw body, under any `Content-Type`, or as the part `image` of a form. The content is sniffed; its
@@ -86,66 +89,19 @@ pub struct ScoreResponse {
     )),
     responses(
         (status = 200, description = "The photo's scores", body = ScoreResponse),
-        (status = 400, description = "`empty_body`, `broken_body`, `bad_multipart`, `bad_query` or `unknown_profile`",
-            body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 408, description = "`upload_too_slow`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "`body_too_large`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "`unsupported_format`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`undecodable_image`, `image_too_large` or `image_too_small`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`overloaded` or `draining`, with `Retry-After`", body = ProblemDocument,
-            content_type = "application/problem+json"),
-        (status = 504, description = "`deadline_exceeded`", body = ProblemDocument,
-            content_type = "application/problem+json"),
+        ScoreProblems,
     )
 )]
 pub(crate) async fn score(
-    State(app): State<Arc<App>>,
     Extension(request_id): Extension<RequestId>,
-    query: Result<Query<ScoreQuery>, QueryRejection>,
-    request: Request,
+    admitted: Admitted<ScoreQuery>,
 ) -> Result<Json<ScoreResponse>, ApiError> {
-    let deadline = Instant::now() + app.deadline;
-    let wanted = parsed(query).and_then(|query| Ok((profile(&app, &query.profile)?, query)));
-    let (request, mut assessor, query, _in_flight) = admit(&app, request, wanted).await?;
-    assessor.tiles = query.detail == Some(Detail::Tiles);
-    let mut passage = app.metrics.follow();
+    let Admitted { query, assessor, deadline, request, place: _place } = admitted;
+    let passage = assessor.app.metrics.follow();
     let work = async {
-        let bytes = upload::read(request, &app.upload_limits).await?;
-        assessor.assess(bytes, deadline, &mut passage).await
+        let bytes = upload::read(request, &assessor.app.upload_limits).await?;
+        assessor.assess(bytes, query.tiles(), deadline, &passage).await
     };
-    let assessed = tokio::time::timeout_at(deadline.into(), work).await;
-    // Whatever came of it: only a client that goes away leaves a passage without an end.
-    passage.end();
-    let assessment = assessed.unwrap_or(Err(ApiError::DeadlineExceeded))?;
+    let assessment = deadline.bound_photo(&passage, work).await?;
     Ok(Json(ScoreResponse { request_id: request_id.to_string(), assessment }))
-}
-
-pub(super) fn parsed<Q>(query: Result<Query<Q>, QueryRejection>) -> Result<Q, ApiError> {
-    query.map(|Query(query)| query).map_err(|rejection| ApiError::BadQuery(format!("{}.", rejection.body_text())))
-}
-
-pub(super) fn profile(app: &App, name: &str) -> Result<Arc<Profile>, ApiError> {
-    app.profiles.find(name).cloned().map(Arc::new).ok_or_else(|| ApiError::UnknownProfile(name.to_owned()))
-}
-
-/// Lets a request in before a byte of its body is read, so that a refused upload costs nothing. `wanted` is the profile to judge
-/// by and the query, or why there is none. The permit is held until the answer is there.
-pub(super) async fn admit<Q>(
-    app: &Arc<App>,
-    request: Request,
-    wanted: Result<(Arc<Profile>, Q), ApiError>,
-) -> Result<(Request, Assessor, Q, OwnedSemaphorePermit), ApiError> {
-    let admitted = wanted.and_then(|(profile, query)| {
-        let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
-        Ok((Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile, tiles: false }, query, permit))
-    });
-    match admitted {
-        Ok((assessor, query, permit)) => Ok((request, assessor, query, permit)),
-        Err(error) => {
-            upload::discard(request).await;
-            Err(error)
-        }
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use clearshot_core::assessment::Assessment;
@@ -274,9 +274,10 @@ impl Metrics {
 
     /// Follows one photo through its stages.
     #[must_use]
-    pub fn follow(&self) -> Passage<'_> {
+    pub fn follow(self: &Arc<Self>) -> Passage {
         self.in_flight.inc();
-        Passage { metrics: self, stage: Stage::Read, entered: Instant::now(), _span: span(Stage::Read), ended: false }
+        let stay = Stay { stage: Stage::Read, entered: Instant::now(), _span: span(Stage::Read), ended: false };
+        Passage { metrics: Arc::clone(self), stay: Mutex::new(stay) }
     }
 }
 
@@ -326,8 +327,13 @@ impl EncodeMetric for Scores {
 
 /// One photo's passage. Dropped before its end it counts as abandoned: the server drops the work of a client that went
 /// away.
-pub struct Passage<'a> {
-    metrics: &'a Metrics,
+pub struct Passage {
+    metrics: Arc<Metrics>,
+    stay: Mutex<Stay>,
+}
+
+/// A photo's stay in a stage.
+struct Stay {
     stage: Stage,
     entered: Instant,
     /// For traces: below the request's span, as long as the stage.
@@ -335,32 +341,32 @@ pub struct Passage<'a> {
     ended: bool,
 }
 
-impl Passage<'_> {
+impl Passage {
     /// The photo goes on to the next stage.
-    pub fn enter(&mut self, stage: Stage) {
-        self.leave();
-        self.stage = stage;
-        self.entered = Instant::now();
-        self._span = span(stage);
+    pub fn enter(&self, stage: Stage) {
+        let mut stay = self.leave();
+        *stay = Stay { stage, entered: Instant::now(), _span: span(stage), ended: false };
     }
 
     /// The photo has its scores or its refusal.
-    pub fn end(mut self) {
-        self.leave();
-        self.ended = true;
+    pub fn end(&self) {
+        self.leave().ended = true;
     }
 
-    fn leave(&self) {
-        let label = StageLabel { stage: self.stage };
-        self.metrics.stage_seconds.get_or_create(&label).observe(self.entered.elapsed().as_secs_f64());
+    fn leave(&self) -> MutexGuard<'_, Stay> {
+        let stay = self.stay.lock().unwrap_or_else(PoisonError::into_inner);
+        let label = StageLabel { stage: stay.stage };
+        self.metrics.stage_seconds.get_or_create(&label).observe(stay.entered.elapsed().as_secs_f64());
+        stay
     }
 }
 
-impl Drop for Passage<'_> {
+impl Drop for Passage {
     fn drop(&mut self) {
         self.metrics.in_flight.dec();
-        if !self.ended {
-            self.metrics.abandoned.get_or_create(&StageLabel { stage: self.stage }).inc();
+        let stay = self.stay.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !stay.ended {
+            self.metrics.abandoned.get_or_create(&StageLabel { stage: stay.stage }).inc();
         }
     }
 }

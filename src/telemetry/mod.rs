@@ -1,10 +1,9 @@
-//! Logs (structured, one line per request with its id, never image content or file names), metrics and traces.
+//! Logs (structured, never image content or file names), metrics and traces. What is logged of each request is written by
+//! `http::middleware::access_log`.
 
-pub mod access_log;
 pub mod metrics;
 #[cfg(feature = "otlp")]
-mod otlp;
-pub mod request_id;
+pub(crate) mod otlp;
 pub mod trace_context;
 
 use std::io::IsTerminal;
@@ -24,7 +23,7 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// What is told, and to whom.
+/// How the service is observed.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TelemetryConfig {
     /// Log format.

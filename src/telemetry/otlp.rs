@@ -34,7 +34,7 @@ pub(super) fn tracer(endpoint: &str) -> Result<(SdkTracer, SdkTracerProvider), E
 }
 
 /// Makes a request's span a part of its trace, under the caller's span; the context then names the exported span.
-pub(super) fn join(span: &Span, context: &mut TraceContext, method: &str, route: &str) {
+pub(crate) fn join(span: &Span, context: &mut TraceContext, method: &str, route: &str) {
     // Else it would only make the log longer.
     if EXPORTING.get().is_none() {
         return;
@@ -61,6 +61,6 @@ pub(super) fn join(span: &Span, context: &mut TraceContext, method: &str, route:
 }
 
 /// Notes how a request was answered.
-pub(super) fn answered(span: &Span, status: u16) {
+pub(crate) fn answered(span: &Span, status: u16) {
     span.set_attribute("http.response.status_code", i64::from(status));
 }

@@ -1,15 +1,7 @@
 //! W3C Trace Context: which distributed trace a request belongs to. The trace's id stands in the log and in the response's
 //! `traceresponse`; with the feature `otlp` the request's spans become part of the trace.
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use uuid::Uuid;
-
-static REQUEST: HeaderName = HeaderName::from_static("traceparent");
-/// Of the W3C's level 2: tells the caller where its request went on.
-static RESPONSE: HeaderName = HeaderName::from_static("traceresponse");
 
 /// Where in a trace a request is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +45,6 @@ fn parsed(traceparent: &str) -> Option<(&str, &str, u8)> {
         return None;
     }
     Some((trace_id, parent_id, u8::from_str_radix(flags, 16).ok()?))
-}
-
-/// Middleware that finds the request's place in its trace and tells it to the caller.
-pub(crate) async fn follow(mut request: Request, next: Next) -> Response {
-    let context = TraceContext::of(request.headers().get(&REQUEST).and_then(|value| value.to_str().ok()));
-    request.extensions_mut().insert(context.clone());
-    let mut response = next.run(request).await;
-    // Tracing gives the span an id of its own where spans are exported.
-    let TraceContext { trace_id, span_id, flags, .. } =
-        response.extensions_mut().remove::<TraceContext>().unwrap_or(context);
-    if let Ok(value) = HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-{flags:02x}")) {
-        response.headers_mut().insert(RESPONSE.clone(), value);
-    }
-    response
 }
 
 #[cfg(test)]

@@ -75,17 +75,17 @@ fn unless_slow<T>(read: Result<T, ApiError>, slow: &AtomicBool, limits: &UploadL
 }
 
 /// An image of a form of many.
-pub(super) struct NamedImage {
+pub(crate) struct NamedImage {
     /// Position among the parts named `image`, from 0.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// File name of the part.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What it holds; an image beyond its own limit is an error of its own.
-    pub(super) bytes: Result<Bytes, ApiError>,
+    pub(crate) bytes: Result<Bytes, ApiError>,
 }
 
 /// The images of a form, read one after the other.
-pub(super) struct Images {
+pub(crate) struct Images {
     form: Multipart,
     seen: usize,
     limits: UploadLimits,
@@ -94,7 +94,7 @@ pub(super) struct Images {
 
 impl Images {
     /// Begins to read a form.
-    pub(super) async fn open(request: Request, limits: &UploadLimits) -> Result<Self, ApiError> {
+    pub(crate) async fn open(request: Request, limits: &UploadLimits) -> Result<Self, ApiError> {
         let (request, _) = declared_within(request, limits.max_form_bytes).await?;
         let (request, slow) = paced(request, limits.min_upload_rate);
         let form = Multipart::from_request(request, &()).await.map_err(|error| malformed(&error.body_text()))?;
@@ -102,7 +102,7 @@ impl Images {
     }
 
     /// The next image; none at the form's end, which must not come before the first.
-    pub(super) async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
         let next = self.read_next().await;
         unless_slow(next, &self.slow, &self.limits)
     }
@@ -195,7 +195,7 @@ fn paced(request: Request, bytes_per_second: u32) -> (Request, Arc<AtomicBool>) 
 
 /// Reads and drops what a refused client is still sending, within bounds: a connection that is closed under a sender
 /// shows it a broken pipe instead of the answer (RFC 9112, section 9.6).
-pub(super) async fn discard(request: Request) {
+pub(crate) async fn discard(request: Request) {
     const MOST: usize = 8 << 20;
     let mut body = request.into_body();
     let drained = async {

@@ -8,10 +8,10 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::upload;
 use crate::access::Key;
 use crate::app::App;
 use crate::error::ApiError;
+use crate::upload;
 
 /// Name of the key that a request came with, for the log.
 #[derive(Clone)]

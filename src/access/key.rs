@@ -4,11 +4,29 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::PathBuf;
 
+use clap::Args;
 use clearshot_core::digest::{hex, sha256_hex};
+use clearshot_core::name::Name;
 
 use super::{Entry, Key, KeyError, KeyFile, VERSION, read};
+
+/// The key to make.
+#[derive(Debug, Args)]
+pub struct KeyConfig {
+    /// Names whoever gets the key, in logs and metrics.
+    pub name: Name,
+    /// File of keys; made if it is not there.
+    #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
+    pub keys: PathBuf,
+    /// Most requests a minute [default: no limit].
+    #[arg(long)]
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Most requests at once after a pause [default: a minute's worth].
+    #[arg(long, requires = "requests_per_minute")]
+    pub burst: Option<NonZeroU32>,
+}
 
 /// Why a key cannot be added.
 #[derive(Debug, thiserror::Error)]
@@ -29,22 +47,23 @@ pub enum AddError {
 ///
 /// # Errors
 /// [`AddError`].
-pub fn add(
-    path: &Path,
-    name: &str,
-    requests_per_minute: Option<NonZeroU32>,
-    burst: Option<NonZeroU32>,
-) -> Result<String, AddError> {
-    let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
+pub fn add(config: &KeyConfig) -> Result<String, AddError> {
+    let KeyConfig { name, keys: path, requests_per_minute, burst } = config;
+    let invalid = |reason: String| KeyError::Invalid { path: path.clone(), reason };
     let mut file = if path.exists() { read(path)? } else { KeyFile { version: VERSION, keys: Vec::new() } };
-    if file.keys.iter().any(|key| key.name == name) {
+    if file.keys.iter().any(|key| key.name == *name) {
         return Err(invalid(format!("key `{name}` is there already")).into());
     }
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(AddError::Random)?;
     // The prefix lets scanners for leaked secrets know it.
     let key = format!("clearshot_{}", hex(&random));
-    let entry = Entry { name: name.to_owned(), sha256: sha256_hex(key.as_bytes()), requests_per_minute, burst };
+    let entry = Entry {
+        name: name.clone(),
+        sha256: sha256_hex(key.as_bytes()),
+        requests_per_minute: *requests_per_minute,
+        burst: *burst,
+    };
     Key::new(entry.clone()).map_err(invalid)?;
     file.keys.push(entry);
     let text = serde_json::to_string_pretty(&file).map_err(std::io::Error::from)?;
