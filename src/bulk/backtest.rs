@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use clearshot_core::checks::CHECKS;
 use clearshot_core::metric::{Metric, REQUIRED};
 use clearshot_core::scoring::profile::{Profile, Profiles};
 use clearshot_core::scoring::verdict::{Findings, Verdict, judge};
 use serde::Serialize;
 
-use super::BulkError;
+use super::error::BulkError;
 use super::output;
 
 /// What each profile would have decided.
@@ -49,15 +50,19 @@ pub fn backtest(profiles: &Profiles, metrics: &[Metric], results: &[PathBuf]) ->
     for path in results {
         for row in output::read(path)? {
             let row = row?;
-            // The ranking outputs decide nothing. Older results lack metrics that came later.
-            let scored = metrics.iter().filter_map(|metric| Some((metric, 0.0, row.estimate(metric.name.as_str())?)));
-            let metrics: Vec<_> = scored.collect();
-            let complete = REQUIRED.iter().all(|required| metrics.iter().any(|(metric, ..)| metric.name == *required));
-            if !complete {
+            // Older results lack metrics that came later.
+            if REQUIRED.iter().any(|required| row.estimate(required).is_none()) {
                 not_scored += 1;
                 continue;
             }
-            let findings = Findings { metrics, ..Findings::default() };
+            let findings = Findings {
+                // The ranking outputs decide nothing.
+                metrics: (metrics.iter())
+                    .filter_map(|metric| Some((metric, 0.0, row.estimate(metric.name.as_str())?)))
+                    .collect(),
+                orientation: row.orientation(),
+                checks: CHECKS.iter().filter_map(|check| Some((check, row.number_of(check.name)?))).collect(),
+            };
             photos += 1;
             for (profile, decisions) in profiles.iter().zip(&mut found) {
                 let judgement = judge(&findings, profile);

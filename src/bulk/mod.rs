@@ -1,6 +1,8 @@
 //! `clearshot score` and `clearshot backtest`: photos by the million, without HTTP.
 
 pub mod backtest;
+mod config;
+mod error;
 pub mod output;
 mod pool;
 pub mod row;
@@ -11,7 +13,7 @@ mod store;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,54 +23,15 @@ use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::config::ScoreConfig;
-use output::{Known, Output, OutputError};
+pub use config::ScoreConfig;
+pub use error::{BulkError, ReadError};
+use output::{Known, Output};
 use pool::{Outcome, Pool, Sizes};
 use row::{Row, ScoredBy};
-use source::{Photo, Shard, Sources};
+use source::{PhotoSource, Shard, Sources};
 
 /// How often a run whose progress nobody watches logs it.
 const LOG_EVERY: Duration = Duration::from_secs(30);
-
-/// Why a bulk run ended.
-#[derive(Debug, thiserror::Error)]
-pub enum BulkError {
-    /// A flag makes no sense.
-    #[error("{0}")]
-    Config(String),
-    /// Photos cannot be listed.
-    #[error("cannot list {path}: {reason}")]
-    List {
-        /// What was to be listed.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The output holds scores that would not compare with new ones.
-    #[error("{path} holds scores of {old}, these would be of {new}; name another output")]
-    Mixed {
-        /// The output.
-        path: PathBuf,
-        /// Profile and models of the rows that are there.
-        old: String,
-        /// Profile and models of this run.
-        new: String,
-    },
-    /// The contact sheet cannot be written.
-    #[error("cannot write {path}: {reason}")]
-    Sheet {
-        /// The sheet.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The output cannot be read or written.
-    #[error(transparent)]
-    Output(#[from] OutputError),
-    /// Models, profiles or ONNX Runtime cannot be used.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-}
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -122,11 +85,10 @@ impl std::fmt::Display for Summary {
 /// # Errors
 /// [`BulkError`]. A photo that cannot be scored is no error: see [`Summary`].
 pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
-    config.validate().map_err(BulkError::Config)?;
     let Loaded { runtime, models, profiles } = load(&config.files, config.device)?;
     let models = Arc::new(models);
     let profile = profiles.find(&config.profile).cloned();
-    let profile = profile.ok_or_else(|| BulkError::Config(format!("there is no profile `{}`", config.profile)))?;
+    let profile = profile.ok_or_else(|| BulkError::UnknownProfile(config.profile.clone()))?;
     let (mut output, known) = open(config, &models)?;
 
     let sources = Sources::default();
@@ -141,10 +103,10 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
 
     let on_gpu = runtime.provider() != "cpu";
     let sizes = Sizes {
-        readers: config.readers,
-        workers: config.threads,
-        sessions: if on_gpu { 2 } else { config.threads },
-        batch: config.batch.unwrap_or(if on_gpu { 16 } else { 1 }),
+        readers: config.readers.get(),
+        workers: config.threads.get(),
+        sessions: if on_gpu { 2 } else { config.threads.get() },
+        batch: config.batch.map_or(if on_gpu { 16 } else { 1 }, NonZeroUsize::get),
         max_file_bytes: config.max_file_bytes,
     };
     let pool = Pool::new(&runtime, Arc::clone(&models), profile, config.limits, sizes).map_err(LoadError::from)?;
@@ -185,7 +147,7 @@ fn open(config: &ScoreConfig, models: &ModelSet) -> Result<(Output, Known), Bulk
 
 impl Summary {
     /// Counts what came of a photo; the row to write, if there is one.
-    fn count(&mut self, photo: &Photo, outcome: Outcome, progress: &Progress) -> Option<Row> {
+    fn count(&mut self, photo: &PhotoSource, outcome: Outcome, progress: &Progress) -> Option<Row> {
         let path = photo.path.clone();
         match outcome {
             Outcome::Scored(assessment) => {

@@ -1,4 +1,5 @@
-//! Where rows go and come from: JSON Lines, CSV and Parquet. What is there already is kept, and told, so that a run can be resumed.
+//! Where rows go and come from: JSON Lines, CSV and Parquet. Rows that are there already are kept and reported, so that a run can be
+//! resumed.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -19,7 +20,7 @@ use parquet::schema::types::Type;
 use super::row::{Cell, Column, FlatRow, Kind, Row, ScoredBy};
 
 /// Rows of a group in Parquet.
-const GROUP: usize = 1 << 16;
+const GROUP: usize = 1 << 14;
 
 /// Why an output cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +152,7 @@ impl Output {
     }
 
     /// Opens or makes a file with these columns (JSON Lines have none); a row that an interrupted run left half-written is cut
-    /// off. What is there already is told.
+    /// off. Returns what the file holds already, too.
     ///
     /// # Errors
     /// [`OutputError`], among others when another process writes the same file.
@@ -285,7 +286,8 @@ fn write_parquet(
     columns: &[Column],
     mut rows: impl Iterator<Item = Result<FlatRow, OutputError>>,
 ) -> Result<(), ParquetError> {
-    let fields = columns.iter().map(|column| Ok(Arc::new(parquet_column(column)?))).collect::<Result<_, ParquetError>>()?;
+    let fields =
+        columns.iter().map(|column| Ok(Arc::new(parquet_column(column)?))).collect::<Result<_, ParquetError>>()?;
     let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
     let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
     let mut writer = SerializedFileWriter::new(File::create(path)?, schema, properties)?;
@@ -298,15 +300,23 @@ fn write_parquet(
         for Column { name, kind } in columns {
             let cells = || group.iter().map(|row| row.cell(name));
             match kind {
-                Kind::Text => write_column::<ByteArrayType>(&mut group_writer, cells().map(|cell| match cell {
-                    Some(Cell::Text(text)) => Some(ByteArray::from(text.as_str())),
-                    _ => None,
-                }))?,
-                Kind::Real => write_column::<FloatType>(&mut group_writer, group.iter().map(|row| row.number_of(name)))?,
-                Kind::Count => write_column::<Int64Type>(&mut group_writer, cells().map(|cell| match cell {
-                    Some(Cell::Count(count)) => i64::try_from(*count).ok(),
-                    _ => None,
-                }))?,
+                Kind::Text => write_column::<ByteArrayType>(
+                    &mut group_writer,
+                    cells().map(|cell| match cell {
+                        Some(Cell::Text(text)) => Some(ByteArray::from(text.as_str())),
+                        _ => None,
+                    }),
+                )?,
+                Kind::Real => {
+                    write_column::<FloatType>(&mut group_writer, group.iter().map(|row| row.number_of(name)))?
+                }
+                Kind::Count => write_column::<Int64Type>(
+                    &mut group_writer,
+                    cells().map(|cell| match cell {
+                        Some(Cell::Count(count)) => i64::try_from(*count).ok(),
+                        _ => None,
+                    }),
+                )?,
             }
         }
         group_writer.close()?;

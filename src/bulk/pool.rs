@@ -1,8 +1,9 @@
 //! The threads of a bulk run: readers fetch bytes, workers decode and score them, the caller gets what came of each photo in the
-//! order of the photos. On a CPU each worker has sessions of its own and no queue lies between decoding and models: that is the
+//! order of the photos: of every photo, whatever panics on one, as those after it wait for it. On a CPU each worker has sessions of its own and no queue lies between decoding and models: that is the
 //! fastest that cores can go. On a GPU workers share a few sessions and run photos in batches.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -16,8 +17,9 @@ use clearshot_core::scoring::profile::Profile;
 use clearshot_core::session::{Runtime, RuntimeError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::error::ReadError;
 use super::row::Refusal;
-use super::source::{Photo, ReadError, Sources};
+use super::source::{PhotoSource, Sources};
 use crate::error::ApiError;
 
 /// What came of a photo.
@@ -80,8 +82,8 @@ impl Pool {
     pub(super) fn run<E>(
         &self,
         sources: &Sources,
-        photos: &[Photo],
-        mut take: impl FnMut(&Photo, Outcome) -> Result<(), E>,
+        photos: &[PhotoSource],
+        mut take: impl FnMut(&PhotoSource, Outcome) -> Result<(), E>,
     ) -> Result<(), E> {
         let next = AtomicUsize::new(0);
         let (read, to_score) = bounded::<Read>(self.sizes.workers * self.sizes.batch);
@@ -92,7 +94,9 @@ impl Pool {
                 scope.spawn(move || {
                     while let Some((index, photo)) = take_next(next, photos) {
                         // An error says that the run was ended.
-                        if read.send((index, sources.read(photo, self.sizes.max_file_bytes))).is_err() {
+                        let bytes = guarded(|| sources.read(photo, self.sizes.max_file_bytes));
+                        let panicked = |_| Err(ReadError::Unreadable("reading it panicked".to_owned()));
+                        if read.send((index, bytes.unwrap_or_else(panicked))).is_err() {
                             break;
                         }
                     }
@@ -152,13 +156,20 @@ impl Pool {
 
     fn score(&self, scorer: &Mutex<Scorer>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
         let (indices, photos): (Vec<usize>, Vec<Prepared>) = batch.into_iter().unzip();
-        let scored = scorer.lock().unwrap_or_else(PoisonError::into_inner).score(photos, &self.profile);
+        let scored = guarded(|| scorer.lock().unwrap_or_else(PoisonError::into_inner).score(photos, &self.profile));
+        let scored = scored.unwrap_or_else(|_| indices.iter().map(|_| Err(RunError::Panicked)).collect());
         let outcome = |scored: Result<Assessment, RunError>| match scored {
             Ok(assessment) => Outcome::Scored(Box::new(assessment)),
             Err(error) => refused(&ApiError::Internal, Some(error.to_string())),
         };
         indices.into_iter().zip(scored.into_iter().map(outcome)).collect()
     }
+}
+
+/// The steps guard themselves where photos are known to break them; this is for what nobody thought of.
+fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, RunError> {
+    // A step keeps no state but what it returns, so nothing broken is left behind.
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| RunError::Panicked)
 }
 
 /// The next item that no other thread has taken.

@@ -1,11 +1,12 @@
-//! What came of one photo of a bulk run: nested, as a line of JSON Lines (the same object as an answer of `POST /score`), and
-//! flat, as a row of CSV or Parquet, whose columns follow from the metrics and checks that are served.
+//! What came of one photo of a bulk run: nested, as a line of JSON Lines (the object that `POST /score` answers with), and flat,
+//! as a row of CSV or Parquet. The columns of flat rows follow from the metrics and checks that are served.
 
 use std::collections::BTreeMap;
 
 use clearshot_core::assessment::Assessment;
 use clearshot_core::checks::CHECKS;
 use clearshot_core::scoring::calibration::Estimate;
+use clearshot_core::scoring::orientation::Orientation;
 use serde::{Deserialize, Serialize};
 
 /// A line of JSON Lines: either the photo's assessment or why it has none.
@@ -66,7 +67,14 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
     columns.extend([count("turn"), column("turn_probability", Kind::Real)]);
     columns.extend(CHECKS.iter().map(|check| column(check.name, Kind::Real)));
     columns.extend([column("coverage", Kind::Real), count("max_usable_width"), text("format")]);
-    columns.extend([count("width"), count("height"), count("bytes"), text("sha256"), count("orientation"), text("profile")]);
+    columns.extend([
+        count("width"),
+        count("height"),
+        count("bytes"),
+        text("sha256"),
+        count("orientation"),
+        text("profile"),
+    ]);
     columns.extend(metrics.iter().map(|metric| text(&format!("{metric}_model"))));
     columns.extend([text("problem"), text("detail")]);
     columns
@@ -191,16 +199,18 @@ impl FlatRow {
         Some(Estimate { value: part("")?, low: part("_low")?, high: part("_high")? })
     }
 
-    /// Metrics that the row has scores of.
-    pub fn metrics(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().filter_map(|column| column.strip_suffix("_model"))
+    /// How the photo is turned by right angles, where a model told.
+    #[must_use]
+    pub fn orientation(&self) -> Option<Orientation> {
+        Some(Orientation { turn: self.number_of("turn")? as u16, probability: self.number_of("turn_probability")? })
     }
 
     /// Profile and models that scored the photo.
     #[must_use]
     pub fn scored_by(&self) -> Option<ScoredBy> {
         let profile = self.text_of("profile")?.to_owned();
-        let version = |metric: &str| Some((metric.to_owned(), self.text_of(&format!("{metric}_model"))?.to_owned()));
-        Some((profile, self.metrics().filter_map(version).collect()))
+        let version =
+            |column: &String| Some((column.strip_suffix("_model")?.to_owned(), self.text_of(column)?.to_owned()));
+        Some((profile, self.0.keys().filter_map(version).collect()))
     }
 }

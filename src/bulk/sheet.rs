@@ -13,7 +13,7 @@ use clearshot_core::ingest::{self, Limits};
 use clearshot_core::metric::Metric;
 use clearshot_core::thumbnail;
 
-use super::BulkError;
+use super::error::BulkError;
 use super::output;
 use super::pool::take_next;
 use super::row::FlatRow;
@@ -60,7 +60,9 @@ pub(super) fn write(
         *counts.entry(verdict(row)).or_default() += 1;
     }
     let counts = ORDER.iter().filter_map(|name| Some(((*name).to_owned(), *counts.get(name)?))).collect();
-    rows.sort_by_key(|row| (ORDER.iter().position(|name| *name == verdict(row)), row.number_of("quality").map(|quality| quality as u32)));
+    rows.sort_by_key(|row| {
+        (ORDER.iter().position(|name| *name == verdict(row)), row.number_of("quality").map(|quality| quality as u32))
+    });
     let left_out = rows.len().saturating_sub(most);
     rows.truncate(most);
     let photos = entries(&rows, metrics, sources, limits, max_file_bytes);

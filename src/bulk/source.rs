@@ -12,7 +12,7 @@ use clearshot_core::ingest::is_named_like_a_photo;
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
-use super::BulkError;
+use super::error::{BulkError, ReadError};
 #[cfg(feature = "object-store")]
 use super::store::{Object, Stores};
 
@@ -57,7 +57,7 @@ impl std::fmt::Display for Shard {
 
 /// A photo to be scored.
 #[derive(Clone, Debug)]
-pub struct Photo {
+pub struct PhotoSource {
     /// Its path or URL as it stands in the output.
     pub path: String,
     place: Place,
@@ -68,20 +68,6 @@ enum Place {
     File(PathBuf),
     #[cfg(feature = "object-store")]
     Object(Object),
-}
-
-/// Why a photo's bytes are not there.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The file is larger than the limit.
-    #[error("The file is larger than {limit} bytes.")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
-    /// It cannot be read, now; it may be another time.
-    #[error("{0}")]
-    Unreadable(String),
 }
 
 /// Finds photos and reads them.
@@ -98,9 +84,9 @@ impl Sources {
     ///
     /// # Errors
     /// [`BulkError`] when a path does not exist or cannot be listed.
-    pub fn list(&self, arguments: &[OsString], shard: Shard) -> Result<Vec<Photo>, BulkError> {
+    pub fn list(&self, arguments: &[OsString], shard: Shard) -> Result<Vec<PhotoSource>, BulkError> {
         let mut photos = Vec::new();
-        let mut add = |photo: Photo| {
+        let mut add = |photo: PhotoSource| {
             if shard.contains(&photo.path) {
                 photos.push(photo);
             }
@@ -120,34 +106,34 @@ impl Sources {
         Ok(photos)
     }
 
-    fn expand(&self, argument: &OsStr, add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
+    fn expand(&self, argument: &OsStr, add: &mut impl FnMut(PhotoSource)) -> Result<(), BulkError> {
         if let Some(url) = argument.to_str().filter(|text| text.contains("://")) {
             return self.expand_url(url, add);
         }
         let path = Path::new(argument);
         if !path.is_dir() {
             // Whether it exists is found out when it is read: a list of millions must not end for one photo that is gone.
-            add(Photo::file(path.to_owned()));
+            add(PhotoSource::file(path.to_owned()));
             return Ok(());
         }
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
             let entry = entry.map_err(|error| BulkError::List { path: path.to_owned(), reason: error.to_string() })?;
             if entry.file_type().is_file() && is_named_like_a_photo(entry.path()) {
-                add(Photo::file(entry.into_path()));
+                add(PhotoSource::file(entry.into_path()));
             }
         }
         Ok(())
     }
 
     #[cfg(not(feature = "object-store"))]
-    #[expect(clippy::unused_self, reason = "as its twin")]
-    fn expand_url(&self, url: &str, _add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
+    #[expect(clippy::unused_self, reason = "the same signature as with the feature")]
+    fn expand_url(&self, url: &str, _add: &mut impl FnMut(PhotoSource)) -> Result<(), BulkError> {
         let reason = "URLs need a build with the feature object-store".to_owned();
         Err(BulkError::List { path: url.into(), reason })
     }
 
     #[cfg(feature = "object-store")]
-    fn expand_url(&self, url: &str, add: &mut impl FnMut(Photo)) -> Result<(), BulkError> {
+    fn expand_url(&self, url: &str, add: &mut impl FnMut(PhotoSource)) -> Result<(), BulkError> {
         let failed = |reason: String| BulkError::List { path: url.into(), reason };
         if is_named_like_a_photo(Path::new(url)) {
             add(self.find(url)?);
@@ -156,7 +142,7 @@ impl Sources {
         self.stores
             .list(url, |url, object| {
                 if is_named_like_a_photo(Path::new(&url)) {
-                    add(Photo { path: url, place: Place::Object(object) });
+                    add(PhotoSource { path: url, place: Place::Object(object) });
                 }
             })
             .map_err(failed)
@@ -166,21 +152,21 @@ impl Sources {
     ///
     /// # Errors
     /// [`BulkError`] when it is a URL that cannot be understood.
-    pub fn find(&self, path: &str) -> Result<Photo, BulkError> {
+    pub fn find(&self, path: &str) -> Result<PhotoSource, BulkError> {
         #[cfg(feature = "object-store")]
         if path.contains("://") {
             let object = self.stores.object(path);
             let object = object.map_err(|reason| BulkError::List { path: path.into(), reason })?;
-            return Ok(Photo { path: path.to_owned(), place: Place::Object(object) });
+            return Ok(PhotoSource { path: path.to_owned(), place: Place::Object(object) });
         }
-        Ok(Photo::file(path.into()))
+        Ok(PhotoSource::file(path.into()))
     }
 
     /// The bytes of a photo; blocks.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn read(&self, photo: &Photo, limit: usize) -> Result<Vec<u8>, ReadError> {
+    pub fn read(&self, photo: &PhotoSource, limit: usize) -> Result<Vec<u8>, ReadError> {
         match &photo.place {
             Place::File(path) => read_file(path, limit),
             #[cfg(feature = "object-store")]
@@ -189,7 +175,7 @@ impl Sources {
     }
 }
 
-impl Photo {
+impl PhotoSource {
     fn file(path: PathBuf) -> Self {
         Self { path: path.to_string_lossy().into_owned(), place: Place::File(path) }
     }

@@ -10,7 +10,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use super::source::ReadError;
+use super::error::ReadError;
 use crate::crypto;
 
 /// A photo in a store.

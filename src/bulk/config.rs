@@ -1,0 +1,67 @@
+//! The command line of `clearshot score`.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use clearshot_core::ingest::Limits;
+use clearshot_core::load::Files;
+use clearshot_core::session::DeviceConfig;
+
+use super::source::Shard;
+use crate::telemetry::LogFormat;
+use crate::upload::UploadLimits;
+
+/// What to score in bulk, and how.
+#[derive(Clone, Debug, Args)]
+pub struct ScoreConfig {
+    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://), or `-` for a list of any of them on standard
+    /// input, one a line.
+    #[arg(required = true)]
+    pub paths: Vec<OsString>,
+    /// File to write, .jsonl, .csv or .parquet. Photos that it holds already are skipped, so that a run can be resumed
+    /// [default: JSON Lines on standard output].
+    #[arg(long, short)]
+    pub output: Option<PathBuf>,
+    /// Profile to judge by.
+    #[arg(long, default_value = "default")]
+    pub profile: String,
+    /// Score only part I of N of the photos, I from 0; the part follows from a photo's path alone.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Write a contact sheet of the output, the worst photos first.
+    #[arg(long, value_name = "FILE", requires = "output")]
+    pub html: Option<PathBuf>,
+    /// Photos on the contact sheet.
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub html_photos: usize,
+    /// Threads that decode and score [default: one per core].
+    #[arg(long, default_value_t = cores())]
+    pub threads: NonZeroUsize,
+    /// Threads that read ahead; more help where photos come over a network.
+    #[arg(long, default_value = "4")]
+    pub readers: NonZeroUsize,
+    /// Photos that a model takes at once [default: 1 on a CPU, 16 on a GPU].
+    #[arg(long)]
+    pub batch: Option<NonZeroUsize>,
+    /// Largest file in bytes.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
+    pub max_file_bytes: usize,
+    /// Log format.
+    #[arg(long, env = "CLEARSHOT_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Files that scoring needs.
+    #[command(flatten)]
+    pub files: Files,
+    /// Limits on images.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// What the models run on.
+    #[command(flatten)]
+    pub device: DeviceConfig,
+}
+
+fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
