@@ -136,6 +136,22 @@ pub fn models_copy() -> tempfile::TempDir {
     folder
 }
 
+/// The shipped models and a fourth one: brightness's network under the name `exposure`, with reasons of its own.
+pub fn models_with_a_fourth_metric() -> tempfile::TempDir {
+    let folder = models_copy();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::copy(path("brightness.onnx"), path("exposure.onnx")).expect("it can be copied");
+    let card = std::fs::read_to_string(path("brightness.json")).expect("it is there");
+    let mut card: Value = serde_json::from_str(&card).expect("a card is JSON");
+    let metric = &mut card["metric"];
+    metric["name"] = "exposure".into();
+    metric["title"] = "Exposure".into();
+    metric["low"]["code"] = "underexposed".into();
+    metric["high"]["code"] = "overexposed".into();
+    std::fs::write(path("exposure.json"), card.to_string()).expect("it is written");
+    folder
+}
+
 /// Runs a server that must refuse to start; returns what it said.
 pub fn refusal(arguments: &[&str]) -> String {
     let mut process = command(&on_a_free_port(arguments))
