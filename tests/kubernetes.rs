@@ -68,5 +68,5 @@ fn a_pod_is_given_the_time_it_needs_to_end() {
 
 #[test]
 fn the_profiles_of_the_config_map_are_the_built_in_ones() {
-    assert_eq!(read("deploy/kubernetes/base/profiles.json"), read("src/scoring/profiles.json"));
+    assert_eq!(read("deploy/kubernetes/base/profiles.json"), read("core/src/scoring/profiles.json"));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::photos::pavilion;
-use support::server::{Server, client, key, root};
+use support::server::{Server, client, key, models_with_a_fourth_metric, root};
 
 fn there(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
@@ -82,13 +82,19 @@ async fn results(port: u16, query: &str) -> usize {
     answer["data"]["result"].as_array().map_or(0, Vec::len)
 }
 
-fn queries() -> Vec<String> {
+/// Queries of all panels, for each of these metrics where a panel is repeated by metric.
+fn queries(metrics: &[&str]) -> Vec<String> {
     let dashboard =
         std::fs::read_to_string(root().join("deploy/grafana/dashboards/clearshot.json")).expect("it is there");
     let dashboard: Value = serde_json::from_str(&dashboard).expect("JSON");
     let panels = dashboard["panels"].as_array().expect("panels").iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("targets").clone());
-    targets.map(|target| target["expr"].as_str().expect("an expression").replace("$__rate_interval", "10s")).collect()
+    let queries = targets.flat_map(|target| {
+        let query = target["expr"].as_str().expect("an expression").replace("$__rate_interval", "10s");
+        let repeated = query.contains("$metric");
+        metrics[..if repeated { metrics.len() } else { 1 }].iter().map(move |metric| query.replace("$metric", metric))
+    });
+    queries.collect()
 }
 
 #[tokio::test]
@@ -99,12 +105,14 @@ async fn every_panel_has_data_of_the_service_behind_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let keys = folder.path().join("keys.json");
     let key = key(&keys, "portal", &[]);
-    let mut server = Server::start(&["--keys", keys.to_str().expect("text"), "--admin-listen", "127.0.0.1:0"]);
+    let models = models_with_a_fourth_metric();
+    let [keys, models] = [&keys, models.path()].map(|path| path.to_str().expect("text"));
+    let mut server = Server::start(&["--keys", keys, "--models", models, "--admin-listen", "127.0.0.1:0"]);
     let admin = server.second_line();
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a port").port();
     let _prometheus = prometheus(folder.path(), admin.rsplit('/').next().expect("an address"), port);
-    let mut missing: Vec<String> = queries();
-    assert!(missing.len() > 20, "the dashboard is read");
+    let mut missing: Vec<String> = queries(&["blur", "brightness", "rotation", "exposure"]);
+    assert!(missing.len() > 30, "the dashboard is read");
     // It needs a week; promtool tests it.
     missing.retain(|query| !query.contains("from_last_week") && !query.contains("abandoned"));
     let tilted = std::fs::read(root().join("tests/fixtures/tilted.jpg")).expect("the fixture is there");
@@ -123,6 +131,10 @@ async fn every_panel_has_data_of_the_service_behind_it() {
         }
         missing = still;
         tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    // What the dashboard lists metrics by, and the rules that no metric is named in.
+    for query in ["clearshot_score_count", "clearshot:score_drift_from_card:6h"] {
+        assert_eq!(results(port, query).await, 4, "{query}");
     }
     assert_eq!(results(port, "ALERTS{alertstate=\"firing\", alertname=~\"ClearshotDown|ClearshotFailing\"}").await, 0);
 }
