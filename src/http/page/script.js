@@ -1,11 +1,11 @@
 // The demo page: sends dropped photos to the service that serves it and shows what it answers.
 
 const find = (selector, within = document) => within.querySelector(selector);
-const RANGES = { blur: [0, 6], brightness: [-0.5, 0.5], rotation: [-45, 45] };
-const NAMES = { blur: "Blur", brightness: "Brightness", rotation: "Tilt" };
-const UNITS = { px: "px", V: "V", deg: "°" };
+const DEGREES = "deg";
 const VERDICTS = { pass: "Publish it", unsure: "Have a look: not certain", fail: "Do not publish it" };
 let profiles = [];
+// What the models measure, by name; models can be exchanged while the page is open.
+let metrics = {};
 
 // Asks the service, with the key where one was given; where one is needed, the page asks for it. It is kept nowhere.
 async function ask(path, options = {}) {
@@ -17,9 +17,15 @@ async function ask(path, options = {}) {
   return response;
 }
 
-async function loadProfiles() {
+async function loadMetrics() {
+  const { models } = await (await ask("/models")).json();
+  metrics = Object.fromEntries(models.map(({ metric }) => [metric.name, metric]));
+}
+
+async function load() {
   try {
     profiles = (await (await ask("/profiles")).json()).profiles;
+    await loadMetrics();
   } catch (error) {
     find("#status").textContent = error.message;
     return;
@@ -42,31 +48,57 @@ function svg(name, attributes, children = []) {
   return element;
 }
 
-// A gauge: what the profile accepts, the interval, the value.
+const inWords = (name) => name.replaceAll("_", " ");
+const withUnit = (value, unit) => (unit === DEGREES ? `${value}°` : `${value} ${unit}`);
+
+function row(name, ...texts) {
+  const element = document.createElement("p");
+  element.className = name;
+  for (const text of texts) element.append(Object.assign(document.createElement("span"), { textContent: text }));
+  return element;
+}
+
+// A gauge: what the profile accepts, the interval, the value, and what is wrong at the ends. A profile may leave a metric without a
+// band; it is then reported and not judged.
 function gauge(metric, score, band) {
-  const [low, high] = RANGES[metric];
+  const [low, high] = metric.range;
   const at = (value) => (100 * (Math.min(Math.max(value, low), high) - low)) / (high - low);
   const bar = (name, from, to, y, height) =>
     svg("rect", { class: name, x: at(from), width: Math.max(at(to) - at(from), 0.4), y, height, rx: 1 });
-  const unit = UNITS[score.unit];
-  const text = `${score.value.toFixed(2)} ${unit} (${score.low.toFixed(2)} to ${score.high.toFixed(2)})`;
+  const text = `${withUnit(score.value.toFixed(2), score.unit)} (${score.low.toFixed(2)} to ${score.high.toFixed(2)})`;
   const picture = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img" }, [
     bar("track", low, high, 4, 2),
-    bar("band", band.low ?? low, band.high, 2.5, 5),
+    ...(band ? [bar("band", band.low ?? low, band.high, 2.5, 5)] : []),
     bar("interval", score.low, score.high, 3.5, 3),
     svg("rect", { class: "value", x: at(score.value) - 0.4, width: 0.8, y: 0, height: 10 }),
   ]);
-  picture.setAttribute("aria-label", `${NAMES[metric]}: ${text}; accepted ${band.low ?? low} to ${band.high}`);
-  const caption = document.createElement("p");
-  const name = document.createElement("span");
-  name.textContent = `${NAMES[metric]} · quality ${score.quality}`;
-  const numbers = document.createElement("span");
-  numbers.textContent = text;
-  caption.append(name, numbers);
+  const accepted = band ? `accepted ${band.low ?? low} to ${band.high}` : "not judged";
+  picture.setAttribute("aria-label", `${metric.title}: ${text}; ${accepted}`);
+  const caption = row("caption", `${metric.title} · ${band ? `quality ${score.quality}` : accepted}`, text);
+  const end = (value, fault) => withUnit(value, score.unit) + (fault ? `: ${inWords(fault.code)}` : "");
   const element = document.createElement("div");
   element.className = "gauge";
-  element.append(caption, picture);
+  element.append(caption, picture, row("ends", end(low, metric.low), end(high, metric.high)));
   return element;
+}
+
+// A model that came since the page was loaded is asked for; what cannot be learned is taken from the score itself.
+async function gauges(scores, profile) {
+  if (Object.keys(scores).some((name) => !(name in metrics))) await loadMetrics().catch(() => {});
+  return Object.entries(scores).map(([name, score]) => {
+    const range = [Math.min(score.low, 0), Math.max(score.high, 0.001)];
+    return gauge(metrics[name] ?? { title: inWords(name), range }, score, profile[name]);
+  });
+}
+
+// What was found beside the scores; a service may have no model for the turn, and no checks.
+function facts({ orientation, checks }) {
+  const facts = Object.entries(checks ?? {}).map(([name, value]) => `${inWords(name)}: ${Number(value.toPrecision(3))}`);
+  if (orientation) {
+    const { turn, probability } = orientation;
+    facts.unshift(`${turn ? `turned by ${turn}° clockwise` : "upright"}, ${Math.round(100 * probability)} % certain`);
+  }
+  return facts;
 }
 
 // The blur of each tile over the photo: the more blurred, the more orange; the less a tile tells, the fainter.
@@ -124,11 +156,14 @@ async function show(file) {
   find(".reasons", card).append(
     ...answer.reasons.map((reason) => {
       const item = document.createElement("li");
-      item.textContent = `${reason.code.replaceAll("_", " ")}: ${reason.advice}`;
+      item.textContent = `${inWords(reason.code)}: ${reason.advice}`;
       return item;
     }),
   );
-  find(".gauges", card).append(...Object.entries(answer.scores).map(([metric, score]) => gauge(metric, score, profile[metric])));
+  find(".gauges", card).append(...(await gauges(answer.scores, profile)));
+  const found = facts(answer);
+  find(".facts", card).hidden = found.length === 0;
+  find(".facts", card).append(...found.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   find(".usable", card).textContent = `Looks sharp up to ${answer.max_usable_width} of its ${answer.image.width} pixels of width.`;
   find(".json", card).textContent = JSON.stringify(answer, null, 1);
   const map = find(".map", card);
@@ -193,5 +228,5 @@ drop.addEventListener("drop", (event) => {
 });
 find("#files").addEventListener("change", ({ target }) => showAll(target.files));
 find("#profile").addEventListener("change", describeProfile);
-find("#key input").addEventListener("change", loadProfiles);
-loadProfiles();
+find("#key input").addEventListener("change", load);
+load();

@@ -1,5 +1,7 @@
 """Uses the demo page and the API reference in a real Chromium, as a person would; screenshots go to target/clients/page."""
 
+import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -31,6 +33,20 @@ SPOIL_AND_DROP = """async (url) => {
 }"""
 
 
+@contextlib.contextmanager
+def served(*arguments):
+    """A service of its own; its address."""
+    service = subprocess.Popen(
+        [CLEARSHOT, "serve", "--listen", "127.0.0.1:0", *arguments],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "RUST_LOG": "error"},
+    )
+    try:
+        yield service.stdout.readline().split()[-1]
+    finally:
+        service.terminate()
+        service.wait()
+
+
 def visit(browser, **options):
     """A page that fails the test on anything that goes wrong in it, or asks another host."""
     page = browser.new_page(**options)
@@ -49,6 +65,9 @@ def score_and_correct(browser):
     card = page.locator("article").first
     expect(card.locator(".verdict")).to_contain_text("pass")
     expect(card.locator(".gauge svg")).to_have_count(3)
+    expect(card.locator(".gauge .band")).to_have_count(3)
+    expect(card.locator(".gauge .ends")).to_have_text(["0 px6 px: blurred", "-0.5 V: too dark0.5 V: too bright", "-45°: tilted45°: tilted"])
+    expect(card.locator(".facts")).to_be_hidden()
     expect(card.locator("code")).to_contain_text("/score?profile=real-estate")
     card.locator(".correct").click()
     expect(card.locator(".receipt")).to_have_text("The photo is upright and well exposed.")
@@ -69,6 +88,30 @@ def score_and_correct(browser):
     assert "inset" in card.locator(".after").evaluate("image => image.style.clipPath")
     page.screenshot(path=OUT / "corrected.png", full_page=True)
     assert not page.wrong, page.wrong
+
+
+def with_a_fourth_metric(browser):
+    with tempfile.TemporaryDirectory() as folder:
+        models = pathlib.Path(shutil.copytree("models", f"{folder}/models"))
+        shutil.copy(models / "brightness.onnx", models / "exposure.onnx")
+        card = json.loads((models / "brightness.json").read_text())
+        card["metric"].update(name="exposure", title="Exposure")
+        card["metric"]["low"]["code"], card["metric"]["high"]["code"] = "underexposed", "overexposed"
+        (models / "exposure.json").write_text(json.dumps(card))
+        with served("--models", models) as url:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            page.goto(url)
+            # As if a model told the turn, and two checks were there: no service has them yet.
+            found = {"orientation": {"turn": 90, "probability": 0.98}, "checks": {"contrast": 0.7131, "jpeg_quality": 88}}
+            page.route("**/score?*", lambda route: route.fulfill(json={**route.fetch().json(), **found}))
+            page.set_input_files("#files", PAVILION)
+            expect(page.locator(".gauge")).to_have_count(4)
+            fourth = page.locator(".gauge").nth(3)
+            expect(fourth.locator(".caption")).to_contain_text("Exposure · not judged")
+            expect(fourth.locator(".ends")).to_have_text("-0.5 V: underexposed0.5 V: overexposed")
+            expect(fourth.locator(".band")).to_have_count(0)
+            expect(page.locator(".facts li")).to_have_text(["turned by 90° clockwise, 98 % certain", "contrast: 0.713", "jpeg quality: 88"])
+            page.screenshot(path=OUT / "four.png", full_page=True)
 
 
 def refuse_a_text_file(browser):
@@ -101,12 +144,7 @@ def with_a_key(browser):
     with tempfile.TemporaryDirectory() as folder:
         keys = f"{folder}/keys.json"
         key = subprocess.run([CLEARSHOT, "key", "page", "--keys", keys], check=True, capture_output=True, text=True).stdout.strip()
-        service = subprocess.Popen(
-            [CLEARSHOT, "serve", "--listen", "127.0.0.1:0", "--keys", keys],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "RUST_LOG": "error"},
-        )
-        try:
-            url = service.stdout.readline().split()[-1]
+        with served("--keys", keys) as url:
             page = browser.new_page()
             page.goto(url)
             expect(page.locator("#status")).to_contain_text("An API key is needed")
@@ -115,11 +153,9 @@ def with_a_key(browser):
             expect(page.locator("#profile option")).to_have_count(3)
             page.set_input_files("#files", PAVILION)
             expect(page.locator(".verdict")).to_contain_text("pass")
+            expect(page.locator(".gauge")).to_have_count(3)
             expect(page.locator("code")).to_contain_text("Bearer $KEY")
             page.screenshot(path=OUT / "key.png", full_page=True)
-        finally:
-            service.terminate()
-            service.wait()
 
 
 def read_the_reference(browser):
@@ -133,7 +169,7 @@ def read_the_reference(browser):
 with sync_playwright() as playwright:
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    for step in (score_and_correct, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, with_a_key, read_the_reference):
+    for step in (score_and_correct, with_a_fourth_metric, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, with_a_key, read_the_reference):
         step(browser)
     browser.close()
 print("page: ok")
