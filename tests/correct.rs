@@ -68,15 +68,16 @@ async fn a_dark_photo_is_brightened_without_clipping() {
 
 #[tokio::test]
 async fn what_needs_or_allows_no_correction_is_refused() {
+    // Rendered first: the service closes a connection that rests for longer than a head may take.
+    let hopeless = jpeg(&blurred(&turned(&room(1600, 1200, 5), 8.0), 5.0), 92);
+    let large = jpeg(&turned(&room(3600, 2400, 5), 8.0), 92);
     let server = Server::start(&["--max-correct-pixels", "2000000"]);
     problem(correct(&server, "", pavilion()).await, 409, "nothing_to_correct").await;
-    let hopeless = blurred(&turned(&room(1600, 1200, 5), 8.0), 5.0);
-    problem(correct(&server, "", jpeg(&hopeless, 92)).await, 409, "not_correctable").await;
+    problem(correct(&server, "", hopeless).await, 409, "not_correctable").await;
     problem(correct(&server, "", b"text".to_vec()).await, 415, "unsupported_format").await;
     problem(correct(&server, "quality=0", pavilion()).await, 400, "bad_query").await;
     problem(correct(&server, "format=tiff", pavilion()).await, 400, "bad_query").await;
-    let large = turned(&room(3600, 2400, 5), 8.0);
-    problem(correct(&server, "", jpeg(&large, 92)).await, 422, "image_too_large").await;
+    problem(correct(&server, "", large).await, 422, "image_too_large").await;
     server.score(pavilion()).await;
 }
 
