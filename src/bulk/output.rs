@@ -25,7 +25,7 @@ const GROUP: usize = 1 << 14;
 /// Why an output cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The name does not tell the format.
+    /// The name does not end as one of a known format does.
     #[error("{path}: the name must end in .jsonl, .csv or .parquet")]
     Format {
         /// The file.
@@ -298,25 +298,19 @@ fn write_parquet(
         }
         let mut group_writer = writer.next_row_group()?;
         for Column { name, kind } in columns {
-            let cells = || group.iter().map(|row| row.cell(name));
+            let cells = group.iter().map(|row| row.cell(name));
             match kind {
-                Kind::Text => write_column::<ByteArrayType>(
-                    &mut group_writer,
-                    cells().map(|cell| match cell {
-                        Some(Cell::Text(text)) => Some(ByteArray::from(text.as_str())),
-                        _ => None,
-                    }),
-                )?,
-                Kind::Real => {
-                    write_column::<FloatType>(&mut group_writer, group.iter().map(|row| row.number_of(name)))?
+                Kind::Text => {
+                    let text = |cell: &Cell| cell.text().map(ByteArray::from);
+                    write_column::<ByteArrayType>(&mut group_writer, cells.map(|cell| text(cell?)))?;
                 }
-                Kind::Count => write_column::<Int64Type>(
-                    &mut group_writer,
-                    cells().map(|cell| match cell {
-                        Some(Cell::Count(count)) => i64::try_from(*count).ok(),
-                        _ => None,
-                    }),
-                )?,
+                Kind::Real => {
+                    write_column::<FloatType>(&mut group_writer, cells.map(|cell| cell?.number()))?;
+                }
+                Kind::Count => {
+                    let count = |cell: &Cell| cell.count().and_then(|count| i64::try_from(count).ok());
+                    write_column::<Int64Type>(&mut group_writer, cells.map(|cell| count(cell?)))?;
+                }
             }
         }
         group_writer.close()?;
@@ -350,7 +344,7 @@ fn write_column<T: DataType>(
     Ok(())
 }
 
-/// A number is written in as few digits as tell it from its neighbours.
+/// Numbers are written in the fewest digits from which the same number is read again.
 fn in_csv(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),

@@ -91,6 +91,36 @@ pub enum Cell {
     Count(u64),
 }
 
+impl Cell {
+    /// The text, unless it is a number.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Real(_) | Self::Count(_) => None,
+        }
+    }
+
+    /// The number; CSV writes numbers as text.
+    #[must_use]
+    pub fn number(&self) -> Option<f32> {
+        match self {
+            Self::Text(text) => text.parse().ok(),
+            Self::Real(value) => Some(*value),
+            Self::Count(count) => Some(*count as f32),
+        }
+    }
+
+    /// The whole number.
+    #[must_use]
+    pub fn count(&self) -> Option<u64> {
+        match self {
+            Self::Count(count) => Some(*count),
+            Self::Text(_) | Self::Real(_) => None,
+        }
+    }
+}
+
 /// A row of CSV or Parquet: cells by column. Columns of the scores are empty where there is a problem, and the other way round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FlatRow(BTreeMap<String, Cell>);
@@ -146,7 +176,7 @@ impl FromIterator<(String, Cell)> for FlatRow {
 }
 
 impl FlatRow {
-    /// CSV cannot tell an empty text from none; none it is, in every format.
+    /// CSV has no way to write an empty text other than an empty cell, so an empty text is an empty cell in every format.
     fn set(&mut self, column: String, cell: Cell) {
         if !matches!(&cell, Cell::Text(text) if text.is_empty()) {
             self.0.insert(column, cell);
@@ -170,20 +200,13 @@ impl FlatRow {
     /// The text of a column.
     #[must_use]
     pub fn text_of(&self, column: &str) -> Option<&str> {
-        match self.cell(column)? {
-            Cell::Text(text) => Some(text),
-            Cell::Real(_) | Cell::Count(_) => None,
-        }
+        self.cell(column)?.text()
     }
 
-    /// The number of a column; CSV writes numbers as text.
+    /// The number of a column.
     #[must_use]
     pub fn number_of(&self, column: &str) -> Option<f32> {
-        match self.cell(column)? {
-            Cell::Text(text) => text.parse().ok(),
-            Cell::Real(value) => Some(*value),
-            Cell::Count(count) => Some(*count as f32),
-        }
+        self.cell(column)?.number()
     }
 
     /// The photo's path.
@@ -199,7 +222,7 @@ impl FlatRow {
         Some(Estimate { value: part("")?, low: part("_low")?, high: part("_high")? })
     }
 
-    /// How the photo is turned by right angles, where a model told.
+    /// How the photo is turned by right angles, where a model says so.
     #[must_use]
     pub fn orientation(&self) -> Option<Orientation> {
         Some(Orientation { turn: self.number_of("turn")? as u16, probability: self.number_of("turn_probability")? })

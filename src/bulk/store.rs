@@ -82,7 +82,7 @@ impl Stores {
     }
 }
 
-/// Only URLs whose host is the bucket or container, so that a store can be told from another by it.
+/// Only URLs whose host is the bucket or container: stores are kept by that.
 fn parse(url: &str) -> Result<Url, String> {
     let url = Url::parse(url).map_err(|error| error.to_string())?;
     match url.scheme() {
