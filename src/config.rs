@@ -1,12 +1,10 @@
-//! The command line of `clearshot`, composed of what each module wants to know; every flag has an environment twin.
-
-use std::path::PathBuf;
+//! The command line of `clearshot`, composed of the configuration of each module.
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::access::KeyConfig;
 use crate::app::AppConfig;
-use crate::bulk::ScoreConfig;
+use crate::bulk::{BacktestConfig, ScoreConfig};
 use crate::health::HealthConfig;
 use crate::openapi::OpenapiConfig;
 use crate::serve::ListenConfig;
@@ -30,20 +28,7 @@ pub enum Command {
     /// be, with 1 when the run itself failed.
     Score(Box<ScoreConfig>),
     /// Tell what profiles would have decided on results of `score`, by reason.
-    Backtest {
-        /// Folder of the models, whose cards say what is measured.
-        #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
-        models: PathBuf,
-        /// File of profiles [default: the built-in ones].
-        #[arg(long, value_name = "FILE")]
-        profile: Option<PathBuf>,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-        /// Outputs of `score`: .jsonl, .csv or .parquet.
-        #[arg(required = true)]
-        results: Vec<PathBuf>,
-    },
+    Backtest(BacktestConfig),
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
     Key(KeyConfig),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.

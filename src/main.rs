@@ -7,10 +7,7 @@ use clap::Parser;
 use clearshot::bulk::{self, backtest};
 use clearshot::config::{Cli, Command};
 use clearshot::{access, health, router, serve, telemetry};
-use clearshot_core::metric::Metric;
-use clearshot_core::models::ModelSet;
 use clearshot_core::privacy;
-use clearshot_core::scoring::profile::Profiles;
 
 fn main() -> Result<ExitCode> {
     privacy::ensure_private()?;
@@ -26,12 +23,9 @@ fn main() -> Result<ExitCode> {
             eprintln!("{summary}");
             return Ok(if summary.complete() { ExitCode::SUCCESS } else { ExitCode::from(3) });
         }
-        Command::Backtest { models, profile, json, results } => {
-            let profiles = Profiles::load_or_built_in(profile.as_deref())?;
-            let metrics: Vec<Metric> = ModelSet::load(&models)?.metrics().cloned().collect();
-            profiles.check(metrics.iter())?;
-            let found = backtest::backtest(&profiles, &metrics, &results)?;
-            println!("{}", if json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
+        Command::Backtest(config) => {
+            let found = backtest::backtest(&config)?;
+            println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
         Command::Key(config) => println!("{}", access::add(&config)?),
         Command::Health(config) => health::check(&config)?,

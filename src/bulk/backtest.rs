@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
 use clearshot_core::checks::CHECKS;
-use clearshot_core::metric::{Metric, REQUIRED};
+use clearshot_core::load::LoadError;
+use clearshot_core::metric::REQUIRED;
+use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::profile::{Profile, Profiles};
 use clearshot_core::scoring::verdict::{Findings, Verdict, judge};
 use serde::Serialize;
 
+use super::config::BacktestConfig;
 use super::error::BulkError;
 use super::output;
 
@@ -35,11 +37,14 @@ pub struct Decisions {
     pub reasons: BTreeMap<String, f64>,
 }
 
-/// Judges the rows of results by each profile; `metrics` are those that profiles may bound, the required ones first.
+/// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound.
 ///
 /// # Errors
-/// [`BulkError`] when results cannot be read.
-pub fn backtest(profiles: &Profiles, metrics: &[Metric], results: &[PathBuf]) -> Result<Backtest, BulkError> {
+/// [`BulkError`] when profiles, models or results cannot be read.
+pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
+    let profiles = Profiles::load_or_built_in(config.profile.as_deref()).map_err(LoadError::from)?;
+    let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
+    profiles.check(models.metrics()).map_err(LoadError::from)?;
     let new = |profile: &Profile| Decisions {
         profile: profile.name.to_string(),
         verdicts: [Verdict::Pass, Verdict::Unsure, Verdict::Fail].map(|verdict| (verdict.name(), 0.0)).into(),
@@ -47,7 +52,7 @@ pub fn backtest(profiles: &Profiles, metrics: &[Metric], results: &[PathBuf]) ->
     };
     let mut found: Vec<Decisions> = profiles.iter().map(new).collect();
     let (mut photos, mut not_scored) = (0, 0);
-    for path in results {
+    for path in &config.results {
         for row in output::read(path)? {
             let row = row?;
             // Older results lack metrics that came later.
@@ -57,7 +62,7 @@ pub fn backtest(profiles: &Profiles, metrics: &[Metric], results: &[PathBuf]) ->
             }
             let findings = Findings {
                 // The ranking outputs decide nothing.
-                metrics: (metrics.iter())
+                metrics: (models.metrics())
                     .filter_map(|metric| Some((metric, 0.0, row.estimate(metric.name.as_str())?)))
                     .collect(),
                 orientation: row.orientation(),

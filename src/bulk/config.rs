@@ -1,4 +1,4 @@
-//! The command line of `clearshot score`.
+//! The command lines of `clearshot score` and `clearshot backtest`.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -60,6 +60,23 @@ pub struct ScoreConfig {
     /// What the models run on.
     #[command(flatten)]
     pub device: DeviceConfig,
+}
+
+/// Which results to judge again, and how.
+#[derive(Clone, Debug, Args)]
+pub struct BacktestConfig {
+    /// Folder of the models, whose cards say what is measured.
+    #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
+    pub models: PathBuf,
+    /// File of profiles [default: the built-in ones].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Outputs of `score`: .jsonl, .csv or .parquet.
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
 }
 
 fn cores() -> NonZeroUsize {

@@ -23,7 +23,7 @@ use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub use config::ScoreConfig;
+pub use config::{BacktestConfig, ScoreConfig};
 pub use error::{BulkError, ReadError};
 use output::{Known, Output};
 use pool::{Outcome, Pool, Sizes};
