@@ -6,10 +6,11 @@ mod support;
 
 use std::time::Duration;
 
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::ingest::{self, Limits};
-use clearshot::metric::Metric;
-use clearshot::view::{self, ReferenceView};
+use clearshot_core::ingest::{self, Limits};
+use clearshot_core::models::tensors;
+use clearshot_core::scorer::Scorer;
+use clearshot_core::scoring::profile::Profile;
+use clearshot_core::view::ReferenceView;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use support::{jpeg, photo};
 
@@ -17,12 +18,12 @@ use support::{jpeg, photo};
 const SIZES: [[u32; 2]; 4] = [[640, 480], [1600, 1200], [4000, 3000], [8000, 6000]];
 
 fn everything(criterion: &mut Criterion) {
-    let mut sessions = support::sessions(&Runtime::load(None).unwrap());
-    branches(criterion, &mut sessions);
-    photos(criterion, &mut sessions);
+    let (mut scorers, profile) = support::scorers(1);
+    branches(criterion, &mut scorers[0]);
+    photos(criterion, &mut scorers[0], &profile);
 }
 
-fn photos(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
+fn photos(criterion: &mut Criterion, scorer: &mut Scorer, profile: &Profile) {
     let limits = Limits::default();
     for size in SIZES {
         let bytes = jpeg(&photo(size));
@@ -34,25 +35,23 @@ fn photos(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
         });
         let decoded = ingest::decode(&bytes, &limits).unwrap().pixels;
         group.bench_with_input(BenchmarkId::new("view", &megapixels), &decoded, |bench, decoded| {
-            bench.iter_with_large_drop(|| {
-                let view = ReferenceView::new(decoded.clone());
-                Metric::ALL.map(|metric| view::tensor(metric, &view))
-            });
+            bench.iter_with_large_drop(|| tensors(scorer.models().views(), &ReferenceView::new(decoded.clone())));
         });
         group.bench_with_input(BenchmarkId::new("whole", &megapixels), &bytes, |bench, bytes| {
-            bench.iter(|| support::score(bytes, sessions));
+            bench.iter(|| support::score(bytes, scorer, profile));
         });
         group.finish();
     }
 }
 
 /// The three branches alone and together, one photo at a time on one thread: the budget is 12 ms.
-fn branches(criterion: &mut Criterion, sessions: &mut [BranchSession]) {
-    let view = ReferenceView::new(photo(SIZES[1]));
-    let tensors: Vec<Vec<f32>> = Metric::ALL.into_iter().map(|metric| view::tensor(metric, &view)).collect();
+fn branches(criterion: &mut Criterion, scorer: &mut Scorer) {
+    let reference = ReferenceView::new(photo(SIZES[1]));
+    let tensors: Vec<Vec<f32>> = scorer.sessions().iter().map(|session| session.view().tensor(&reference)).collect();
+    let sessions = scorer.sessions();
     let mut group = criterion.benchmark_group("branch");
     for (session, tensor) in sessions.iter_mut().zip(&tensors) {
-        group.bench_function(session.metric().name(), |bench| bench.iter(|| session.run(&[tensor]).unwrap()));
+        group.bench_function(session.metric().to_owned(), |bench| bench.iter(|| session.run(&[tensor]).unwrap()));
     }
     group.bench_function("all three", |bench| {
         bench.iter(|| {

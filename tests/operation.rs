@@ -37,7 +37,7 @@ async fn probes_models_and_document_answer() {
     }
     let models: serde_json::Value = server.get("/models").await.json().await.expect("JSON");
     let metrics: Vec<_> =
-        models["models"].as_array().expect("cards").iter().map(|card| card["metric"].clone()).collect();
+        models["models"].as_array().expect("cards").iter().map(|card| card["metric"]["name"].clone()).collect();
     assert_eq!(metrics, ["blur", "brightness", "rotation"]);
     assert_eq!(models["provider"], "cpu");
     for card in models["models"].as_array().expect("cards") {
@@ -63,7 +63,7 @@ async fn sigterm_turns_readiness_off_keeps_serving_for_the_grace_time_and_ends_w
 }
 
 #[test]
-fn a_service_that_cannot_work_says_why_and_how_to_mend_it() {
+fn a_service_that_cannot_work_says_why_and_how_to_correct_it() {
     let empty = tempfile::tempdir().expect("a folder");
     let said = refusal(&["--models", empty.path().to_str().expect("text")]);
     assert!(said.contains("blur.json"), "{said}");

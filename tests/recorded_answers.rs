@@ -40,7 +40,8 @@ async fn answers_are_what_they_were() {
         answers.insert(file.clone(), answer);
     }
     if std::env::var_os("CLEARSHOT_UPDATE").is_some() {
-        let lines: Vec<String> = answers.iter().map(|(file, answer)| format!("{}: {answer}", Value::from(file.as_str()))).collect();
+        let lines: Vec<String> =
+            answers.iter().map(|(file, answer)| format!("{}: {answer}", Value::from(file.as_str()))).collect();
         std::fs::write(&path, format!("{{\n{}\n}}\n", lines.join(",\n"))).expect("it is written");
         return;
     }

@@ -1,4 +1,4 @@
-//! What the benchmarks share: sessions and the way of a photo through them.
+//! What the benchmarks share: scorers and the way of a photo through them.
 
 #![allow(
     dead_code,
@@ -8,34 +8,35 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 
-use clearshot::engine::{BranchSession, Runtime};
-use clearshot::ingest::{self, Limits};
-use clearshot::metric::Metric;
-use clearshot::scoring::card::VerifiedModel;
-use clearshot::view::{self, ReferenceView};
+use clearshot_core::assessment::{Assessment, prepare};
+use clearshot_core::ingest::Limits;
+use clearshot_core::load::{Files, Loaded, load};
+use clearshot_core::scorer::Scorer;
+use clearshot_core::scoring::profile::Profile;
+use clearshot_core::session::DeviceConfig;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
 #[path = "../../tests/support/room.rs"]
 mod room;
 
-/// One session per branch, each with one thread. ONNX Runtime can be loaded once per process.
-pub fn sessions(runtime: &Runtime) -> Vec<BranchSession> {
+/// A scorer of the shipped models for each of `count` threads, and the default profile. ONNX Runtime can be loaded once per
+/// process, so this can be called once.
+pub fn scorers(count: usize) -> (Vec<Scorer>, Profile) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let session = |metric| {
-        let VerifiedModel { onnx, .. } = VerifiedModel::load(&models, metric).unwrap();
-        BranchSession::new(runtime, metric, &onnx, 1).unwrap()
-    };
-    Metric::ALL.into_iter().map(session).collect()
+    let files = Files { models, profiles: None, onnxruntime: None };
+    let Loaded { runtime, models, profiles } = load(&files, DeviceConfig::default()).unwrap();
+    let models = Arc::new(models);
+    let scorers = (0..count).map(|_| Scorer::new(&runtime, Arc::clone(&models)).unwrap()).collect();
+    (scorers, profiles.find("default").unwrap().clone())
 }
 
-/// From the bytes of an upload to the branches' outputs, without HTTP and queues.
-pub fn score(bytes: &[u8], sessions: &mut [BranchSession]) {
-    let view = ReferenceView::new(ingest::decode(bytes, &Limits::default()).unwrap().pixels);
-    for session in sessions {
-        std::hint::black_box(session.run(&[view::tensor(session.metric(), &view)]).unwrap());
-    }
+/// From the bytes of an upload to its judgement, without HTTP and queues.
+pub fn score(bytes: &[u8], scorer: &mut Scorer, profile: &Profile) -> Assessment {
+    let prepared = prepare(bytes, &Limits::default(), scorer.models().views(), false).unwrap();
+    scorer.score(vec![prepared], profile).remove(0).unwrap()
 }
 
 /// A room, enlarged beyond 3 megapixels: rendering a large one would take longer than the benchmark.
