@@ -5,19 +5,14 @@
 
 mod support;
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use support::server::{Server, root};
+use support::skipped::has_tool;
 
 /// Runs `tests/clients/<name>/run` on a fresh server, if one of each group of tools is there.
 fn run(name: &str, tools: &[&[&str]]) {
-    let is_there = |tool: &&str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder: PathBuf| folder.join(tool).is_file())
-    };
-    if let Some(missing) = tools.iter().find(|group| !group.iter().any(is_there)) {
-        println!("SKIPPED: {name} needs {missing:?}");
+    if !tools.iter().all(|group| has_tool(group)) {
         return;
     }
     let server = Server::start(&[]);

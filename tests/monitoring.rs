@@ -10,18 +10,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::photos::pavilion;
 use support::server::{Server, client, key, models_with_a_fourth_metric, root};
-
-fn there(tool: &str) -> bool {
-    let found = Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        println!("SKIPPED: there is no {tool}");
-    }
-    found
-}
+use support::skipped::has_tool;
 
 #[test]
 fn configuration_and_alerts_pass_their_own_tool() {
-    if !there("promtool") {
+    if !has_tool(&["promtool"]) {
         return;
     }
     for arguments in [
@@ -99,7 +92,7 @@ fn queries(metrics: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn every_panel_has_data_of_the_service_behind_it() {
-    if !there("prometheus") {
+    if !has_tool(&["prometheus"]) {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");

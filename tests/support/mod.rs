@@ -10,3 +10,4 @@
 pub mod photos;
 pub mod room;
 pub mod server;
+pub mod skipped;

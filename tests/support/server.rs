@@ -36,6 +36,25 @@ pub fn key(file: &Path, name: &str, more: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
+/// What a command, or with an empty name `clearshot` itself, says of itself. Variables of whoever runs the tests are no part of it.
+pub fn help(command: &str) -> String {
+    let mut asked = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+    let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CLEARSHOT_"));
+    for (name, _) in own.chain([("ORT_DYLIB_PATH".into(), "".into())]) {
+        asked.env_remove(name);
+    }
+    let output = asked.args([command, "--help"].into_iter().filter(|word| !word.is_empty())).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The default of a flag that takes a whole number, as the help says it.
+pub fn default_of(help: &str, flag: &str) -> u64 {
+    let after = help.split(&format!("{flag} <")).nth(1).unwrap_or_else(|| panic!("no {flag} in {help}"));
+    let digits = after.split("[default: ").nth(1).and_then(|text| text.split(']').next());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("{flag} has no number as its default"))
+}
+
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
     command.current_dir(root()).env("RUST_LOG", "error").arg("serve").args(arguments);
@@ -83,6 +102,22 @@ impl Server {
             assert!(started.elapsed() < limit, "no `{line}` in\n{}", self.metrics().await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Photos that a metric's model was given so far.
+    pub async fn photos_run(&self, metric: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let line = format!("clearshot_batch_size_sum{{metric=\"{metric}\"}} ");
+        let sum = metrics.lines().find_map(|found| found.strip_prefix(&line));
+        sum.map_or(0, |sum| sum.parse::<f64>().expect("a number") as u64)
+    }
+
+    /// Batches that a metric's model ran so far.
+    pub async fn batches_run(&self, metric: &str) -> u64 {
+        let metrics = self.metrics().await;
+        let line = format!("clearshot_batch_size_count{{metric=\"{metric}\"}} ");
+        let count = metrics.lines().find_map(|found| found.strip_prefix(&line));
+        count.map_or(0, |count| count.parse().expect("a number"))
     }
 
     /// Scores an image that must be accepted.
