@@ -71,7 +71,8 @@ impl Branch {
                 max_delay: Duration::from_millis(config.max_delay_ms),
                 metrics: Arc::clone(metrics),
             };
-            let failed = |error| RuntimeError::Model { metric: metric.to_owned(), reason: format!("no thread for it: {error}") };
+            let failed =
+                |error| RuntimeError::Model { metric: metric.to_owned(), reason: format!("no thread for it: {error}") };
             let builder = thread::Builder::new().name(format!("{metric}-{number}"));
             builder.spawn(move || worker.work(run)).map_err(failed)?;
         }
@@ -114,11 +115,11 @@ impl Worker {
             // With no delay this takes what is there; with one it waits, until the batch is full or the first waited enough.
             let until = Instant::now() + self.max_delay;
             let more = std::iter::from_fn(|| self.jobs.recv_deadline(until).ok());
-            let waiting = std::iter::once(first).chain(more.take(self.max_batch - 1));
-            // Cancelled and expired jobs never reach the model.
+            let taken: Vec<Job> = std::iter::once(first).chain(more.take(self.max_batch - 1)).collect();
+            // Cancelled and expired jobs never reach the model. They are told only now: the batch may have waited.
             let now = Instant::now();
-            let mut batch = Vec::new();
-            for job in waiting.filter(|job| !job.reply.is_closed()) {
+            let mut batch = Vec::with_capacity(taken.len());
+            for job in taken.into_iter().filter(|job| !job.reply.is_closed()) {
                 if job.deadline <= now {
                     let _ = job.reply.send(Err(EngineError::DeadlineExceeded));
                 } else {
@@ -214,13 +215,29 @@ mod tests {
         assert!(matches!(branch.submit(tensor(0.4), later()), Err(EngineError::Overloaded)));
         drop(cancelled);
         thread::sleep(Duration::from_millis(30));
-        open.send(()).expect("the worker lives");
+        // From now on the gate is open.
+        drop(open);
         assert!(first.blocking_recv().expect("the worker lives").is_ok());
         let expired = expired.blocking_recv().expect("the worker lives");
         assert!(matches!(expired, Err(EngineError::DeadlineExceeded)), "{expired:?}");
         let last = branch.submit(tensor(0.5), later()).expect("there is room");
-        open.send(()).expect("the worker lives");
         assert!(last.blocking_recv().expect("the worker lives").is_ok());
         assert_eq!(seen.load(Ordering::SeqCst), 2, "the first and the last");
+    }
+
+    #[test]
+    fn photos_that_are_cancelled_or_expire_while_a_batch_fills_never_reach_the_model() {
+        let config = EngineConfig { workers: 1, max_batch: 4, max_delay_ms: 300, ..EngineConfig::default() };
+        let (branch, seen, _) = branch(&config, None);
+        let soon = Instant::now() + Duration::from_millis(50);
+        let expiring = branch.submit(tensor(0.1), soon).expect("there is room");
+        let cancelled = branch.submit(tensor(0.2), later()).expect("there is room");
+        thread::sleep(Duration::from_millis(100));
+        drop(cancelled);
+        let good = branch.submit(tensor(0.3), later()).expect("there is room");
+        assert!(good.blocking_recv().expect("the worker lives").is_ok());
+        let expired = expiring.blocking_recv().expect("the worker lives");
+        assert!(matches!(expired, Err(EngineError::DeadlineExceeded)), "{expired:?}");
+        assert_eq!(seen.load(Ordering::SeqCst), 1, "the last");
     }
 }
