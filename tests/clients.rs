@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use support::photos::pavilion;
+use image::{ImageFormat, Rgb, RgbImage};
+use support::photos::{encoded, pavilion};
 use support::server::Server;
 
 /// A connection that has sent the head of an upload and a part of its body.
@@ -47,20 +48,29 @@ fn a_client_that_never_ends_its_head_is_let_go() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_while_its_photo_waits_never_reaches_the_model() {
-    // One decoder: the second photo waits for the first, large one.
+    // One decoder, which three large photos keep busy: decoding them takes long, sending them does not.
     let server = Server::start(&["--decoders", "1"]);
-    let large = support::photos::jpeg(&support::room::room(4000, 3000, 1), 90);
-    let first = tokio::spawn({
-        let request = server.client.post(format!("{}/score", server.url)).body(large);
-        async move { request.send().await.expect("an answer").status() }
-    });
-    server.until("clearshot_photos_in_flight 1", Duration::from_secs(10)).await;
+    let large = encoded(&RgbImage::from_pixel(8000, 7000, Rgb([120, 130, 140])), ImageFormat::Png);
+    let send = || server.client.post(format!("{}/score", server.url)).body(large.clone());
+    let before: Vec<_> = (0..3)
+        .map(|_| {
+            let request = send();
+            tokio::spawn(async move { request.send().await.expect("an answer").status() })
+        })
+        .collect();
+    server.until("clearshot_photos_in_flight 3", Duration::from_secs(10)).await;
     let stream = begun(&server, &pavilion());
-    server.until("clearshot_photos_in_flight 2", Duration::from_secs(10)).await;
+    server.until("clearshot_photos_in_flight 4", Duration::from_secs(10)).await;
     drop(stream);
-    assert_eq!(first.await.expect("it ends"), 200);
-    server.until("clearshot_photos_in_flight 0", Duration::from_secs(10)).await;
+    server.until("clearshot_abandoned_total{stage=\"Wait\"} 1", Duration::from_secs(10)).await;
+    for first in before {
+        assert_eq!(first.await.expect("it ends"), 200);
+    }
     server.score(pavilion()).await;
+    server.until("clearshot_photos_in_flight 0", Duration::from_secs(10)).await;
+    for metric in ["blur", "brightness", "rotation"] {
+        assert_eq!(server.photos_run(metric).await, 4, "{metric}: the large ones and the last");
+    }
 }
 
 #[test]
@@ -97,7 +107,7 @@ async fn metrics_tell_what_was_done() {
         "clearshot_rejected_total{reason=\"unsupported_format\"} 1",
         "clearshot_batch_size_count{metric=\"blur\"} 1",
         "clearshot_stage_duration_seconds_count{stage=\"Run\"} 1",
-        "clearshot_score_rotation_count 1",
+        "clearshot_score_count{metric=\"rotation\"} 1",
         "clearshot_queue_depth{metric=\"rotation\"} 0",
         "clearshot_photos_in_flight 0",
     ] {

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::photos::{jpeg, pavilion, with_claimed_size};
 use support::room::room;
 use support::server::{Server, problem};
@@ -36,6 +38,19 @@ async fn limits_hold_exactly() {
     let streamed = reqwest::Body::wrap_stream(futures_util::stream::iter(chunks));
     problem(server.post(streamed).await, 413, "body_too_large").await;
     problem(server.post(jpeg(&room(201, 150, 1), 10)).await, 422, "image_too_large").await;
+}
+
+#[tokio::test]
+async fn a_side_may_be_as_long_as_the_limit_and_no_longer() {
+    let server = Server::start(&["--max-side", "200"]);
+    for (width, height) in [(200, 50), (50, 200)] {
+        server.score(jpeg(&room(width, height, 1), 80)).await;
+    }
+    for (width, height) in [(201, 50), (50, 201)] {
+        let refused = problem(server.post(jpeg(&room(width, height, 1), 80)).await, 422, "image_too_large").await;
+        let detail = refused["detail"].as_str().expect("text");
+        assert!(detail.contains("at most 200 pixels a side"), "{detail}");
+    }
 }
 
 #[tokio::test]
@@ -87,8 +102,7 @@ async fn a_full_house_refuses_with_retry_after_and_recovers() {
     sender.send(Ok(photo[..1000].to_vec())).await.expect("it is read");
     let request = server.client.post(format!("{}/score", server.url)).body(body);
     let slow = tokio::spawn(async move { request.send().await });
-    // Time for it to take the permit: nothing outside the server tells that it has.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    server.until("clearshot_photos_in_flight 1", Duration::from_secs(10)).await;
     let refused = server.post(photo.clone()).await;
     assert!(refused.headers().contains_key("retry-after"));
     problem(refused, 503, "overloaded").await;

@@ -1,0 +1,78 @@
+//! What `--help` says: each command, each flag and the environment variable that sets it. Scripts and manifests rely on these names,
+//! so that one that changes has to be changed here, too.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use support::server::help;
+
+/// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
+const SERVE: &str = "admin-listen allow-anonymous cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
+    intra-threads keys listen log-format max-batch max-body-bytes max-correct-pixels max-decoded-bytes max-delay-ms \
+    max-form-bytes max-images max-in-flight max-pixels max-side min-side min-upload-rate models profiles queue \
+    shutdown-grace-ms tls-cert tls-key watch-models workers";
+
+/// The same of `score`.
+const SCORE: &str = "cuda-conv-search cuda-memory-limit device log-format max-decoded-bytes max-pixels max-side min-side models \
+    profiles";
+
+/// Each flag of a command, and its variable if it has one.
+fn flags(command: &str) -> BTreeMap<String, Option<String>> {
+    // Lines are broken anywhere, so that each flag's text is put together first.
+    let mut texts: Vec<(String, String)> = Vec::new();
+    for line in help(command).lines().map(str::trim) {
+        let long = line.split_once("--").filter(|(before, _)| before.is_empty() || before.starts_with('-'));
+        if let Some((_, rest)) = long {
+            texts.push((rest.split([' ', '[']).next().unwrap_or_default().to_owned(), String::new()));
+        }
+        if let Some((_, text)) = texts.last_mut() {
+            *text += &format!("{line} ");
+        }
+    }
+    let variable = |text: &str| Some(text.split_once("[env: ")?.1.split('=').next()?.to_owned());
+    texts.into_iter().map(|(flag, text)| (flag, variable(&text))).collect()
+}
+
+fn twins(flags: &str) -> BTreeMap<String, Option<String>> {
+    let twin = |flag: &str| format!("CLEARSHOT_{}", flag.replace('-', "_").to_uppercase());
+    flags.split_whitespace().map(|flag| (flag.to_owned(), Some(twin(flag)))).collect()
+}
+
+fn with(mut flags: BTreeMap<String, Option<String>>, more: &[(&str, &str)]) -> BTreeMap<String, Option<String>> {
+    let variable = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+    flags.extend(more.iter().map(|(flag, name)| ((*flag).to_owned(), variable(name))));
+    flags.insert("help".to_owned(), None);
+    flags
+}
+
+#[test]
+fn every_command_is_listed() {
+    let text = help("");
+    let list = text.split("Commands:\n").nth(1).expect("it lists commands").split("\n\n").next().expect("it ends");
+    // Names stand two spaces in, what is said of them further on.
+    let names = list.lines().filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["serve", "score", "backtest", "key", "health", "openapi", "help"]);
+}
+
+#[test]
+fn every_flag_of_the_service_is_listed_with_its_variable() {
+    let mut more = vec![("onnxruntime", "ORT_DYLIB_PATH")];
+    if cfg!(feature = "otlp") {
+        more.push(("otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"));
+    }
+    assert_eq!(flags("serve"), with(twins(SERVE), &more));
+}
+
+#[test]
+fn every_flag_of_the_other_commands_is_listed() {
+    let files = [("onnxruntime", "ORT_DYLIB_PATH"), ("max-file-bytes", "CLEARSHOT_MAX_BODY_BYTES")];
+    let own =
+        ["batch", "html", "html-photos", "output", "profile", "readers", "shard", "threads"].map(|flag| (flag, ""));
+    assert_eq!(flags("score"), with(twins(SCORE), &[&files[..], &own].concat()));
+    assert_eq!(flags("backtest"), with(twins("models"), &[("profile", ""), ("json", "")]));
+    assert_eq!(flags("key"), with(twins("keys"), &[("requests-per-minute", ""), ("burst", "")]));
+    assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
+    assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));
+}
