@@ -40,11 +40,11 @@ fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &said
 }
 
-/// A folder with twelve rooms, one file that is no photo, and an empty one.
+/// A folder with twelve rooms and one file that is no photo.
 fn photos() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for seed in 0..12 {
-        room::room(480, 320, seed).save(folder.path().join(format!("room-{seed}.jpg"))).unwrap();
+        room::room(300, 200, seed).save(folder.path().join(format!("room-{seed}.jpg"))).unwrap();
     }
     std::fs::write(folder.path().join("notes.jpg"), "not a photo").unwrap();
     folder
@@ -152,11 +152,11 @@ fn a_short_training_learns() {
     let settings = Settings {
         transformation: spec.name.to_owned(),
         range: spec.trained,
-        steps: 60,
-        photos: 4,
+        steps: 40,
+        photos: 3,
         magnitudes: 4,
         learning_rate: 2e-3,
-        validate_every: 60,
+        validate_every: 40,
         patience: 1,
         seed: 1,
         loss: LossSettings::default(),
@@ -210,11 +210,11 @@ fn a_high_pass_probe_learns_nothing_from_turned_noise_and_sees_blur() {
     let library = Library::open(folder.path(), None).unwrap();
     let transformation = transform::find("rotation").unwrap();
     let recipe = Recipe { transformation, range: [-30.0, 30.0], photos: 4, magnitudes: 4, frame: Frame::Part, seed: 4 };
-    let accuracy = probe::accuracy(&library, &recipe, 60, 40);
+    let accuracy = probe::accuracy(&library, &recipe, 30, 24);
     assert!((accuracy - 0.5).abs() < 0.06, "the probe orders {accuracy} of the pairs by how far they were turned");
     // The same probe must be able to see a trace where there is one, or the test above means nothing.
     let blur = Recipe { transformation: transform::find("blur").unwrap(), range: [0.0, 4.0], ..recipe };
-    let seen = probe::accuracy(&library, &blur, 60, 40);
+    let seen = probe::accuracy(&library, &blur, 30, 8);
     assert!(seen > 0.7, "the probe is blind: {seen}");
 }
 

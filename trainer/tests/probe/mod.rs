@@ -52,7 +52,7 @@ pub fn accuracy(library: &Library, recipe: &Recipe, steps: usize, tested: usize)
         let targets = Tensor::<2>::from_data(TensorData::new(sizes, [count, 1]), &device);
         let loss = siamese::loss(&probe.forward(input), &targets, recipe.magnitudes, settings);
         let gradients = GradientsParams::from_grads(loss.backward(), &probe);
-        probe = optimiser.step(3e-3, probe, gradients);
+        probe = optimiser.step(1e-2, probe, gradients);
     }
     let trained = probe.valid();
     let of = |step| {
