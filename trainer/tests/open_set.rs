@@ -161,6 +161,18 @@ fn cards_of_further_metrics_load_beside_the_shipped_ones() {
 }
 
 #[test]
+fn the_report_shows_a_further_metric() {
+    let page = shared().join("report.html");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_clearshot-train"));
+    report.current_dir(root()).args(["report", "--transformation", "saturation", "--per-photo", "1"]);
+    report.arg("--photos").arg(shared().join("sources")).arg("--work").arg(shared().join("work"));
+    run(report.arg("--out").arg(shared().join("models")).arg("--report").arg(&page));
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(html.contains("<section id=\"saturation\">") && html.contains("Colourfulness"));
+    assert_eq!(html.matches("<section").count(), 1);
+}
+
+#[test]
 fn the_server_answers_with_the_further_metrics() {
     let server = Server::start();
     let room = server.score("room.jpg", "default");

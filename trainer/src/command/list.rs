@@ -17,7 +17,8 @@ pub(crate) fn table() -> String {
 
 fn row(spec: &Spec) -> [String; 6] {
     let Spec { name, unit, range: [low, high], view, steps, .. } = spec;
-    let faults: Vec<&str> = spec.low.iter().chain([&spec.high]).map(|fault| fault.code).collect();
+    let mut faults: Vec<&str> = spec.low.iter().chain([&spec.high]).map(|fault| fault.code).collect();
+    faults.dedup();
     [
         (*name).to_owned(),
         (*unit).to_owned(),
