@@ -191,10 +191,11 @@ impl Profiles {
     ///
     /// # Errors
     /// [`ProfileError`]: which threshold makes no sense.
-    pub fn check<'a>(&self, metrics: impl Iterator<Item = &'a Metric> + Clone) -> Result<(), ProfileError> {
+    pub fn check<'a>(&self, metrics: impl Iterator<Item = &'a Metric>) -> Result<(), ProfileError> {
+        let metrics: Vec<&Metric> = metrics.collect();
         for profile in &self.profiles {
             profile
-                .check(metrics.clone())
+                .check(metrics.iter().copied())
                 .map_err(|reason| ProfileError::Unfit { profile: profile.name.clone(), reason })?;
         }
         Ok(())
