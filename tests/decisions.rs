@@ -64,7 +64,7 @@ async fn profiles_are_listed_and_a_file_takes_their_place() {
     own["profiles"][1]["rotation"]["high"] = (-1.0).into();
     std::fs::write(&file, own.to_string()).expect("it can be written");
     let said = refusal(&["--profiles", path]);
-    assert!(said.contains("profile `strict`: rotation: `high`"), "{said}");
+    assert!(said.contains("profile `strict` is refused: rotation: `high`"), "{said}");
 }
 
 #[tokio::test]

@@ -88,10 +88,9 @@ async fn degraded_photos_get_clearly_different_rightly_signed_values_inside_thei
 async fn a_12_megapixel_jpeg_scores_like_its_small_twin() {
     let server = Server::start(&[]);
     let large = room(4000, 3000, 7);
-    // Before the first request: the server lets a connection go that is idle for as long as this may take on a busy machine.
-    let small = image::imageops::resize(&large, 1024, 768, image::imageops::FilterType::Lanczos3);
     let answer = server.score(jpeg(&large, 90)).await;
     assert_eq!((answer["image"]["width"].as_u64(), answer["image"]["height"].as_u64()), (Some(4000), Some(3000)));
+    let small = image::imageops::resize(&large, 1024, 768, image::imageops::FilterType::Lanczos3);
     let twin = server.score(jpeg(&small, 95)).await;
     for metric in ["blur", "brightness", "rotation"] {
         assert!(holds(&answer, metric, value(&twin, metric)), "{metric}: {answer} {twin}");
