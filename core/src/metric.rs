@@ -108,7 +108,10 @@ impl Metric {
             return Err(format!("{}: the range must be finite, and hold zero and something above it", self.name));
         }
         if self.low.is_some() != (min < 0.0) {
-            return Err(format!("{}: a metric has a `low` fault if its range reaches below zero, and only then", self.name));
+            return Err(format!(
+                "{}: a metric has a `low` fault if its range reaches below zero, and only then",
+                self.name
+            ));
         }
         Ok(())
     }

@@ -31,7 +31,11 @@ impl TryFrom<String> for Name {
 
     fn try_from(text: String) -> Result<Self, NameError> {
         let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=LONGEST).contains(&text.len()) && text.bytes().all(harmless) { Ok(Self(text)) } else { Err(NameError(text)) }
+        if (1..=LONGEST).contains(&text.len()) && text.bytes().all(harmless) {
+            Ok(Self(text))
+        } else {
+            Err(NameError(text))
+        }
     }
 }
 

@@ -44,7 +44,9 @@ impl Scorer {
             let view = self.models.view_of(index);
             let tensors: Vec<&[f32]> = batch.iter().map(|photo| photo.tensors[view].as_slice()).collect();
             let metric = session.metric().to_owned();
-            for (found, output) in outputs.iter_mut().zip(run_batch(&metric, &tensors, |part| session.run(part)).outputs) {
+            for (found, output) in
+                outputs.iter_mut().zip(run_batch(&metric, &tensors, |part| session.run(part)).outputs)
+            {
                 match (output, &mut *found) {
                     (Ok(output), Ok(outputs)) => outputs.push(output),
                     (Err(error), Ok(_)) => *found = Err(error),

@@ -94,7 +94,10 @@ impl Calibration {
             if holds { Ok(()) } else { Err(CalibrationError(rule.to_owned())) }
         };
         require(coverage > 0.0 && coverage < 1.0, "coverage must lie between 0 and 1")?;
-        require(range.iter().all(|end| end.is_finite()) && range[0] < range[1], "the range must be finite and ascending")?;
+        require(
+            range.iter().all(|end| end.is_finite()) && range[0] < range[1],
+            "the range must be finite and ascending",
+        )?;
         require(curve.len() >= 2, "the curve needs two knots")?;
         require(curve.iter().flatten().all(|coordinate| coordinate.is_finite()), "the curve must be finite")?;
         require(
@@ -105,7 +108,10 @@ impl Calibration {
         let finite =
             |bin: &IntervalBin| [bin.max_log_scale, bin.below, bin.above].iter().all(|value| value.is_finite());
         require(intervals.iter().all(finite), "interval bins must be finite")?;
-        require(intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0), "interval widths must not be negative")?;
+        require(
+            intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0),
+            "interval widths must not be negative",
+        )?;
         require(
             intervals.windows(2).all(|pair| pair[0].max_log_scale < pair[1].max_log_scale),
             "interval bins must be in ascending order",

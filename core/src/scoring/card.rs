@@ -207,7 +207,8 @@ impl ModelCard {
             return Err("it reads classes, and this version serves scalar metrics only".to_owned());
         }
         let view = view::find(&self.metric.view);
-        let view = view.ok_or_else(|| format!("it looks at the view {}, which this code does not make", self.metric.view))?;
+        let view =
+            view.ok_or_else(|| format!("it looks at the view {}, which this code does not make", self.metric.view))?;
         let preprocessing = Preprocessing::of(view);
         if self.preprocessing != preprocessing {
             return Err(format!("the model wants {:?}, this code makes {preprocessing:?}", self.preprocessing));

@@ -84,12 +84,7 @@ mod tests {
 
     fn scores(blur: f32, brightness: f32) -> Scores {
         let score = |value| Score { value, unit: String::new(), low: value, high: value, quality: 0, raw: 0.0 };
-        Scores {
-            blur: score(blur),
-            brightness: score(brightness),
-            rotation: score(0.0),
-            further: Default::default(),
-        }
+        Scores { blur: score(blur), brightness: score(brightness), rotation: score(0.0), further: Default::default() }
     }
 
     #[test]

@@ -95,7 +95,9 @@ impl TryFrom<Unchecked> for Profile {
         let Unchecked { name, description, checks, messages, bands } = stored;
         let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
             Ok(band) => Ok((metric, band)),
-            Err(error) => Err(format!("profile `{name}`: `{metric}` is neither a known field nor a metric's band: {error}")),
+            Err(error) => {
+                Err(format!("profile `{name}`: `{metric}` is neither a known field nor a metric's band: {error}"))
+            }
         };
         let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
         Ok(Self { name, description, bands, checks, messages })
@@ -298,7 +300,8 @@ mod tests {
     fn a_file_that_is_not_sound_is_refused_and_says_where() {
         let with = |from: &str, to: &str| {
             let parsed = Profiles::parse(&BUILT_IN.replacen(from, to, 1));
-            let checked = parsed.and_then(|profiles| profiles.check(required().iter()).map_err(|error| error.to_string()));
+            let checked =
+                parsed.and_then(|profiles| profiles.check(required().iter()).map_err(|error| error.to_string()));
             checked.expect_err("it is refused")
         };
         assert!(with("\"version\": 1", "\"version\": 2").contains("version 2"));

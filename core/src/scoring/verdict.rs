@@ -308,7 +308,8 @@ mod tests {
     fn a_photo_on_its_side_fails_where_that_is_certain() {
         let metrics = required();
         let turned = |turn: u16, probability: f32| {
-            let findings = Findings { orientation: Some(Orientation { turn, probability }), ..findings(&metrics, GOOD) };
+            let findings =
+                Findings { orientation: Some(Orientation { turn, probability }), ..findings(&metrics, GOOD) };
             let judgement = judge(&findings, &default_profile());
             (judgement.verdict, judgement.reasons.first().map(|reason| reason.code.clone()))
         };
@@ -328,14 +329,18 @@ mod tests {
         };
         let check = Check { name: "contrast", title: "", unit: "", low: Some(low), high: None, measure: |_| 0.0 };
         let metrics = required();
-        let with = |profile: &Profile| judge(&Findings { checks: vec![(&check, 0.1)], ..findings(&metrics, GOOD) }, profile);
+        let with =
+            |profile: &Profile| judge(&Findings { checks: vec![(&check, 0.1)], ..findings(&metrics, GOOD) }, profile);
         let mut profile = default_profile();
         assert_eq!(with(&profile).verdict, Verdict::Pass);
         let bound = crate::scoring::profile::Bound { low: Some(0.2), high: None };
         profile.checks.insert("contrast".to_owned(), bound);
         let judgement = with(&profile);
         assert_eq!((judgement.verdict, judgement.reasons[0].code.as_str()), (Verdict::Fail, "low_contrast"));
-        assert_eq!((judgement.reasons[0].low, judgement.reasons[0].advice.as_str()), (None, "Wipe the lens: contrast is 0.10."));
+        assert_eq!(
+            (judgement.reasons[0].low, judgement.reasons[0].advice.as_str()),
+            (None, "Wipe the lens: contrast is 0.10.")
+        );
     }
 
     #[test]
