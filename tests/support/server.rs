@@ -213,9 +213,28 @@ fn wait(process: &mut Child, limit: Duration) -> ExitStatus {
     }
 }
 
-/// Asserts that an answer is a problem document with this status and code, and returns it.
+/// The codes of the problems that the API's document lists for the route of a path, with their status; none where there is no
+/// such route.
+pub fn documented_problems(path: &str) -> Vec<(u16, String)> {
+    let document = std::fs::read_to_string(root().join("openapi/openapi.json")).expect("it is committed");
+    let document: Value = serde_json::from_str(&document).expect("JSON");
+    let operations = document["paths"][path].as_object().into_iter().flat_map(|item| item.values());
+    let responses = operations.flat_map(|operation| operation["responses"].as_object().expect("responses"));
+    let errors = responses.map(|(status, response)| (status.parse().expect("a status"), response));
+    let codes = errors.filter(|(status, _)| *status >= 400).flat_map(|(status, response)| {
+        let quoted = response["description"].as_str().expect("text").split('`').skip(1).step_by(2);
+        quoted.filter(|code| *code != "Retry-After").map(move |code| (status, code.to_owned())).collect::<Vec<_>>()
+    });
+    codes.collect()
+}
+
+/// Asserts that an answer is a problem document with this status and code, which the API's document lists for the route, and
+/// returns it.
 pub async fn problem(response: Response, status: u16, code: &str) -> Value {
     let found = response.status();
+    let documented = documented_problems(response.url().path());
+    let of_no_route = documented.is_empty() || [404, 405].contains(&status);
+    assert!(of_no_route || documented.contains(&(status, code.to_owned())), "{code} is not among {documented:?}");
     let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let request_id = response.headers().get("x-request-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let document: Value = response.json().await.expect("the problem is JSON");
