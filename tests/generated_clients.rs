@@ -7,15 +7,25 @@ mod support;
 
 use std::process::Command;
 
-use support::server::{Server, root};
+use support::server::{Server, models_with_a_fourth_metric, root};
 use support::skipped::has_tool;
 
 /// Runs `tests/clients/<name>/run` on a fresh server, if one of each group of tools is there.
 fn run(name: &str, tools: &[&[&str]]) {
+    run_on(name, tools, &[]);
+}
+
+/// The same on a server with a further metric, which the client has to read.
+fn run_on_four_metrics(name: &str, tools: &[&[&str]]) {
+    let models = models_with_a_fourth_metric();
+    run_on(name, tools, &["--models", models.path().to_str().expect("text")]);
+}
+
+fn run_on(name: &str, tools: &[&[&str]], arguments: &[&str]) {
     if !tools.iter().all(|group| has_tool(group)) {
         return;
     }
-    let server = Server::start(&[]);
+    let server = Server::start(arguments);
     let output = Command::new(root().join(format!("tests/clients/{name}/run"))).arg(&server.url).output();
     let output = output.expect("bash is there");
     let said = [output.stdout, output.stderr].concat();
@@ -24,22 +34,22 @@ fn run(name: &str, tools: &[&[&str]]) {
 
 #[test]
 fn python() {
-    run("python", &[&["python3"]]);
+    run_on_four_metrics("python", &[&["python3"]]);
 }
 
 #[test]
 fn typescript_and_linter() {
-    run("typescript", &[&["npm"]]);
+    run_on_four_metrics("typescript", &[&["npm"]]);
 }
 
 #[test]
 fn java() {
-    run("java", &[&["javac"]]);
+    run_on_four_metrics("java", &[&["javac"]]);
 }
 
 #[test]
 fn rust() {
-    run("rust", &[&["cargo"]]);
+    run_on_four_metrics("rust", &[&["cargo"]]);
 }
 
 #[test]

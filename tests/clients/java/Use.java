@@ -23,7 +23,11 @@ public class Use {
         check(answer.getVerdict() == Verdict.PASS && answer.getImage().getWidth() == 640, answer);
         Score rotation = answer.getScores().getRotation();
         check(rotation.getLow() <= rotation.getValue() && rotation.getValue() <= rotation.getHigh(), rotation);
-        check(answer.getModels().getBlur().startsWith("blur-") && answer.getMaxUsableWidth() == 640, answer);
+        check(answer.getModels().get("blur").startsWith("blur-") && answer.getMaxUsableWidth() == 640, answer);
+        // A further metric: the service runs a copy of the brightness model under this name.
+        Score exposure = answer.getScores().getAdditionalProperty("exposure");
+        check(exposure.getValue().equals(answer.getScores().getBrightness().getValue()), exposure);
+        check(answer.getModels().get("exposure").equals(answer.getModels().get("brightness")), answer);
         ScoringApi scoringText = new ScoringApi(sending(client, text));
         check(code(client, () -> scoringText.score(text, null, null)).equals("unsupported_format"), text);
         CorrectingApi correcting = new CorrectingApi(sending(client, photo));

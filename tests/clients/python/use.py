@@ -25,7 +25,10 @@ assert answer.image.width == 640 and answer.profile == "real-estate" and answer.
 for found, unit in ((answer.scores.blur, "px"), (answer.scores.brightness, "V"), (answer.scores.rotation, "deg")):
     assert found.unit == unit and found.low <= found.value <= found.high and 0 <= found.quality <= 100
 assert len(answer.tiles.tiles) == answer.tiles.columns * answer.tiles.rows
-assert answer.models.blur.startswith("blur-")
+assert answer.models["blur"].startswith("blur-") and answer.models["exposure"] == answer.models["brightness"]
+# A further metric: the service runs a copy of the brightness model under this name.
+assert answer.scores["exposure"].value == answer.scores.brightness.value and answer.scores["exposure"].unit == "V"
+assert answer.scores.additional_keys == ["exposure"] and answer.checks.additional_properties is not None
 
 problem = score.sync(client=client, body=file(b"text"))
 assert isinstance(problem, Problem) and (problem.status, problem.code) == (415, "unsupported_format"), problem
@@ -37,5 +40,5 @@ assert batch.summary.lead == 0 and batch.results[0].name == "a.jpg"
 refused = correct.sync(client=client, body=file(photo))
 assert isinstance(refused, Problem) and refused.code == "nothing_to_correct", refused
 assert {profile.name for profile in profiles.sync(client=client).profiles} >= {"default", "car-dealer"}
-assert len(models.sync(client=client).models) == 3
+assert len(models.sync(client=client).models) == 4
 print("python: ok")

@@ -21,6 +21,13 @@ const { value, low, high }: { value: number; low: number; high: number } = data.
 assert(low <= value && value <= high);
 assert.equal(data.tiles?.tiles.length, data.tiles!.columns * data.tiles!.rows);
 assert.equal(data.max_usable_width, 640);
+// A further metric: the service runs a copy of the brightness model under this name.
+const exposure: components["schemas"]["Score"] | undefined = data.scores["exposure"];
+assert.equal(exposure?.value, data.scores.brightness.value);
+const version: string | undefined = data.models["exposure"];
+assert.equal(version, data.models["brightness"]);
+const checks: { [name: string]: number } = data.checks;
+assert.equal(typeof checks, "object");
 
 const refused = await client.POST("/score", send(new Blob(["text"])));
 const problem: components["schemas"]["Problem"] | undefined = refused.error;
