@@ -1,8 +1,8 @@
 //! Any text as a model card: what is accepted gives finite, ordered answers for every output.
 #![no_main]
 
-use clearshot::scoring::calibration::RawOutput;
-use clearshot::scoring::card::ModelCard;
+use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::scoring::card::ModelCard;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

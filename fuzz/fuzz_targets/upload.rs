@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::Request;
-use clearshot::http::upload::{self, UploadLimits};
+use clearshot::upload::{self, UploadLimits};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
