@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 use reqwest::{Body, Method, Response};
 use serde_json::Value;
-use support::photos::{jpeg, pavilion};
-use support::room::room;
+use support::photos::pavilion;
 use support::server::{Server, problem};
 
 /// A body whose chunks come one after the other, each after a pause; it never ends unless the last chunk ends a form.
@@ -70,16 +69,6 @@ async fn a_photo_that_comes_fast_enough_but_not_in_time_meets_the_deadline() {
     problem(request.send().await.expect("an answer"), 504, "deadline_exceeded").await;
     assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
     server.score(pavilion()).await;
-}
-
-#[tokio::test]
-async fn the_longest_side_is_limited_exactly() {
-    let server = Server::start(&["--max-side", "200"]);
-    server.score(jpeg(&room(200, 100, 1), 80)).await;
-    for (width, height) in [(201, 100), (100, 201)] {
-        let document = problem(server.post(jpeg(&room(width, height, 1), 80)).await, 422, "image_too_large").await;
-        assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("200 pixels a side")), "{document}");
-    }
 }
 
 #[tokio::test]
