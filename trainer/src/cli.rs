@@ -25,7 +25,7 @@ pub(crate) struct PhotosArgs {
     /// Folder of good photos (sharp, well exposed, upright); searched with its subfolders.
     #[arg(long)]
     photos: PathBuf,
-    /// CSV with the columns file, group and category; photos of one group stay in one part of the split. Default:
+    /// CSV with the columns file, group, category and source; photos of one group stay in one part of the split. Default:
     /// manifest.csv in the folder of photos, where there is one; else every photo is its own group.
     #[arg(long)]
     manifest: Option<PathBuf>,

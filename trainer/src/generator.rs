@@ -153,10 +153,16 @@ fn pick(photos: &[&LibraryPhoto], chances: &WeightedIndex<f64>, rng: &mut ChaCha
     if rng.random_bool(0.5) { image::imageops::flip_horizontal(photo) } else { photo.clone() }
 }
 
-/// Photos of rare categories are drawn more often.
+/// How much more often a large photo is drawn than a small one: uploads are large, most training photos are not.
+const LARGE_PHOTOS: f64 = 4.0;
+
+/// Photos of rare categories and, within a category, of small sources are drawn more often, and so are large photos.
 fn chances(photos: &[&LibraryPhoto]) -> WeightedIndex<f64> {
-    let weights = category::weights(photos.iter().map(|photo| photo.category.as_str()));
-    WeightedIndex::new(weights).expect("there are photos, and every weight is positive")
+    let weights =
+        category::weights_by_source(photos.iter().map(|photo| (photo.category.as_str(), photo.source.as_str())));
+    let size = |photo: &LibraryPhoto| if photo.is_large() { LARGE_PHOTOS } else { 1.0 };
+    WeightedIndex::new(weights.into_iter().zip(photos).map(|(weight, photo)| weight * size(photo)))
+        .expect("there are photos, and every weight is positive")
 }
 
 fn no_photo(rng: &mut ChaCha8Rng) -> RgbImage {

@@ -14,6 +14,8 @@ pub mod export;
 pub mod generator;
 pub mod measure;
 pub mod model;
+pub mod noise;
+pub mod overlay;
 pub mod photos;
 pub mod raster;
 pub mod reference;

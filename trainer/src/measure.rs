@@ -12,8 +12,6 @@ use crate::generator::Recipe;
 use crate::photos::{Library, LibraryPhoto, Part, progress};
 use crate::transform::Frame;
 
-/// Photos with at least this long side are measured more often: most uploads are large.
-const LARGE: u32 = 900;
 /// Photos scored in one go, to bound memory.
 const CHUNK: usize = 64;
 
@@ -61,8 +59,8 @@ pub fn measure(
         .into_iter()
         .enumerate()
         .flat_map(|(slot, photo)| {
-            let large = photo.pixels.width().max(photo.pixels.height()) >= LARGE;
-            (0..plan.per_photo * if large { 3 } else { 1 }).map(move |repeat| (slot, photo, repeat))
+            // Large photos are measured more often: most uploads are large.
+            (0..plan.per_photo * if photo.is_large() { 3 } else { 1 }).map(move |repeat| (slot, photo, repeat))
         })
         .collect();
     let bar = progress(jobs.len() as u64, spec.name);

@@ -13,6 +13,8 @@ use indicatif::{ParallelProgressIterator, ProgressBar, ProgressStyle};
 use rayon::prelude::*;
 use serde::Deserialize;
 
+/// Photos with at least this long side show what uploads of today show, at the scale at which they are scored.
+const LARGE: u32 = 900;
 /// Photos are kept in memory at this long side at most; views are 1024 at most, so this leaves room to scale down.
 const KEPT_LONG_SIDE: u32 = 1600;
 
@@ -37,10 +39,20 @@ pub struct LibraryPhoto {
     pub category: String,
     /// Group from the manifest, else the file itself.
     pub group: String,
+    /// Where it comes from: `source` in the manifest, else empty.
+    pub source: String,
     /// What it is used for.
     pub part: Part,
     /// Upright pixels.
     pub pixels: RgbImage,
+}
+
+impl LibraryPhoto {
+    /// Whether it is as large as most uploads.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.pixels.width().max(self.pixels.height()) >= LARGE
+    }
 }
 
 /// A folder of photos, decoded and split.
@@ -60,10 +72,12 @@ struct ManifestRow {
     group: String,
     #[serde(default)]
     category: String,
+    #[serde(default)]
+    source: String,
 }
 
 impl Library {
-    /// Decodes every photo below `folder`. `manifest` is a CSV with the columns file, group and category; without one
+    /// Decodes every photo below `folder`. `manifest` is a CSV with the columns file, group, category and source; without one
     /// `folder/manifest.csv` is used where it exists. Unreadable photos are named, counted and skipped.
     ///
     /// # Errors
@@ -95,6 +109,7 @@ impl Library {
                     photos.push(LibraryPhoto {
                         category: named(row.map(|row| &row.category), "general"),
                         group: named(row.map(|row| &row.group), &file),
+                        source: row.map_or_else(String::new, |row| row.source.clone()),
                         part: Part::Train,
                         file,
                         pixels,
@@ -204,6 +219,7 @@ mod tests {
                     file: format!("{index}.jpg"),
                     category: "general".into(),
                     group: format!("house-{}", index / 4),
+                    source: String::new(),
                     part: Part::Train,
                     pixels: RgbImage::new(1, 1),
                 })

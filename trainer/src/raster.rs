@@ -84,6 +84,71 @@ impl Planes {
     }
 }
 
+/// One float plane, values in 0..=1: luma of a photo, which is all that the blur branch sees. A JPEG codes luma by itself, so
+/// nothing is lost, and a sample costs a third.
+#[derive(Clone)]
+pub struct Plane {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Row by row.
+    pub values: Vec<f32>,
+}
+
+impl Plane {
+    /// Luma of an image, raised to a power: exposure varies between photos.
+    #[must_use]
+    pub fn luma(image: &RgbImage, gamma: f32) -> Self {
+        // A table by quarters of a level: a power for each pixel would cost as much as the blur.
+        let table: Vec<f32> = (0..=1020u16).map(|level| (f32::from(level) / 1020.0).powf(gamma)).collect();
+        let of =
+            |[r, g, b]: [u8; 3]| table[((77 * u32::from(r) + 150 * u32::from(g) + 29 * u32::from(b)) >> 6) as usize];
+        let values = image.pixels().map(|pixel| of(pixel.0)).collect();
+        Self { width: image.width() as usize, height: image.height() as usize, values }
+    }
+
+    /// As [`Planes::convolve`].
+    #[must_use]
+    pub fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
+        Self { values: convolve_plane(&self.values, self.width, self.height, taps), ..*self }
+    }
+
+    /// As [`Planes::convolve_separable`].
+    #[must_use]
+    pub fn convolve_separable(&self, kernel: &[f32]) -> Self {
+        let taps = taps_of(kernel);
+        let across: Vec<_> = taps.iter().map(|&(offset, weight)| (offset, 0, weight)).collect();
+        let down: Vec<_> = taps.iter().map(|&(offset, weight)| (0, offset, weight)).collect();
+        self.convolve(&across).convolve(&down)
+    }
+
+    /// A gray image of it, dithered, so that no value is rounded in a way that tells what was done to it.
+    #[must_use]
+    pub fn quantise(&self, rng: &mut ChaCha8Rng) -> RgbImage {
+        let mut bytes = Vec::with_capacity(3 * self.values.len());
+        for value in &self.values {
+            let level = (value * 255.0 + rng.random_range(0.0..1.0f32)).clamp(0.0, 255.0) as u8;
+            bytes.extend([level; 3]);
+        }
+        RgbImage::from_raw(self.width as u32, self.height as u32, bytes).expect("there are three bytes for each value")
+    }
+}
+
+/// Sampled Gaussian, normalised; sigma 0 is the identity.
+#[must_use]
+pub fn gaussian(sigma: f32, radius: usize) -> Vec<f32> {
+    let radius = radius as isize;
+    let weights: Vec<f32> = (-radius..=radius)
+        .map(|offset| {
+            let distance = offset as f32 / sigma.max(1e-3);
+            (-0.5 * distance * distance).exp()
+        })
+        .collect();
+    let sum: f32 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}
+
 fn taps_of(kernel: &[f32]) -> Vec<(isize, f32)> {
     let radius = kernel.len() as isize / 2;
     let taps = kernel.iter().enumerate().map(|(index, &weight)| (index as isize - radius, weight));
