@@ -1,6 +1,7 @@
 //! The threads of a bulk run: readers fetch bytes, workers decode and score them, the caller gets what came of each photo in the
-//! order of the photos: of every photo, whatever panics on one, as those after it wait for it. On a CPU each worker has sessions of its own and no queue lies between decoding and models: that is the
-//! fastest that cores can go. On a GPU workers share a few sessions and run photos in batches.
+//! order of the photos: of every photo, whatever panics on one, as those after it wait for it. On a CPU each worker has sessions of
+//! its own and no queue lies between decoding and models: that is the fastest that cores can go. On a GPU workers share a few
+//! sessions and run photos in batches.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
