@@ -69,15 +69,11 @@ impl Planes {
     /// Convolves every plane with a horizontal and a vertical kernel of the same odd length; edges are replicated.
     #[must_use]
     pub fn convolve_separable(&self, kernel: &[f32]) -> Self {
-        let taps: Vec<(isize, f32)> = taps_of(kernel);
-        let across: Vec<_> = taps.iter().map(|&(offset, weight)| (offset, 0, weight)).collect();
-        let down: Vec<_> = taps.iter().map(|&(offset, weight)| (0, offset, weight)).collect();
+        let [across, down] = separable_taps(kernel);
         self.convolve(&across).convolve(&down)
     }
 
-    /// Convolves every plane with the kernel given as (dx, dy, weight) taps; edges are replicated.
-    #[must_use]
-    pub fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
+    fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
         let channels =
             std::array::from_fn(|channel| convolve_plane(&self.channels[channel], self.width, self.height, taps));
         Self { channels, ..*self }
@@ -108,7 +104,7 @@ impl Plane {
         Self { width: image.width() as usize, height: image.height() as usize, values }
     }
 
-    /// As [`Planes::convolve`].
+    /// Convolves the plane with the kernel given as (dx, dy, weight) taps; edges are replicated.
     #[must_use]
     pub fn convolve(&self, taps: &[(isize, isize, f32)]) -> Self {
         Self { values: convolve_plane(&self.values, self.width, self.height, taps), ..*self }
@@ -117,9 +113,7 @@ impl Plane {
     /// As [`Planes::convolve_separable`].
     #[must_use]
     pub fn convolve_separable(&self, kernel: &[f32]) -> Self {
-        let taps = taps_of(kernel);
-        let across: Vec<_> = taps.iter().map(|&(offset, weight)| (offset, 0, weight)).collect();
-        let down: Vec<_> = taps.iter().map(|&(offset, weight)| (0, offset, weight)).collect();
+        let [across, down] = separable_taps(kernel);
         self.convolve(&across).convolve(&down)
     }
 
@@ -149,10 +143,14 @@ pub fn gaussian(sigma: f32, radius: usize) -> Vec<f32> {
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
-fn taps_of(kernel: &[f32]) -> Vec<(isize, f32)> {
+/// The taps of a kernel laid across and down, without those that weigh nothing.
+fn separable_taps(kernel: &[f32]) -> [Vec<(isize, isize, f32)>; 2] {
     let radius = kernel.len() as isize / 2;
     let taps = kernel.iter().enumerate().map(|(index, &weight)| (index as isize - radius, weight));
-    taps.filter(|(_, weight)| *weight > 1e-7).collect()
+    let taps: Vec<(isize, f32)> = taps.filter(|(_, weight)| *weight > 1e-7).collect();
+    let across = taps.iter().map(|&(offset, weight)| (offset, 0, weight)).collect();
+    let down = taps.iter().map(|&(offset, weight)| (0, offset, weight)).collect();
+    [across, down]
 }
 
 fn convolve_plane(plane: &[f32], width: usize, height: usize, taps: &[(isize, isize, f32)]) -> Vec<f32> {
