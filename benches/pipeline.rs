@@ -33,7 +33,7 @@ fn photos(criterion: &mut Criterion, scorer: &mut Scorer, profile: &Profile) {
         group.bench_with_input(BenchmarkId::new("decode", &megapixels), &bytes, |bench, bytes| {
             bench.iter(|| ingest::decode(bytes, &limits).unwrap());
         });
-        let decoded = ingest::decode(&bytes, &limits).unwrap().pixels;
+        let decoded = ingest::decode(&bytes, &limits).unwrap().upright();
         group.bench_with_input(BenchmarkId::new("view", &megapixels), &decoded, |bench, decoded| {
             bench.iter_with_large_drop(|| tensors(scorer.models().views(), &ReferenceView::new(decoded.clone())));
         });

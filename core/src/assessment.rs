@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::checks::{CHECKS, Check};
 use crate::digest::sha256_hex;
-use crate::ingest::{self, Format, IngestError, Limits, Photo};
+use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;
 use crate::scoring::calibration::RawOutput;
@@ -144,11 +144,17 @@ pub enum PrepareError {
 ///
 /// # Errors
 /// [`PrepareError`].
-pub fn prepare(bytes: &[u8], limits: &Limits, views: &[&View], tiles: bool) -> Result<Prepared, PrepareError> {
+pub fn prepare<'a>(
+    bytes: &[u8],
+    budget: impl Into<Budget<'a>>,
+    views: &[&View],
+    tiles: bool,
+) -> Result<Prepared, PrepareError> {
     let steps = || {
-        let Photo { format, orientation, width, height, pixels } = ingest::decode(bytes, limits)?;
+        let photo = ingest::decode(bytes, budget)?;
+        let Photo { format, orientation, width, height, .. } = photo;
         let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256: sha256_hex(bytes), orientation };
-        let reference = ReferenceView::new(pixels);
+        let reference = ReferenceView::of(photo);
         let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&reference)))).collect();
         let map = tiles.then(|| view::blur_map(&reference));
         Ok(Prepared { image, tensors: tensors(views, &reference), checks, map })

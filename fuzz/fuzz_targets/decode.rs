@@ -8,9 +8,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { max_pixels: 1_000_000, max_decoded_bytes: 16 << 20, ..Limits::default() };
     if let Ok(photo) = ingest::decode(bytes, &limits) {
-        let (width, height) = photo.pixels.dimensions();
+        let (width, height) = (photo.width, photo.height);
         assert!(u64::from(width) * u64::from(height) <= limits.max_pixels && width.min(height) >= limits.min_side);
-        let reference = ReferenceView::new(photo.pixels);
+        let reference = ReferenceView::of(photo);
         for view in &view::VIEWS {
             let tensor = view.tensor(&reference);
             assert!(tensor.len() == view.len() && tensor.iter().all(|value| (0.0..=1.0001).contains(value)));

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::ingest::{self, Limits};
-use clearshot_core::view;
 use fast_image_resize::FilterType;
 use image::RgbImage;
 use indicatif::{ParallelProgressIterator, ProgressBar, ProgressStyle};
@@ -200,7 +199,7 @@ fn read_manifest(folder: &Path, manifest: Option<&Path>) -> Result<BTreeMap<Stri
 fn read_photo(path: &Path) -> Result<(RgbImage, String), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let photo = ingest::decode(&bytes, &Limits::default()).map_err(|error| error.to_string())?;
-    Ok((view::shrink_to(photo.pixels, KEPT_LONG_SIDE, FilterType::Lanczos3), sha256_hex(&bytes)))
+    Ok((photo.shrunk(KEPT_LONG_SIDE, FilterType::Lanczos3), sha256_hex(&bytes)))
 }
 
 fn relative(path: &Path, folder: &Path) -> String {

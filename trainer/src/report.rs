@@ -81,7 +81,7 @@ pub fn report(
     let sweep = match options.sweep {
         Some(path) => {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            ingest::decode(&bytes, &Limits::default()).with_context(|| path.display().to_string())?.pixels
+            ingest::decode(&bytes, &Limits::default()).with_context(|| path.display().to_string())?.upright()
         }
         None => {
             let held_out = library.part(Part::Test).into_iter().map(|photo| &photo.pixels);

@@ -43,7 +43,7 @@ pub fn receive(degraded: Degraded, frame: Frame, rng: &mut ChaCha8Rng) -> Refere
         pixels
     } else {
         let limits = Limits { min_side: 1, ..Limits::default() };
-        ingest::decode(&encode(&pixels, frame, rng), &limits).expect("our own JPEG decodes").pixels
+        ingest::decode(&encode(&pixels, frame, rng), &limits).expect("our own JPEG decodes").upright()
     };
     ReferenceView::with_long_side(received, long_side)
 }

@@ -1,39 +1,37 @@
-//! Decoding behind limits, with EXIF orientation applied.
+//! Decoding behind limits: how much memory it may take and how long it may last is known before a pixel is made.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
 
+use image::error::ImageError;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, RgbImage};
+use image::{ColorType, ImageDecoder, ImageReader};
 
-use super::jpeg::check_jpeg;
-use super::png::without_void_palettes;
+use super::flatten::{flatten, is_transparent};
+use super::jpeg::Markers;
+use super::memory::DecodeMemory;
+use super::photo::{Original, Photo};
+use super::png::{self, MOST_PROFILE_BYTES};
 use super::{Format, IngestError, Limits, scaled, sniff};
 
-/// A decoded upload.
-#[derive(Debug)]
-pub struct Photo {
-    /// Format found by its signature.
-    pub format: Format,
-    /// EXIF orientation as stored in the file, 1 to 8 (1 where there is none).
-    pub orientation: u8,
-    /// Width of the upload in pixels, upright.
-    pub width: u32,
-    /// Height of the upload in pixels, upright.
-    pub height: u32,
-    /// Upright pixels, 8-bit RGB; transparent parts lie on white. Where a decoder can, a large JPEG is decoded at a fraction of
-    /// its size, always larger than the reference view.
-    pub pixels: RgbImage,
+/// What decoding one upload may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget<'a> {
+    /// Limits on the image itself.
+    pub limits: &'a Limits,
+    /// Memory shared with other decodes; without it only the limits bound what is taken.
+    pub memory: Option<&'a Arc<DecodeMemory>>,
+    /// When to give up.
+    pub until: Option<Instant>,
 }
 
-/// A photo in all its pixels, and what its file says of their colours.
-#[derive(Debug)]
-pub struct Original {
-    /// The photo; its pixels are never scaled down.
-    pub photo: Photo,
-    /// ICC profile of the pixels, if the file has one for RGB.
-    pub icc_profile: Option<Vec<u8>>,
+impl<'a> From<&'a Limits> for Budget<'a> {
+    fn from(limits: &'a Limits) -> Self {
+        Self { limits, memory: None, until: None }
+    }
 }
 
 /// How many of a photo's pixels are wanted.
@@ -45,83 +43,220 @@ enum Wanted {
     All,
 }
 
-/// Decodes an upload to upright 8-bit RGB, in as many pixels as scoring needs.
-///
-/// # Errors
-/// [`IngestError`]: empty, unsupported, beyond the limits, or not decodable. A panic inside a decoder is caught and
-/// reported as not decodable.
-pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Photo, IngestError> {
-    guarded(bytes, limits, Wanted::Enough).map(|original| original.photo)
+/// What an upload's header claims.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Format found by its signature.
+    pub format: Format,
+    /// Number of pixels.
+    pub pixels: u64,
+    /// Most memory in bytes that its decoding takes.
+    pub peak: u64,
 }
 
-/// Decodes an upload to upright 8-bit RGB in all its pixels.
+/// Reads an upload's header and checks it against the limits; no pixel is made.
+///
+/// # Errors
+/// As [`decode`], but for what only decoding finds.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Claim, IngestError> {
+    guarded(bytes, |format| Opened::new(bytes, format, &limits.into()).map(|opened| opened.claim()))
+}
+
+/// Decodes an upload to 8-bit RGB, in as many pixels as scoring needs.
+///
+/// # Errors
+/// [`IngestError`]: empty, unsupported, beyond the limits, not decodable, or not done in time. A panic inside a decoder is caught
+/// and reported as not decodable.
+pub fn decode<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Photo, IngestError> {
+    let budget = budget.into();
+    guarded(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::Enough))
+        .map(|original| original.photo)
+}
+
+/// Decodes an upload to 8-bit RGB in all its pixels.
 ///
 /// # Errors
 /// As [`decode`].
-pub fn decode_original(bytes: &[u8], limits: &Limits) -> Result<Original, IngestError> {
-    guarded(bytes, limits, Wanted::All)
+pub fn decode_original<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Original, IngestError> {
+    let budget = budget.into();
+    guarded(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::All))
 }
 
-fn guarded(bytes: &[u8], limits: &Limits, wanted: Wanted) -> Result<Original, IngestError> {
+/// Name of the library that decodes JPEGs in this build: its inverse transform decides the last bits of a pixel.
+#[must_use]
+pub fn jpeg_decoder() -> &'static str {
+    if cfg!(feature = "turbojpeg") { "libjpeg-turbo" } else { "zune-jpeg" }
+}
+
+fn guarded<T>(bytes: &[u8], work: impl FnOnce(Format) -> Result<T, IngestError>) -> Result<T, IngestError> {
     if bytes.is_empty() {
         return Err(IngestError::Empty);
     }
     let format = sniff(bytes).ok_or(IngestError::UnsupportedFormat)?;
     // Decoders meet hostile input; one that panics must cost its own request only. Nothing outlives the closure
     // but its result, so no broken state can be observed.
-    catch_unwind(AssertUnwindSafe(|| decode_as(bytes, format, limits, wanted)))
+    catch_unwind(AssertUnwindSafe(|| work(format)))
         .unwrap_or_else(|_| Err(IngestError::Undecodable { format, reason: "the decoder gave up".into() }))
 }
 
-fn decode_as(bytes: &[u8], format: Format, limits: &Limits, wanted: Wanted) -> Result<Original, IngestError> {
-    let undecodable = |error: image::ImageError| match error {
-        image::ImageError::Limits(_) => IngestError::TooLarge {
+/// An upload whose header was read.
+struct Opened<'a> {
+    /// As decoders shall see them.
+    bytes: Cow<'a, [u8]>,
+    format: Format,
+    size: (u32, u32),
+    color: ColorType,
+    markers: Option<Markers>,
+    profile_dropped: bool,
+}
+
+impl<'a> Opened<'a> {
+    fn new(bytes: &'a [u8], format: Format, budget: &Budget) -> Result<Self, IngestError> {
+        let (bytes, profile_dropped) = match format {
+            Format::Png => png::cleaned(bytes),
+            _ => (Cow::Borrowed(bytes), false),
+        };
+        let decoder = decoder(&bytes, format, budget)?;
+        let (size, color, total) = (decoder.dimensions(), decoder.color_type(), decoder.total_bytes());
+        drop(decoder);
+        budget.limits.check(size.0, size.1, total)?;
+        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
+        let markers = (format == Format::Jpeg).then(|| Markers::read(&bytes).map_err(undecodable)).transpose()?;
+        let opened = Self { bytes, format, size, color, markers, profile_dropped };
+        if let Some(memory) = budget.memory
+            && opened.peak() > memory.whole()
+        {
+            let limit = format!("decoding it takes {} bytes, at most {} are there", opened.peak(), memory.whole());
+            return Err(IngestError::TooLarge { width: size.0, height: size.1, limit });
+        }
+        Ok(opened)
+    }
+
+    fn claim(&self) -> Claim {
+        Claim { format: self.format, pixels: self.pixels(), peak: self.peak() }
+    }
+
+    fn pixels(&self) -> u64 {
+        u64::from(self.size.0) * u64::from(self.size.1)
+    }
+
+    /// Most memory in bytes that decoding takes beside the upload itself, measured for each decoder (tests/decode_memory.rs).
+    fn peak(&self) -> u64 {
+        /// Tables, windows, rows, and what scaling to the reference view takes.
+        const WORKING: u64 = 16 << 20;
+        // What the decoder gives; gray is spread to RGB behind it.
+        let own = u64::from(self.color.bytes_per_pixel());
+        let buffer = if own < 3 { own + 3 } else { own };
+        let within = match self.format {
+            Format::Jpeg | Format::Png | Format::Bmp => 0,
+            // A frame that does not fill the canvas.
+            Format::Gif => 4,
+            // The planes of a lossy image or the pixels of a lossless one, and its alpha.
+            Format::Webp if self.color.has_alpha() => 10,
+            Format::Webp => 5,
+        };
+        let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
+        // One decoder reads the file into a buffer of its own.
+        self.bytes.len() as u64 + self.pixels() * (buffer + within) + coefficients + WORKING
+    }
+
+    fn decode(&self, budget: &Budget, wanted: Wanted) -> Result<Original, IngestError> {
+        let format = self.format;
+        // Turned upright, straightened and encoded, all pixels lie there three times more.
+        let further = if wanted == Wanted::All { self.pixels() * 9 } else { 0 };
+        let lease = |memory: &Arc<DecodeMemory>| memory.lease(self.peak() + further, budget.until);
+        let lease = budget.memory.map(lease).transpose().map_err(|_| IngestError::OutOfTime)?;
+        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
+        let bytes = match &self.markers {
+            Some(markers) => markers.with_end(&self.bytes).map_err(undecodable)?,
+            None => Cow::Borrowed(&*self.bytes),
+        };
+        let mut decoder = decoder(&bytes, format, budget)?;
+        // Broken metadata must not cost a photo that decodes.
+        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let profile = if wanted == Wanted::All { decoder.icc_profile().unwrap_or_default() } else { None };
+        // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
+        let profile = profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
+        let profile_dropped =
+            self.profile_dropped || profile.as_ref().is_some_and(|profile| profile.len() > MOST_PROFILE_BYTES);
+        let scaled = match &self.markers {
+            Some(markers) if wanted == Wanted::Enough => scaled::decode(&bytes, markers.scans()),
+            _ => None,
+        };
+        let (pixels, transparent) = if let Some(pixels) = scaled {
+            (pixels, false)
+        } else {
+            let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
+            decoder.read_image(&mut buffer).map_err(|error| refusal(error, format, budget.limits))?;
+            let transparent = wanted == Wanted::All && is_transparent(&buffer, self.color);
+            (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
+        };
+        let mut photo = Photo::new(format, orientation, self.size, pixels, lease);
+        let lease = photo.lease.take_if(|_| wanted == Wanted::All);
+        Ok(Original { photo, icc_profile: profile.filter(|_| !profile_dropped), profile_dropped, transparent, lease })
+    }
+}
+
+/// The image crate's decoder of a file, its header read.
+fn decoder<'b>(bytes: &'b [u8], format: Format, budget: &Budget) -> Result<impl ImageDecoder + use<'b>, IngestError> {
+    let reader = Timed { inner: Cursor::new(bytes), until: budget.until };
+    let mut reader = ImageReader::with_format(reader, format.image_format());
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(budget.limits.max_decoded_bytes);
+    reader.limits(limits);
+    reader.into_decoder().map_err(|error| refusal(error, format, budget.limits))
+}
+
+fn refusal(error: ImageError, format: Format, limits: &Limits) -> IngestError {
+    match error {
+        ImageError::Limits(_) => IngestError::TooLarge {
             width: 0,
             height: 0,
             limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes),
         },
+        ImageError::IoError(error) if error.kind() == ErrorKind::TimedOut => IngestError::OutOfTime,
         other => IngestError::Undecodable { format, reason: other.to_string() },
-    };
-    let bytes = &*if format == Format::Png { without_void_palettes(bytes) } else { Cow::Borrowed(bytes) };
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format.image_format());
-    let mut decoder_limits = image::Limits::default();
-    decoder_limits.max_alloc = Some(limits.max_decoded_bytes);
-    reader.limits(decoder_limits);
-    let mut decoder = reader.into_decoder().map_err(undecodable)?;
-    let (width, height) = decoder.dimensions();
-    limits.check(width, height, decoder.total_bytes())?;
-    if format == Format::Jpeg {
-        check_jpeg(bytes).map_err(|reason| IngestError::Undecodable { format, reason: reason.into() })?;
     }
-    // Broken metadata must not cost a photo that decodes.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let icc_profile = if wanted == Wanted::All { decoder.icc_profile().unwrap_or_default() } else { None };
-    // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
-    let icc_profile = icc_profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
-    let scaled = if format == Format::Jpeg && wanted == Wanted::Enough { scaled::decode(bytes) } else { None };
-    let mut image = match scaled {
-        Some(pixels) => DynamicImage::ImageRgb8(pixels),
-        None => DynamicImage::from_decoder(decoder).map_err(undecodable)?,
-    };
-    image.apply_orientation(orientation);
-    let (width, height) = if orientation.to_exif() > 4 { (height, width) } else { (width, height) };
-    let photo = Photo { format, orientation: orientation.to_exif(), width, height, pixels: flatten(image) };
-    Ok(Original { photo, icc_profile })
 }
 
-/// 8-bit RGB with transparency composited over white, as a cut-out car would be shown on a page.
-fn flatten(image: DynamicImage) -> RgbImage {
-    if !image.color().has_alpha() {
-        return image.into_rgb8();
-    }
-    let rgba = image.into_rgba8();
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (from, to) in rgba.pixels().zip(rgb.pixels_mut()) {
-        let alpha = u32::from(from[3]);
-        for channel in 0..3 {
-            let over_white = (u32::from(from[channel]) * alpha + 255 * (255 - alpha) + 127) / 255;
-            to[channel] = u8::try_from(over_white).unwrap_or(u8::MAX);
+/// A file that can be read until some moment: what its decoder does then ends.
+struct Timed<'a> {
+    inner: Cursor<&'a [u8]>,
+    until: Option<Instant>,
+}
+
+impl Timed<'_> {
+    fn in_time(&self) -> std::io::Result<()> {
+        match self.until {
+            Some(until) if Instant::now() >= until => Err(ErrorKind::TimedOut.into()),
+            _ => Ok(()),
         }
     }
-    rgb
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.in_time()?;
+        self.inner.read(buffer)
+    }
+}
+
+impl BufRead for Timed<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        /// So that the clock is looked at from time to time.
+        const PART: usize = 1 << 16;
+        self.in_time()?;
+        let rest = self.inner.fill_buf()?;
+        Ok(&rest[..rest.len().min(PART)])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.inner.consume(amount);
+    }
+}
+
+impl Seek for Timed<'_> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.inner.seek(to)
+    }
 }

@@ -4,14 +4,19 @@
 //! serving cannot differ here.
 
 mod decode;
+mod flatten;
 mod jpeg;
 mod limits;
+mod memory;
+mod photo;
 mod png;
 mod scaled;
 mod sniff;
 
-pub use decode::{Original, Photo, decode, decode_original};
+pub use decode::{Budget, Claim, decode, decode_original, inspect, jpeg_decoder};
 pub use limits::Limits;
+pub use memory::{DecodeMemory, Lease, OutOfTime};
+pub use photo::{Original, Photo};
 pub use sniff::{ENDINGS, Format, is_named_like_a_photo, sniff};
 
 /// Why an upload could not be turned into pixels: each is the client's to change.
@@ -41,6 +46,9 @@ pub enum IngestError {
         /// The limit that was crossed.
         limit: String,
     },
+    /// Time was up before the pixels were there.
+    #[error("the time was up before the image was decoded")]
+    OutOfTime,
     /// A side is too short to be scored.
     #[error("the image of {width}x{height} pixels is too small: each side needs at least {min_side} pixels")]
     TooSmall {

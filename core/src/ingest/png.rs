@@ -1,34 +1,65 @@
-//! PNG files that break a rule of the palette which other readers overlook.
+//! PNG files as the decoder takes them: without palettes that break a rule which other readers overlook, and without colour
+//! profiles that are bombs.
 
 use std::borrow::Cow;
+use std::io::Read;
+use std::ops::Range;
+
+use flate2::read::ZlibDecoder;
+
+/// Largest ICC profile that is looked at, in bytes; those of cameras and editors take a few thousand, of printers a million. In a
+/// PNG it is compressed, so that a few hundred kilobytes may stand for as many megabytes.
+pub(super) const MOST_PROFILE_BYTES: usize = 4 << 20;
 
 /// Length of the signature, and of what surrounds a chunk's data: length, type and checksum.
 const SIGNATURE: usize = 8;
 const AROUND_DATA: usize = 12;
 
-/// The file without palettes that count for nothing: empty ones and all but the last. PNG (W3C, third edition, 11.2.2) allows
-/// one palette with a colour at least, and the decoder insists; some writers put an empty one into files that need none. An
-/// indexed image that is left without any has no colours and stays undecodable.
-pub(super) fn without_void_palettes(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// The file without palettes that count for nothing, and without a profile that is too large; true where there was one.
+///
+/// Palettes: empty ones and all but the last. PNG (W3C, third edition, 11.2.2) allows one palette with a colour at least, and the
+/// decoder insists; some writers put an empty one into files that need none. An indexed image that is left without any has no
+/// colours and stays undecodable.
+pub(super) fn cleaned(bytes: &[u8]) -> (Cow<'_, [u8]>, bool) {
     let mut void: Vec<_> = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"PLTE").map(|(_, at)| at).collect();
     if void.last().is_some_and(|palette| palette.len() > AROUND_DATA) {
         void.pop();
     }
-    if void.is_empty() {
+    let profiles = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"iCCP").map(|(_, at)| at);
+    let bombs: Vec<_> = profiles.filter(|chunk| is_too_large(&bytes[chunk.clone()])).collect();
+    let bomb = !bombs.is_empty();
+    void.extend(bombs);
+    void.sort_by_key(|chunk| chunk.start);
+    (without(bytes, &void), bomb)
+}
+
+/// The file without these chunks.
+fn without<'a>(bytes: &'a [u8], chunks: &[Range<usize>]) -> Cow<'a, [u8]> {
+    if chunks.is_empty() {
         return Cow::Borrowed(bytes);
     }
     let mut kept = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    for palette in void {
-        kept.extend_from_slice(&bytes[from..palette.start]);
-        from = palette.end;
+    for chunk in chunks {
+        kept.extend_from_slice(&bytes[from..chunk.start]);
+        from = chunk.end;
     }
     kept.extend_from_slice(&bytes[from..]);
     Cow::Owned(kept)
 }
 
+/// True for an iCCP chunk whose profile is larger than what is looked at; it is inflated that far and kept nowhere.
+fn is_too_large(chunk: &[u8]) -> bool {
+    // Name, zero, method of compression.
+    let data = &chunk[AROUND_DATA - 4..chunk.len() - 4];
+    let Some(name) = data.iter().position(|byte| *byte == 0) else { return false };
+    let profile = ZlibDecoder::new(data.get(name + 2..).unwrap_or_default());
+    let most = MOST_PROFILE_BYTES as u64 + 1;
+    std::io::copy(&mut profile.take(most), &mut std::io::sink()).is_ok_and(|length| length == most)
+}
+
 /// Type and place of each whole chunk before the pixels.
-fn chunks_before_pixels(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], std::ops::Range<usize>)> {
+fn chunks_before_pixels(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], Range<usize>)> {
     let mut at = SIGNATURE;
     std::iter::from_fn(move || {
         let head = bytes.get(at..at + 8)?;
@@ -63,17 +94,33 @@ mod tests {
         let [header, pixels] = [chunk(*b"IHDR", &[0; 13]), chunk(*b"IDAT", &[7; 5])];
         let [void, one, two] = [&[][..], &[1, 2, 3], &[4, 5, 6]].map(|colours| chunk(*b"PLTE", colours));
         let sound = file(&[header.clone(), two.clone(), pixels.clone()]);
-        assert!(matches!(without_void_palettes(&sound), Cow::Borrowed(_)));
+        assert!(matches!(cleaned(&sound).0, Cow::Borrowed(_)));
         let doubled = file(&[header.clone(), one, two, pixels.clone()]);
-        assert_eq!(*without_void_palettes(&doubled), sound);
+        assert_eq!(*cleaned(&doubled).0, sound);
         let empty = file(&[header.clone(), void, pixels.clone()]);
-        assert_eq!(*without_void_palettes(&empty), file(&[header, pixels]));
+        assert_eq!(*cleaned(&empty).0, file(&[header, pixels]));
     }
 
     #[test]
     fn a_length_beyond_the_file_is_left_to_the_decoder() {
         let broken = file(&[[&u32::MAX.to_be_bytes()[..], b"PLTE"].concat()]);
-        assert!(matches!(without_void_palettes(&broken), Cow::Borrowed(_)));
-        assert!(matches!(without_void_palettes(b"\x89PNG"), Cow::Borrowed(_)));
+        assert!(matches!(cleaned(&broken).0, Cow::Borrowed(_)));
+        assert!(matches!(cleaned(b"\x89PNG").0, Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_profile_that_inflates_beyond_the_limit_is_left_out_and_told() {
+        let profile = |length: usize| {
+            let mut packed = Vec::new();
+            flate2::read::ZlibEncoder::new(&*vec![7; length], flate2::Compression::fast())
+                .read_to_end(&mut packed)
+                .expect("it is packed");
+            chunk(*b"iCCP", &[&b"any\0\0"[..], &packed].concat())
+        };
+        let [header, pixels] = [chunk(*b"IHDR", &[0; 13]), chunk(*b"IDAT", &[7; 5])];
+        let sound = file(&[header.clone(), profile(MOST_PROFILE_BYTES), pixels.clone()]);
+        assert!(matches!(cleaned(&sound), (Cow::Borrowed(_), false)));
+        let bomb = file(&[header.clone(), profile(MOST_PROFILE_BYTES + 1), pixels.clone()]);
+        assert_eq!(cleaned(&bomb), (Cow::Owned(file(&[header, pixels])), true));
     }
 }

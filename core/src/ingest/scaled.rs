@@ -7,13 +7,13 @@ use image::RgbImage;
 /// to the other: CMYK, lossless, the feature is off, or a file that it warns of or refuses. The other one then decides, so that
 /// the same photos are accepted with and without the feature.
 #[cfg(not(feature = "turbojpeg"))]
-pub(super) fn decode(_bytes: &[u8]) -> Option<RgbImage> {
+pub(super) fn decode(_bytes: &[u8], _scans: u32) -> Option<RgbImage> {
     None
 }
 
 /// See the twin without the feature.
 #[cfg(feature = "turbojpeg")]
-pub(super) fn decode(bytes: &[u8]) -> Option<RgbImage> {
+pub(super) fn decode(bytes: &[u8], scans: u32) -> Option<RgbImage> {
     use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
     // Left above the reference view, so that its own, better filter decides what the view shows.
@@ -27,6 +27,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<RgbImage> {
     let smallest = [8, 4, 2].into_iter().map(|part| ScalingFactor::new(1, part));
     let factor = smallest.into_iter().find(|factor| factor.scale(long_side) >= AT_LEAST).unwrap_or(ScalingFactor::ONE);
     decoder.set_scaling_factor(factor).ok()?;
+    // No more than the markers told: what they miss, no decoder may find.
+    decoder.set_scan_limit(scans).ok()?;
     let (width, height) = (factor.scale(header.width), factor.scale(header.height));
     let mut pixels = vec![0; width * height * 3];
     let image = Image { pixels: pixels.as_mut_slice(), width, pitch: 3 * width, height, format: PixelFormat::RGB };

@@ -1,0 +1,324 @@
+//! Do the coded data of a JPEG reach the image's end? Decides without making pixels: codes are read and what they stand for is
+//! skipped (ITU-T T.81, annexes F.2 and G.2).
+
+use super::{Component, DHT, DRI, Frame, Process, SOS, Segments};
+
+/// Coefficients of a block.
+const BLOCK: usize = 64;
+
+/// True if every block of every plane is there, each coefficient to its last bit. What cannot be told (arithmetic coding, lossless
+/// files) counts as whole.
+pub(super) fn is_whole(bytes: &[u8], frame: &Frame) -> bool {
+    if frame.process == Process::Other {
+        return true;
+    }
+    let mut planes: Vec<Plane> = frame.components.iter().map(|component| Plane::new(*component, frame)).collect();
+    let mut tables = Tables::default();
+    let mut restart_interval = 0;
+    for segment in Segments::of(bytes) {
+        let done = match segment.marker {
+            DHT => tables.read(segment.payload),
+            DRI => segment.payload.first_chunk().map(|interval| restart_interval = u16::from_be_bytes(*interval)),
+            SOS => Scan::read(segment.payload, frame.process, &planes).and_then(|scan| {
+                let mut bits = Bits::new(segment.coded);
+                scan.walk(&mut bits, &mut planes, &tables, frame, restart_interval)
+            }),
+            _ => Some(()),
+        };
+        if done.is_none() {
+            return false;
+        }
+    }
+    planes.iter().all(|plane| plane.missing.iter().all(|bits| *bits == 0))
+}
+
+/// A plane of the image, and how much of it came.
+struct Plane {
+    component: Component,
+    /// Blocks that hold pixels, across and down.
+    blocks: [usize; 2],
+    /// Blocks with those that fill up the last unit, across.
+    stride: usize,
+    /// Low bits still to come, for each coefficient; none came yet at 255.
+    missing: [u8; BLOCK],
+    /// Which coefficients of each block are not zero; refining scans hold a bit for these.
+    nonzero: Vec<u64>,
+}
+
+impl Plane {
+    fn new(component: Component, frame: &Frame) -> Self {
+        let most = frame.most_sampled();
+        let [across, down] = [(frame.width, 0), (frame.height, 1)].map(|(side, axis): (u32, usize)| {
+            let own = component.sampling[axis];
+            let blocks = (u64::from(side) * u64::from(own)).div_ceil(u64::from(8 * most[axis])) as usize;
+            (blocks, (side.div_ceil(8 * most[axis]) * own) as usize)
+        });
+        let all = if frame.process == Process::Progressive { across.1 * down.1 } else { 0 };
+        Self { component, blocks: [across.0, down.0], stride: across.1, missing: [255; BLOCK], nonzero: vec![0; all] }
+    }
+}
+
+/// Tables of Huffman codes by class (DC, AC) and number.
+#[derive(Default)]
+struct Tables([[Option<Table>; 4]; 2]);
+
+impl Tables {
+    /// Reads DHT (B.2.4.2); `None` where it is not sound.
+    fn read(&mut self, mut payload: &[u8]) -> Option<()> {
+        while let Some((&head, rest)) = payload.split_first() {
+            let (counts, rest) = rest.split_first_chunk::<16>()?;
+            let total: usize = counts.iter().map(|count| usize::from(*count)).sum();
+            let (symbols, rest) = rest.split_at_checked(total)?;
+            *self.0.get_mut(usize::from(head >> 4))?.get_mut(usize::from(head & 15))? =
+                Some(Table::new(counts, symbols));
+            payload = rest;
+        }
+        Some(())
+    }
+}
+
+/// Huffman codes, found by their length (F.2.2.3).
+struct Table {
+    /// For each length the largest code, or -1, and what to add to a code for the place of its symbol.
+    lengths: [(i32, i32); 16],
+    symbols: Vec<u8>,
+}
+
+impl Table {
+    fn new(counts: &[u8; 16], symbols: &[u8]) -> Self {
+        let (mut code, mut place) = (0i32, 0i32);
+        let lengths = counts.map(|count| {
+            let count = i32::from(count);
+            let length = if count == 0 { (-1, 0) } else { (code + count - 1, place - code) };
+            place += count;
+            code = (code + count) << 1;
+            length
+        });
+        Self { lengths, symbols: symbols.to_vec() }
+    }
+}
+
+/// Bits of coded data, without stuffed zeros, up to the next marker.
+struct Bits<'a> {
+    data: &'a [u8],
+    at: usize,
+    buffer: u64,
+    held: u32,
+}
+
+impl<'a> Bits<'a> {
+    fn new(data: &'a [u8]) -> Self {
+        Self { data, at: 0, buffer: 0, held: 0 }
+    }
+
+    /// The next bits, 16 at most; `None` where the data end.
+    fn take(&mut self, count: u32) -> Option<u32> {
+        while self.held < count {
+            let byte = *self.data.get(self.at)?;
+            if byte == 0xFF {
+                // Anything but a stuffed zero is a marker.
+                if *self.data.get(self.at + 1)? != 0 {
+                    return None;
+                }
+                self.at += 1;
+            }
+            self.at += 1;
+            self.buffer = self.buffer << 8 | u64::from(byte);
+            self.held += 8;
+        }
+        self.held -= count;
+        Some((self.buffer >> self.held) as u32 & ((1 << count) - 1))
+    }
+
+    fn symbol(&mut self, table: &Table) -> Option<u8> {
+        let mut code = 0;
+        for (largest, to_place) in table.lengths {
+            code = code << 1 | self.take(1)? as i32;
+            if code <= largest {
+                return table.symbols.get(usize::try_from(code + to_place).ok()?).copied();
+            }
+        }
+        None
+    }
+
+    /// Goes on behind the next restart marker.
+    fn restart(&mut self) -> Option<()> {
+        self.held = 0;
+        while let [first, second] = *self.data.get(self.at..self.at + 2)? {
+            self.at += 1;
+            if first == 0xFF && (0xD0..=0xD7).contains(&second) {
+                self.at += 1;
+                return Some(());
+            }
+        }
+        None
+    }
+}
+
+/// The header of a scan.
+struct Scan {
+    /// Number of the plane, and of its tables for DC and AC.
+    parts: Vec<(usize, [usize; 2])>,
+    process: Process,
+    /// First and last coefficient.
+    band: [usize; 2],
+    /// Bits below those of the scan before this one (0 in a first scan), and below those of this one.
+    bits: [u8; 2],
+}
+
+impl Scan {
+    /// Reads SOS (B.2.3); `None` where it is not sound.
+    fn read(payload: &[u8], process: Process, planes: &[Plane]) -> Option<Self> {
+        let (&count, rest) = payload.split_first()?;
+        let (parts, rest) = rest.split_at_checked(2 * usize::from(count))?;
+        let part = |part: &[u8]| {
+            let plane = planes.iter().position(|plane| plane.component.id == part[0])?;
+            Some((plane, [usize::from(part[1] >> 4), usize::from(part[1] & 15)]))
+        };
+        let parts = parts.chunks_exact(2).map(part).collect::<Option<Vec<_>>>()?;
+        let &[first, last, bits] = rest.first_chunk()?;
+        let (band, bits) = match process {
+            Process::Progressive => ([first.into(), last.into()], [bits >> 4, bits & 15]),
+            // The other values mean nothing here, and some files have odd ones.
+            _ => ([0, BLOCK - 1], [0, 0]),
+        };
+        let sound = band[0] <= band[1] && band[1] < BLOCK && (band[0] == 0 || parts.len() == 1) && !parts.is_empty();
+        sound.then_some(Self { parts, process, band, bits })
+    }
+
+    /// Goes over every block of the scan; `None` where the data end before, or hold no code.
+    fn walk(&self, bits: &mut Bits, planes: &mut [Plane], tables: &Tables, frame: &Frame, interval: u16) -> Option<()> {
+        let mut end_of_band = 0;
+        let most = frame.most_sampled();
+        let [across, down] = match *self.parts {
+            // A plane that comes alone has no blocks but its own (A.2.2).
+            [(plane, _)] => planes[plane].blocks,
+            _ => [(frame.width, most[0]), (frame.height, most[1])].map(|(side, most)| side.div_ceil(8 * most) as usize),
+        };
+        for unit in 0..across * down {
+            if interval > 0 && unit > 0 && unit.is_multiple_of(usize::from(interval)) {
+                bits.restart()?;
+                end_of_band = 0;
+            }
+            let (x, y) = (unit % across, unit / across);
+            for &(plane, tables_of_part) in &self.parts {
+                let plane = &mut planes[plane];
+                let [columns, rows] =
+                    if self.parts.len() == 1 { [1, 1] } else { plane.component.sampling.map(|factor| factor as usize) };
+                for index in 0..columns * rows {
+                    let block = (y * rows + index / columns) * plane.stride + x * columns + index % columns;
+                    // Sequential files have no use for it.
+                    let mut none = 0;
+                    let nonzero = plane.nonzero.get_mut(block).unwrap_or(&mut none);
+                    self.block(bits, nonzero, tables, tables_of_part, &mut end_of_band)?;
+                }
+            }
+        }
+        for &(plane, _) in &self.parts {
+            planes[plane].missing[self.band[0]..=self.band[1]].fill(self.bits[1]);
+        }
+        Some(())
+    }
+
+    fn block(
+        &self,
+        bits: &mut Bits,
+        nonzero: &mut u64,
+        tables: &Tables,
+        [dc, ac]: [usize; 2],
+        end_of_band: &mut u32,
+    ) -> Option<()> {
+        let table = |class: usize, number: usize| tables.0[class].get(number)?.as_ref();
+        let [first, last] = self.band;
+        let refines = self.bits[0] > 0;
+        if first == 0 {
+            let size = if refines { 1 } else { bits.symbol(table(0, dc)?)? };
+            bits.take(u32::from(size.min(16)))?;
+        }
+        if last == 0 {
+            return Some(());
+        }
+        let from = first.max(1);
+        match (self.process, refines) {
+            (Process::Progressive, true) => refine(bits, nonzero, table(1, ac)?, [from, last], end_of_band),
+            _ => coefficients(bits, nonzero, table(1, ac)?, [from, last], end_of_band),
+        }
+    }
+}
+
+/// A block's coefficients, seen for the first time (F.2.2.2, G.1.2.2).
+fn coefficients(
+    bits: &mut Bits,
+    nonzero: &mut u64,
+    table: &Table,
+    [mut at, last]: [usize; 2],
+    end_of_band: &mut u32,
+) -> Option<()> {
+    if *end_of_band > 0 {
+        *end_of_band -= 1;
+        return Some(());
+    }
+    while at <= last {
+        let symbol = bits.symbol(table)?;
+        let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+        match (run, size) {
+            (15, 0) => at += 16,
+            (_, 0) => {
+                *end_of_band = (1 << run) - 1 + bits.take(u32::from(run))?;
+                break;
+            }
+            _ => {
+                at += usize::from(run);
+                *nonzero |= 1u64.checked_shl(at as u32).unwrap_or(0);
+                bits.take(size)?;
+                at += 1;
+            }
+        }
+    }
+    Some(())
+}
+
+/// One more bit of a block's coefficients (G.1.2.3).
+fn refine(
+    bits: &mut Bits,
+    nonzero: &mut u64,
+    table: &Table,
+    [mut at, last]: [usize; 2],
+    end_of_band: &mut u32,
+) -> Option<()> {
+    let is_nonzero = |nonzero: u64, at: usize| nonzero >> at & 1 == 1;
+    while *end_of_band == 0 && at <= last {
+        let symbol = bits.symbol(table)?;
+        let (mut run, size) = (symbol >> 4, symbol & 15);
+        if size > 0 {
+            bits.take(1)?;
+        } else if run < 15 {
+            *end_of_band = (1 << run) + bits.take(u32::from(run))?;
+            break;
+        }
+        // Zeros are counted; what was not zero has a bit of its own.
+        while at <= last {
+            if is_nonzero(*nonzero, at) {
+                bits.take(1)?;
+            } else if run == 0 {
+                break;
+            } else {
+                run -= 1;
+            }
+            at += 1;
+        }
+        if size > 0 && at <= last {
+            *nonzero |= 1 << at;
+        }
+        at += 1;
+    }
+    if *end_of_band > 0 {
+        for at in at..=last {
+            if is_nonzero(*nonzero, at) {
+                bits.take(1)?;
+            }
+        }
+        *end_of_band -= 1;
+    }
+    Some(())
+}

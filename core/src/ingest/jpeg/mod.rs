@@ -1,0 +1,344 @@
+//! What a JPEG's markers say before it is decoded: how large it is, in how many passes it comes, and whether it is complete.
+
+mod entropy;
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+const SOI_LENGTH: usize = 2;
+const EOI: u8 = 0xD9;
+const SOS: u8 = 0xDA;
+const DHT: u8 = 0xC4;
+const DRI: u8 = 0xDD;
+
+/// Passes over the image beyond which a file is refused; cameras and editors write a dozen.
+const MOST_SCANS: u64 = 100;
+/// Passes times pixels beyond which a file is refused: each pass of a progressive file goes over the whole image, so that a few
+/// bytes cost as much as a photo. 64 megapixels may have 25 passes.
+const MOST_SCANNED_PIXELS: u64 = 1_600_000_000;
+
+/// How the pixels are coded (ITU-T T.81, table B.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    /// Baseline or extended sequential, Huffman coded.
+    Sequential,
+    /// Progressive, Huffman coded.
+    Progressive,
+    /// Lossless, hierarchical, or arithmetically coded.
+    Other,
+}
+
+/// A plane of the image.
+#[derive(Clone, Copy, Debug)]
+struct Component {
+    id: u8,
+    /// Samples per unit, horizontally and vertically, in proportion to the other planes.
+    sampling: [u32; 2],
+}
+
+/// The frame header.
+#[derive(Clone, Debug)]
+struct Frame {
+    process: Process,
+    width: u32,
+    height: u32,
+    components: Vec<Component>,
+}
+
+impl Frame {
+    /// Reads SOFn (B.2.2).
+    fn read(marker: u8, payload: &[u8]) -> Option<Self> {
+        let process = match marker {
+            0xC0 | 0xC1 => Process::Sequential,
+            0xC2 => Process::Progressive,
+            _ => Process::Other,
+        };
+        let side = |at: usize| Some(u32::from(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?])));
+        let count = usize::from(*payload.get(5)?);
+        let components = payload.get(6..6 + 3 * count)?.chunks_exact(3).map(|component| Component {
+            id: component[0],
+            sampling: [u32::from(component[1] >> 4), u32::from(component[1] & 15)],
+        });
+        let components: Vec<_> = components.collect();
+        let sound = (1..=4).contains(&count)
+            && components.iter().all(|component| component.sampling.iter().all(|factor| (1..=4).contains(factor)));
+        sound.then_some(Self { process, height: side(1)?, width: side(3)?, components })
+    }
+
+    /// Largest sampling factors of a component.
+    fn most_sampled(&self) -> [u32; 2] {
+        [0, 1].map(|axis| self.components.iter().map(|component| component.sampling[axis]).max().unwrap_or(1))
+    }
+
+    /// Number of coefficients of all planes, whole blocks of the largest unit.
+    fn coefficients(&self) -> u64 {
+        let most = self.most_sampled();
+        let units = |side: u32, most: u32| u64::from(side.div_ceil(8 * most));
+        let blocks: u64 =
+            self.components.iter().map(|component| u64::from(component.sampling[0] * component.sampling[1])).sum();
+        units(self.width, most[0]) * units(self.height, most[1]) * blocks * 64
+    }
+}
+
+/// What the markers say.
+#[derive(Debug)]
+pub(super) struct Markers {
+    frame: Frame,
+    scans: u64,
+    /// The marker of the image's end is there.
+    ended: bool,
+}
+
+impl Markers {
+    /// Walks over a file's segments, each by its length, and over the coded data between them, so that what looks like a marker
+    /// inside a comment or a thumbnail does not count (ITU-T T.81, B.1.1). Bytes between segments are skipped, as decoders do.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
+        let (mut frame, mut scans, mut tables, mut ended) = (None, 0, false, false);
+        for segment in Segments::of(bytes) {
+            match segment.marker {
+                EOI => ended = true,
+                DHT => tables = true,
+                SOS => {
+                    let Some(Frame { process, .. }) = frame else { return Err("it has no frame header") };
+                    // One decoder would take the tables of motion JPEG for granted, another not.
+                    if process != Process::Other && !tables {
+                        return Err("it has no Huffman tables");
+                    }
+                    scans += 1;
+                }
+                marker @ 0xC0..=0xCF if marker != 0xC8 && marker != 0xCC && frame.is_none() => {
+                    frame = Some(Frame::read(marker, segment.payload).ok_or("its frame header is not sound")?);
+                }
+                _ => {}
+            }
+        }
+        let frame = frame.filter(|_| scans > 0).ok_or("the file ends before the image does")?;
+        let pixels = u64::from(frame.width) * u64::from(frame.height);
+        if scans > MOST_SCANS || scans * pixels > MOST_SCANNED_PIXELS {
+            return Err("it has too many scans");
+        }
+        Ok(Self { frame, scans, ended })
+    }
+
+    /// The file with an end: one that lacks nothing but the marker of its end gets it, since decoders take what stands before the
+    /// end of a file without one for unfinished.
+    ///
+    /// # Errors
+    /// What is wrong, where the image does not reach its end. Decoders fill what is missing with gray and report success; a
+    /// half-gray photo must not be scored as if it were what the camera saw.
+    pub(super) fn with_end<'a>(&self, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, &'static str> {
+        if self.ended {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        if entropy::is_whole(bytes, &self.frame) {
+            Ok(Cow::Owned([bytes, &[0xFF, EOI]].concat()))
+        } else {
+            Err("the file ends before the image does")
+        }
+    }
+
+    /// Bytes that coefficients take while a file is decoded: nothing where each row of blocks becomes pixels at once.
+    pub(super) fn coefficient_bytes(&self) -> u64 {
+        if self.frame.process == Process::Sequential && self.scans == 1 { 0 } else { 2 * self.frame.coefficients() }
+    }
+
+    /// Passes over the image.
+    pub(super) fn scans(&self) -> u32 {
+        u32::try_from(self.scans).unwrap_or(u32::MAX)
+    }
+}
+
+/// A marker and what belongs to it.
+struct Segment<'a> {
+    marker: u8,
+    /// Without the length.
+    payload: &'a [u8],
+    /// Coded data behind the header of a scan, restart markers included.
+    coded: &'a [u8],
+}
+
+/// The segments of a file, up to its end or the image's.
+struct Segments<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Segments<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: SOI_LENGTH }
+    }
+
+    /// The next marker at or after a place, and where it ends. Zeros after 0xFF are coded data, further 0xFF fill.
+    fn next_marker(&self, mut at: usize) -> Option<(u8, usize)> {
+        loop {
+            at += memchr(0xFF, self.bytes.get(at..)?)? + 1;
+            match *self.bytes.get(at)? {
+                0xFF => {}
+                0x00 => at += 1,
+                marker => return Some((marker, at + 1)),
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = Segment<'a>;
+
+    fn next(&mut self) -> Option<Segment<'a>> {
+        loop {
+            let (marker, at) = self.next_marker(self.at)?;
+            self.at = at;
+            match marker {
+                EOI => {
+                    self.at = self.bytes.len();
+                    return Some(Segment { marker, payload: &[], coded: &[] });
+                }
+                // Without a length: TEM, RSTn, SOI.
+                0x01 | 0xD0..=0xD8 => {}
+                _ => {
+                    let length = self.bytes.get(at..at + 2)?;
+                    let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+                    let payload = self.bytes.get(at + 2..at + length)?;
+                    self.at = at + length;
+                    let mut coded: &[u8] = &[];
+                    if marker == SOS {
+                        let from = self.at;
+                        let mut to = from;
+                        // Restart markers belong to the data.
+                        while let Some((0xD0..=0xD7, end)) = self.next_marker(to) {
+                            to = end;
+                        }
+                        self.at = self.next_marker(to).map_or(self.bytes.len(), |(_, end)| end - 2);
+                        coded = &self.bytes[from..self.at];
+                    }
+                    return Some(Segment { marker, payload, coded });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+    use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+
+    use super::*;
+
+    /// A photo-like JPEG; the closure sets what it shall be.
+    fn jpeg(set: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+        let photo =
+            RgbImage::from_fn(203, 150, |x, y| Rgb([(x * 7 % 256) as u8, (x * y % 251) as u8, (y * 3 % 256) as u8]));
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 80);
+        set(&mut encoder);
+        encoder.encode(photo.as_raw(), 203, 150, ColorType::Rgb).expect("it is encoded");
+        bytes
+    }
+
+    fn variants() -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            ("4:4:4", jpeg(|encoder| encoder.set_sampling_factor(SamplingFactor::F_1_1))),
+            ("4:2:0", jpeg(|encoder| encoder.set_sampling_factor(SamplingFactor::F_2_2))),
+            ("4:2:2", jpeg(|encoder| encoder.set_sampling_factor(SamplingFactor::F_2_1))),
+            ("restarts", jpeg(|encoder| encoder.set_restart_interval(5))),
+            ("optimised", jpeg(|encoder| encoder.set_optimized_huffman_tables(true))),
+            ("progressive", jpeg(|encoder| encoder.set_progressive(true))),
+            (
+                "many scans",
+                jpeg(|encoder| {
+                    encoder.set_progressive_scans(20);
+                    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+                }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_file_that_lacks_its_end_marker_alone_is_whole() {
+        for (name, bytes) in variants() {
+            let without = &bytes[..bytes.len() - 2];
+            let markers = Markers::read(without).expect("its markers are sound");
+            assert!(!markers.ended, "{name}");
+            assert_eq!(*markers.with_end(without).unwrap_or_else(|reason| panic!("{name}: {reason}")), bytes, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_not_whole() {
+        for (name, bytes) in variants() {
+            for kept in [0.5, 0.8, 0.97] {
+                let cut = &bytes[..(bytes.len() as f64 * kept) as usize];
+                let whole = Markers::read(cut).and_then(|markers| markers.with_end(cut).map(|_| ()));
+                assert_eq!(whole, Err("the file ends before the image does"), "{name} to {kept}");
+            }
+        }
+    }
+
+    #[test]
+    fn stray_bytes_between_segments_are_skipped_and_what_a_comment_holds_is_no_marker() {
+        let bytes = jpeg(|_| {});
+        let with = |inserted: &[u8]| [&bytes[..2], inserted, &bytes[2..]].concat();
+        let stray = with(&[0x12, 0x34]);
+        assert!(Markers::read(&stray).is_ok_and(|markers| markers.ended));
+        let comment = with(&[0xFF, 0xFE, 0, 8, 0xFF, EOI, 0xFF, SOS, 0, 12]);
+        let markers = Markers::read(&comment).expect("it is sound");
+        assert_eq!((markers.scans, markers.ended), (1, true));
+        let cut = &comment[..comment.len() / 2];
+        let markers = Markers::read(cut).expect("its markers are sound");
+        assert!(!markers.ended && markers.with_end(cut).is_err());
+    }
+
+    #[test]
+    fn scans_are_counted_behind_an_end_marker_in_a_comment() {
+        let bytes = jpeg(|encoder| encoder.set_progressive(true));
+        let Some((_, end)) = Segments::of(&bytes).next_marker(2) else { panic!("it has markers") };
+        let scan = Segments::of(&bytes).find(|segment| segment.marker == SOS).expect("it has scans");
+        let header = [&[0xFF, SOS, 0, scan.payload.len() as u8 + 2][..], scan.payload].concat();
+        let comment = [0xFF, 0xFE, 0, 4, 0xFF, EOI];
+        let many =
+            [&bytes[..end - 2], &comment, &bytes[end - 2..bytes.len() - 2], &header.repeat(120), &[0xFF, EOI]].concat();
+        assert_eq!(Markers::read(&many).err(), Some("it has too many scans"));
+    }
+
+    #[test]
+    fn many_passes_over_a_large_image_are_refused_where_a_small_one_may_have_them() {
+        let with_size = |side: u16| {
+            let mut bytes = jpeg(|encoder| encoder.set_progressive_scans(10));
+            let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC2]).expect("it is progressive");
+            bytes[frame + 5..frame + 7].copy_from_slice(&side.to_be_bytes());
+            bytes[frame + 7..frame + 9].copy_from_slice(&side.to_be_bytes());
+            Markers::read(&bytes).err()
+        };
+        assert_eq!((with_size(1000), with_size(8000)), (None, Some("it has too many scans")));
+    }
+
+    #[test]
+    fn coefficients_take_memory_where_an_image_comes_in_passes() {
+        let bytes = |set: fn(&mut Encoder<&mut Vec<u8>>)| Markers::read(&jpeg(set)).expect("sound").coefficient_bytes();
+        assert_eq!(bytes(|_| {}), 0);
+        // 13 x 10 units of 16 x 16 pixels: six blocks of 64 coefficients, two bytes each.
+        let progressive = bytes(|encoder| {
+            encoder.set_progressive(true);
+            encoder.set_sampling_factor(SamplingFactor::F_2_2);
+        });
+        assert_eq!(progressive, 13 * 10 * 6 * 64 * 2);
+    }
+
+    #[test]
+    fn any_bytes_are_walked_over() {
+        proptest::proptest!(|(mut bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..400), at in 0usize..4000, by in 1u8..)| {
+            bytes.splice(0..0, [0xFF, 0xD8, 0xFF]);
+            let _ = Markers::read(&bytes).map(|markers| markers.with_end(&bytes).is_ok());
+            let mut sound = jpeg(|encoder| encoder.set_progressive(true));
+            sound.truncate(sound.len() - 2);
+            let at = at % sound.len();
+            sound[at] = sound[at].wrapping_add(by);
+            let _ = Markers::read(&sound).map(|markers| markers.with_end(&sound).is_ok());
+        });
+    }
+}

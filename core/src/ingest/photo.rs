@@ -1,0 +1,77 @@
+//! A decoded upload. Its pixels lie as the file stores them until it is known how large they are wanted: turning the small copy
+//! takes no memory, turning all pixels takes them twice.
+
+use fast_image_resize::FilterType;
+use image::metadata::Orientation;
+use image::{DynamicImage, RgbImage};
+
+use super::Format;
+use super::memory::Lease;
+use crate::view::shrink_to;
+
+/// A decoded upload.
+#[derive(Debug)]
+pub struct Photo {
+    /// Format found by its signature.
+    pub format: Format,
+    /// EXIF orientation as stored in the file, 1 to 8 (1 where there is none).
+    pub orientation: u8,
+    /// Width of the upload in pixels, upright.
+    pub width: u32,
+    /// Height of the upload in pixels, upright.
+    pub height: u32,
+    /// 8-bit RGB as stored; transparent parts lie on white. Where a decoder can, a large JPEG is decoded at a fraction of its
+    /// size, always larger than the reference view.
+    stored: RgbImage,
+    to_upright: Orientation,
+    /// Of the memory that decodes share, as long as the pixels live.
+    pub(super) lease: Option<Lease>,
+}
+
+/// A photo in all its pixels, and what its file says of their colours.
+#[derive(Debug)]
+pub struct Original {
+    /// The photo; its pixels are never scaled down.
+    pub photo: Photo,
+    /// ICC profile of the pixels, if the file has one for RGB.
+    pub icc_profile: Option<Vec<u8>>,
+    /// True where the file's profile was left out for its size.
+    pub profile_dropped: bool,
+    /// True where parts of the file are transparent, which lie on white now.
+    pub transparent: bool,
+    /// Of the memory that decodes share: enough to turn, straighten and encode the pixels while it is held.
+    pub lease: Option<Lease>,
+}
+
+impl Photo {
+    /// `size` is that of the whole file, as stored.
+    pub(super) fn new(
+        format: Format,
+        to_upright: Orientation,
+        size: (u32, u32),
+        stored: RgbImage,
+        lease: Option<Lease>,
+    ) -> Self {
+        let orientation = to_upright.to_exif();
+        let (width, height) = if orientation > 4 { (size.1, size.0) } else { size };
+        Self { format, orientation, width, height, stored, to_upright, lease }
+    }
+
+    /// The pixels, upright. They may be fewer than `width` times `height`, see [`super::decode`].
+    #[must_use]
+    pub fn upright(self) -> RgbImage {
+        turned(self.stored, self.to_upright)
+    }
+
+    /// The pixels, upright, scaled down (never up) so that their long side is at most `long_side`.
+    #[must_use]
+    pub fn shrunk(self, long_side: u32, filter: FilterType) -> RgbImage {
+        turned(shrink_to(self.stored, long_side, filter), self.to_upright)
+    }
+}
+
+fn turned(pixels: RgbImage, to_upright: Orientation) -> RgbImage {
+    let mut image = DynamicImage::ImageRgb8(pixels);
+    image.apply_orientation(to_upright);
+    image.into_rgb8()
+}
