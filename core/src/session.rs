@@ -245,20 +245,23 @@ fn locate(explicit: Option<&Path>) -> Result<PathBuf, RuntimeError> {
         let found = path.is_file().then(|| path.to_owned());
         return found.ok_or_else(|| RuntimeError::NotFound { looked_in: path.display().to_string() });
     }
-    let beside_executable = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
-    // The executable of a checkout lies in target/<profile>/, that of a test in target/<profile>/deps/.
-    let checkouts =
-        beside_executable.iter().flat_map(|folder| folder.ancestors().take(4).map(|up| up.join(PROJECT_FOLDER)));
-    let folders: Vec<PathBuf> = std::iter::once(PathBuf::from(PROJECT_FOLDER))
-        .chain(checkouts)
-        .chain(beside_executable.clone())
-        .chain(SYSTEM_FOLDERS.iter().map(PathBuf::from))
-        .collect();
+    let folders = folders(std::env::current_exe().ok().as_deref());
     folders.iter().map(|folder| folder.join(LIBRARY)).find(|path| path.is_file()).ok_or_else(|| {
         RuntimeError::NotFound {
             looked_in: folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", "),
         }
     })
+}
+
+/// Where the library may lie: in the checkout that the executable was built in, beside the executable, where distributions put
+/// it. Never in the current folder: who scores a folder of strangers' files must not run a library that lies among them.
+fn folders(executable: Option<&Path>) -> Vec<PathBuf> {
+    let beside = executable.and_then(Path::parent);
+    // The executable of a checkout lies in target/<profile>/, that of a test in target/<profile>/deps/.
+    let target = beside.and_then(|folder| folder.ancestors().take(3).find(|up| up.ends_with("target")));
+    let checkout = target.and_then(Path::parent).map(|checkout| checkout.join(PROJECT_FOLDER));
+    let own = beside.into_iter().flat_map(|folder| [folder.join(PROJECT_FOLDER), folder.to_owned()]);
+    checkout.into_iter().chain(own).chain(SYSTEM_FOLDERS.iter().map(PathBuf::from)).collect()
 }
 
 /// One branch model, ready to run. A session runs one batch at a time; run several sessions for parallelism.
@@ -356,5 +359,24 @@ impl BranchSession {
             return Err(run_error(format!("{} outputs came for a batch of {}", values.len(), tensors.len())));
         }
         Ok(values.chunks_exact(2).map(|pair| RawOutput { raw: pair[0], log_scale: pair[1] }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_is_looked_for_where_the_executable_came_from_and_not_where_it_is_run() {
+        let own = |executable: &str| {
+            let folders = folders(Some(Path::new(executable)));
+            let own = folders.len() - SYSTEM_FOLDERS.len();
+            folders[..own].iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>()
+        };
+        let checkout = "/home/me/clearshot/.onnxruntime";
+        assert_eq!(own("/home/me/clearshot/target/release/clearshot")[0], checkout);
+        assert_eq!(own("/home/me/clearshot/target/release/deps/score-1a2b")[0], checkout);
+        assert_eq!(own("/tmp/mine/clearshot"), ["/tmp/mine/.onnxruntime", "/tmp/mine"]);
+        assert!(folders(None).iter().all(|folder| folder.is_absolute()));
     }
 }
