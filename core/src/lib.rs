@@ -15,6 +15,7 @@ pub mod load;
 pub mod metric;
 pub mod models;
 pub mod name;
+pub mod platform;
 pub mod privacy;
 pub mod rounding;
 pub mod scorer;

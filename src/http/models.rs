@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use clearshot_core::platform::Platform;
 use clearshot_core::scoring::card::ModelCard;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,9 @@ pub(crate) struct Models {
     /// Execution provider of ONNX Runtime in use.
     #[schema(example = "cpu")]
     provider: String,
+    /// Build and processor, which decide the last digits of a score.
+    #[serde(flatten)]
+    platform: Platform,
     /// One card for each metric.
     models: Vec<ModelCard>,
 }
@@ -26,5 +30,6 @@ pub(crate) struct Models {
 #[utoipa::path(get, path = "/models", operation_id = "models", tag = "models",
     responses((status = 200, description = "The models in use", body = Models)))]
 pub(crate) async fn models(State(app): State<Arc<App>>) -> Json<Models> {
-    Json(Models { provider: app.provider.clone(), models: app.engine.load().models().cards().cloned().collect() })
+    let models = app.engine.load().models().cards().cloned().collect();
+    Json(Models { provider: app.provider.clone(), platform: Platform::current(), models })
 }
