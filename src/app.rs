@@ -15,7 +15,9 @@ use clearshot_core::session::Runtime;
 use tokio::sync::Semaphore;
 
 use crate::access::{AccessConfig, KeyError, Keys};
+use crate::decoders::Decoders;
 use crate::engine::{Engine, EngineConfig};
+use crate::memory::MemoryConfig;
 use crate::telemetry::metrics::Metrics;
 use crate::upload::UploadLimits;
 
@@ -34,6 +36,9 @@ pub struct AppConfig {
     /// Photos decoded at once [default: one per core].
     #[arg(long, env = "CLEARSHOT_DECODERS", default_value_t = cores())]
     pub decoders: NonZeroUsize,
+    /// What decoding may take.
+    #[command(flatten)]
+    pub memory: MemoryConfig,
     /// Milliseconds from the first byte of a request to its answer. A form of /score/batch has them for each image: they begin
     /// anew whenever one came completely.
     #[arg(long, env = "CLEARSHOT_DEADLINE_MS", default_value = "30000")]
@@ -84,8 +89,8 @@ pub struct App {
     pub deadline: Duration,
     /// One permit for each request in flight; taken before the body is read.
     pub in_flight: Arc<Semaphore>,
-    /// One permit for each photo being decoded.
-    pub decoders: Arc<Semaphore>,
+    /// What photos are decoded with.
+    pub decoders: Decoders,
     /// What is counted and timed.
     pub metrics: Arc<Metrics>,
     keys: ArcSwapOption<Keys>,
@@ -116,7 +121,7 @@ impl App {
             upload_limits: config.upload_limits,
             deadline: Duration::from_millis(config.deadline_ms.get()),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.get())),
-            decoders: Arc::new(Semaphore::new(config.decoders.get())),
+            decoders: Decoders::new(config.decoders, config.memory.decode()),
             metrics,
             keys: ArcSwapOption::from_pointee(keys),
             runtime,

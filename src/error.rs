@@ -168,6 +168,7 @@ impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
         let problem = match &error {
             IngestError::Empty => return Self::EmptyBody,
+            IngestError::OutOfTime => return Self::DeadlineExceeded,
             IngestError::UnsupportedFormat => &UNSUPPORTED_FORMAT,
             IngestError::Undecodable { .. } => &UNDECODABLE_IMAGE,
             IngestError::TooLarge { .. } => &IMAGE_TOO_LARGE,

@@ -10,6 +10,7 @@ use clearshot_core::load::Files;
 use clearshot_core::session::DeviceConfig;
 
 use super::source::Shard;
+use crate::memory::MemoryConfig;
 use crate::telemetry::LogFormat;
 use crate::upload::UploadLimits;
 
@@ -57,6 +58,9 @@ pub struct ScoreConfig {
     /// Limits on images.
     #[command(flatten)]
     pub limits: Limits,
+    /// What decoding may take.
+    #[command(flatten)]
+    pub memory: MemoryConfig,
     /// What the models run on.
     #[command(flatten)]
     pub device: DeviceConfig,

@@ -109,7 +109,8 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
         batch: config.batch.map_or(if on_gpu { 16 } else { 1 }, NonZeroUsize::get),
         max_file_bytes: config.max_file_bytes,
     };
-    let pool = Pool::new(&runtime, Arc::clone(&models), profile, config.limits, sizes).map_err(LoadError::from)?;
+    let pool = Pool::new(&runtime, Arc::clone(&models), profile, config.limits, config.memory.decode(), sizes)
+        .map_err(LoadError::from)?;
 
     let started = Instant::now();
     let progress = Progress::start(photos.len());

@@ -11,7 +11,7 @@ use std::thread;
 
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
 use clearshot_core::batch::RunError;
-use clearshot_core::ingest::Limits;
+use clearshot_core::ingest::{Budget, DecodeMemory, Limits};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scorer::Scorer;
 use clearshot_core::scoring::profile::Profile;
@@ -52,6 +52,7 @@ pub(super) struct Sizes {
 pub(super) struct Pool {
     sizes: Sizes,
     limits: Limits,
+    memory: Arc<DecodeMemory>,
     models: Arc<ModelSet>,
     scorers: Vec<Mutex<Scorer>>,
     profile: Profile,
@@ -69,11 +70,12 @@ impl Pool {
         models: Arc<ModelSet>,
         profile: Profile,
         limits: Limits,
+        memory: Arc<DecodeMemory>,
         sizes: Sizes,
     ) -> Result<Self, RuntimeError> {
         let scorer = |_| Ok(Mutex::new(Scorer::new(runtime, Arc::clone(&models))?));
         let scorers = (0..sizes.sessions).map(scorer).collect::<Result<Vec<_>, RuntimeError>>()?;
-        Ok(Self { sizes, limits, models, scorers, profile })
+        Ok(Self { sizes, limits, memory, models, scorers, profile })
     }
 
     /// Scores the photos and hands over what came of each, in their order.
@@ -152,7 +154,8 @@ impl Pool {
             ReadError::Unreadable(reason) => Outcome::Unread(reason),
             ReadError::TooLarge { limit } => refused(&ApiError::BodyTooLarge { limit }, Some(error.to_string())),
         })?;
-        prepare(&bytes, &self.limits, self.models.views(), false).map_err(|error| refused(&error.into(), None))
+        let budget = Budget { limits: &self.limits, memory: Some(&self.memory), until: None };
+        prepare(&bytes, budget, self.models.views(), false).map_err(|error| refused(&error.into(), None))
     }
 
     fn score(&self, scorer: &Mutex<Scorer>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {

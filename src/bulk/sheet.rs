@@ -124,6 +124,6 @@ fn entry(row: &FlatRow, metrics: &[Metric], thumbnail: Option<String>) -> Entry 
 
 /// A small JPEG as a data URI; `None` where the photo does not decode.
 fn thumbnail(bytes: &[u8], limits: &Limits) -> Option<String> {
-    let jpeg = thumbnail::jpeg(ingest::decode(bytes, limits).ok()?.pixels, THUMBNAIL).ok()?;
+    let jpeg = thumbnail::jpeg(ingest::decode(bytes, limits).ok()?.upright(), THUMBNAIL).ok()?;
     Some(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)))
 }

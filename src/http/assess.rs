@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
+use clearshot_core::ingest::{Budget, Claim, Limits, inspect};
 use clearshot_core::scoring::profile::Profile;
 use clearshot_core::scoring::sharpness::BlurMap;
 use clearshot_core::view::MapTile;
@@ -13,6 +14,14 @@ use crate::app::App;
 use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::telemetry::metrics::{Passage, Stage};
+
+/// Runs work on a thread that may block.
+async fn block<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "decoding panicked");
+        ApiError::Internal
+    })
+}
 
 /// How photos of a request are assessed.
 #[derive(Clone)]
@@ -32,32 +41,52 @@ impl Assessor {
         deadline: Deadline,
         passage: &Passage,
     ) -> Result<Assessment, ApiError> {
-        let (limits, models) = (self.app.limits, Arc::clone(self.engine.models()));
-        let prepared = self.decode(passage, move || Ok(prepare(&bytes, &limits, models.views(), tiles)?)).await?;
+        passage.enter(Stage::Wait);
+        let claim = self.inspect(bytes.clone(), self.app.limits).await?;
+        self.assess_claimed(bytes, claim, tiles, deadline, passage).await
+    }
+
+    /// The same for one whose header was looked at already.
+    pub(super) async fn assess_claimed(
+        &self,
+        bytes: Bytes,
+        claim: Claim,
+        tiles: bool,
+        deadline: Deadline,
+        passage: &Passage,
+    ) -> Result<Assessment, ApiError> {
+        let models = Arc::clone(self.engine.models());
+        let work = move |budget: Budget| Ok(prepare(&bytes, budget, models.views(), tiles)?);
+        let prepared = self.decode(claim, deadline, passage, work).await?;
         passage.enter(Stage::Run);
         self.judge(prepared, deadline).await
     }
 
-    /// Runs work on a photo's pixels on a thread that may block, when a decoder is free.
+    /// What the header of an upload claims; it is checked against the limits before the upload waits for anything.
+    pub(super) async fn inspect(&self, bytes: Bytes, limits: Limits) -> Result<Claim, ApiError> {
+        Ok(block(move || inspect(&bytes, &limits)).await??)
+    }
+
+    /// Runs work on a photo's pixels on a thread that may block, when a decoder is free; the work is told what it may take.
     pub(super) async fn decode<T: Send + 'static>(
         &self,
+        claim: Claim,
+        deadline: Deadline,
         passage: &Passage,
-        work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+        work: impl FnOnce(Budget) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         passage.enter(Stage::Wait);
-        // Nobody closes the semaphore.
-        let decoder = self.app.decoders.clone().acquire_owned().await.map_err(|_| ApiError::Internal)?;
+        let place = self.app.decoders.place(claim.peak).await;
         passage.enter(Stage::Decode);
-        let done = tokio::task::spawn_blocking(move || {
-            let done = work();
+        let app = Arc::clone(&self.app);
+        block(move || {
+            let until = Some(deadline.instant());
+            let done = work(Budget { limits: &app.limits, memory: Some(&app.decoders.memory), until });
             // Held by the blocking task itself: a client that hangs up must not let a second decoder start beside it.
-            drop(decoder);
+            drop(place);
             done
-        });
-        done.await.map_err(|error| {
-            tracing::error!(%error, "decoding panicked");
-            ApiError::Internal
-        })?
+        })
+        .await?
     }
 
     /// Runs the branches and judges what they say.

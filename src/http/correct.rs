@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::assessment::{Assessment, prepare};
-use clearshot_core::ingest::{self, Format, Limits, Original};
+use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::verdict::{Scores, Verdict};
 use image::codecs::jpeg::JpegEncoder;
@@ -98,6 +98,9 @@ pub struct Receipt {
     /// Shift of the mean of V.
     #[schema(example = 0.12)]
     pub v_shift: f32,
+    /// True where the upload's ICC profile was left out because it is larger than 4 MB.
+    #[schema(example = false)]
+    pub profile_dropped: bool,
     /// Width of the corrected photo.
     #[schema(example = 3650)]
     pub width: u32,
@@ -190,23 +193,25 @@ async fn correct_upload(
     deadline: Deadline,
     passage: &Passage,
 ) -> Result<(Encoded, Receipt), ApiError> {
-    let before = assessor.assess(bytes.clone(), false, deadline, passage).await?;
-    let plan = plan(&before)?;
     let limits = assessor.app.limits;
+    let limits_of_original =
+        Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
+    // A photo that is too large to be corrected is not scored first.
+    let claim = assessor.inspect(bytes.clone(), limits_of_original).await?;
+    let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;
+    let plan = plan(&before)?;
     let JpegQuality(quality) = query.quality;
     let format = query.format.unwrap_or(match before.image.format {
         Format::Png => OutputFormat::Png,
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
-    let limits_of_original =
-        Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
     let models = Arc::clone(assessor.engine.models());
     let (encoded, change, prepared) = assessor
-        .decode(passage, move || {
-            let original = ingest::decode_original(&bytes, &limits_of_original)?;
+        .decode(claim, deadline, passage, move |budget| {
+            let original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
             let (encoded, change) = apply(original, plan, format, quality)?;
-            let prepared = prepare(&encoded.bytes, &limits, models.views(), false)?;
+            let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
             Ok((encoded, change, prepared))
         })
         .await?;
@@ -215,12 +220,13 @@ async fn correct_upload(
     if !helps(plan, before, after_values) {
         return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
     }
-    let (rotation, kept, v_shift) = change;
+    let Change { rotation, kept, v_shift, profile_dropped } = change;
     let receipt = Receipt {
         request_id: String::new(),
         rotation: thousandths(rotation),
         kept: thousandths(kept),
         v_shift: thousandths(v_shift),
+        profile_dropped,
         width: after.image.width,
         height: after.image.height,
         before,
@@ -252,18 +258,31 @@ fn helps(plan: CorrectionPlan, before: Values, after: Values) -> bool {
         && nearer(plan.value_shift.is_some(), before.brightness, after.brightness)
 }
 
-/// Corrects and encodes; returns the degrees turned, the share kept and the shift of V with it.
+/// What was done to the pixels, see [`Receipt`].
+struct Change {
+    rotation: f32,
+    kept: f32,
+    v_shift: f32,
+    profile_dropped: bool,
+}
+
+/// Corrects and encodes.
 fn apply(
     original: Original,
     plan: CorrectionPlan,
     format: OutputFormat,
     quality: u8,
-) -> Result<(Encoded, (f32, f32, f32)), ApiError> {
-    let Original { photo, icc_profile } = original;
+) -> Result<(Encoded, Change), ApiError> {
+    // The lease of memory is held to the end.
+    let Original { photo, icc_profile, profile_dropped, transparent, lease: _lease } = original;
+    if transparent {
+        let detail = "The photo has transparent parts, which a correction would fill with white; send it without any.";
+        return Err(ApiError::NotCorrectable(detail.to_owned()));
+    }
     let rotation = plan.rotation.unwrap_or(0.0);
-    let (pixels, kept) =
-        if plan.rotation.is_some() { straighten(&photo.pixels, rotation) } else { (photo.pixels, 1.0) };
-    let (pixels, shift) = match plan.value_shift {
+    let pixels = photo.upright();
+    let (pixels, kept) = if plan.rotation.is_some() { straighten(&pixels, rotation) } else { (pixels, 1.0) };
+    let (pixels, v_shift) = match plan.value_shift {
         Some(shift) => shift_value(pixels, shift),
         None => (pixels, 0.0),
     };
@@ -271,7 +290,7 @@ fn apply(
         tracing::error!(%error, "a corrected photo could not be encoded");
         ApiError::Internal
     })?;
-    Ok((encoded, (rotation, kept, shift)))
+    Ok((encoded, Change { rotation, kept, v_shift, profile_dropped }))
 }
 
 fn encode(pixels: &RgbImage, icc_profile: Option<Vec<u8>>, format: OutputFormat, quality: u8) -> ImageResult<Encoded> {

@@ -31,6 +31,18 @@ pub fn other_jpeg(image: &RgbImage, quality: u8, subsampled: bool) -> Vec<u8> {
     bytes
 }
 
+/// A progressive JPEG of 64 megapixels: half a gigabyte when decoded, a few hundred kilobytes as a file.
+pub fn greedy_jpeg() -> Vec<u8> {
+    let side = 8000u16;
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 50);
+    encoder.set_progressive(true);
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
+    let gray = vec![90; usize::from(side) * usize::from(side) * 3];
+    encoder.encode(&gray, side, side, jpeg_encoder::ColorType::Rgb).expect("it is encoded");
+    bytes
+}
+
 pub fn encoded(image: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     DynamicImage::ImageRgb8(image.clone()).write_to(&mut bytes, format).expect("it encodes");

@@ -1,0 +1,146 @@
+//! Uploads that are small as files and large when decoded: what they may take is known from their headers, shared, and waited for.
+
+mod support;
+
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use serde_json::Value;
+use support::photos::{greedy_jpeg, jpeg, pavilion, shifted};
+use support::server::Server;
+
+/// What a container with a limit of 1 GiB may hold.
+const CONTAINER: u64 = 1 << 30;
+
+/// A PNG of 31 megapixels with 16 bits and transparency.
+fn wide() -> Vec<u8> {
+    let side = 5600u32;
+    let mut bytes = Vec::new();
+    let half = vec![128; side as usize * side as usize * 8];
+    let encoder = PngEncoder::new(&mut bytes);
+    encoder.write_image(&half, side, side, ExtendedColorType::Rgba16).expect("it is encoded");
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_greedy_uploads_at_once_leave_the_memory_of_a_small_container_and_room_for_good_ones() {
+    let server = Server::start(&["--decode-memory", &(CONTAINER / 2).to_string(), "--decoders", "4"]);
+    let greedy = [greedy_jpeg(), wide()].map(axum::body::Bytes::from);
+    assert!(greedy.iter().all(|bytes| bytes.len() < 4 << 20), "{:?}", greedy.each_ref().map(axum::body::Bytes::len));
+    let send = |body: axum::body::Bytes| {
+        let (client, url) = (server.client.clone(), format!("{}/score", server.url));
+        tokio::spawn(async move { client.post(url).body(body).send().await.expect("it answers").status().as_u16() })
+    };
+    let greedy: Vec<_> = (0..50).map(|number| send(greedy[number % 2].clone())).collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..10 {
+        assert_eq!(send(pavilion().into()).await.expect("it ends"), 200, "a good photo passes beside them");
+    }
+    let mut scored = 0;
+    for greedy in greedy {
+        let status = greedy.await.expect("it ends");
+        assert!([200, 503, 504].contains(&status), "{status}");
+        scored += usize::from(status == 200);
+    }
+    println!("{scored} of 50 greedy ones scored, peak memory {} MiB", server.peak_memory() >> 20);
+    assert!(scored > 0, "they are photos, too");
+    assert!(server.peak_memory() < CONTAINER, "peak memory {}", server.peak_memory());
+}
+
+#[tokio::test]
+async fn a_photo_that_needs_more_memory_than_there_is_is_refused_and_told_so() {
+    let server = Server::start(&["--decode-memory", &(200u32 << 20).to_string()]);
+    let response = server.post(greedy_jpeg()).await;
+    assert_eq!(response.status(), 422);
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["code"], "image_too_large");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("bytes")), "{problem}");
+    assert_eq!(server.post(pavilion()).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_jpeg_that_lacks_its_end_marker_alone_is_scored_as_if_it_were_there() {
+    let server = Server::start(&[]);
+    let whole = jpeg(&image::load_from_memory(&pavilion()).expect("a photo").into_rgb8(), 90);
+    let without = whole[..whole.len() - 2].to_vec();
+    let half = whole[..whole.len() / 2].to_vec();
+    let first_segment = 4 + usize::from(u16::from_be_bytes([whole[4], whole[5]]));
+    let stray = [&whole[..first_segment], &[7, 9], &whole[first_segment..]].concat();
+    let scores = server.score(whole).await["scores"].clone();
+    assert_eq!(server.score(without).await["scores"], scores);
+    // One decoder warns of these two bytes, and the other takes over.
+    let blur = server.score(stray).await["scores"]["blur"]["value"].as_f64().expect("a number");
+    assert!((blur - scores["blur"]["value"].as_f64().expect("a number")).abs() < 0.02, "{blur} px");
+    let problem: Value = server.post(half).await.json().await.expect("JSON");
+    assert_eq!(problem["code"], "undecodable_image");
+}
+
+/// The dark photo that /correct would brighten.
+fn dark() -> RgbImage {
+    shifted(&image::load_from_memory(&pavilion()).expect("a photo").into_rgb8(), -0.35)
+}
+
+async fn correct(server: &Server, body: Vec<u8>) -> reqwest::Response {
+    server.client.post(format!("{}/correct", server.url)).body(body).send().await.expect("it answers")
+}
+
+#[tokio::test]
+async fn an_icc_profile_that_is_a_bomb_is_neither_inflated_nor_sent_back() {
+    let server = Server::start(&[]);
+    for (length, dropped) in [(200 << 20, true), (3 << 20, false)] {
+        let mut profile = vec![0; length];
+        profile[16..20].copy_from_slice(b"RGB ");
+        let mut bomb = Vec::new();
+        let mut encoder = PngEncoder::new(&mut bomb);
+        encoder.set_icc_profile(profile).expect("PNG has a place for it");
+        let photo = dark();
+        encoder
+            .write_image(photo.as_raw(), photo.width(), photo.height(), ExtendedColorType::Rgb8)
+            .expect("it is encoded");
+        let response = correct(&server, bomb).await;
+        assert_eq!(response.status(), 200);
+        let receipt: Value = serde_json::from_slice(response.headers()["clearshot-receipt"].as_bytes()).expect("JSON");
+        assert_eq!(receipt["profile_dropped"], dropped);
+        let answer = response.bytes().await.expect("a body");
+        assert!(answer.len() < 8 << 20, "{} bytes", answer.len());
+        assert_eq!(answer.windows(4).any(|kind| kind == b"iCCP"), !dropped);
+        assert!(server.peak_memory() < 500 << 20, "{}", server.peak_memory());
+    }
+}
+
+#[tokio::test]
+async fn a_transparent_photo_is_not_filled_with_white_without_a_word() {
+    let server = Server::start(&[]);
+    let photo = dark();
+    let png = |alpha: u8| {
+        let rgba = RgbaImage::from_fn(photo.width(), photo.height(), |x, y| {
+            let Rgb([red, green, blue]) = *photo.get_pixel(x, y);
+            Rgba([red, green, blue, if x < 40 { alpha } else { 255 }])
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::ImageRgba8(rgba).write_to(&mut bytes, ImageFormat::Png).expect("it is encoded");
+        bytes.into_inner()
+    };
+    assert_eq!(correct(&server, png(255)).await.status(), 200, "an alpha channel alone is no transparency");
+    let response = correct(&server, png(120)).await;
+    assert_eq!(response.status(), 409);
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["code"], "not_correctable");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("transparent")), "{problem}");
+}
+
+#[tokio::test]
+async fn a_photo_too_large_to_be_corrected_is_refused_before_it_is_scored() {
+    let server = Server::start(&["--max-correct-pixels", "100000"]);
+    let started = Instant::now();
+    let response = correct(&server, pavilion()).await;
+    assert_eq!(response.status(), 422, "after {:?}", started.elapsed());
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["code"], "image_too_large");
+    assert_eq!(server.photos_run("blur").await, server.photos_run("rotation").await);
+    let before = server.photos_run("blur").await;
+    correct(&server, pavilion()).await;
+    assert_eq!(server.photos_run("blur").await, before, "no model was asked");
+}
