@@ -128,18 +128,26 @@ mod tests {
     fn who_waits_longest_is_served_first_even_if_a_small_one_would_fit() {
         let memory = DecodeMemory::new(100);
         let held = memory.lease(60, None).expect("it is free");
+        let served = Mutex::new(Vec::new());
+        let wait_for = |bytes: u64| {
+            let lease = memory.lease(bytes, None).expect("nobody waits for ever");
+            served.lock().expect("nobody panicked").push(bytes);
+            drop(lease);
+        };
         thread::scope(|scope| {
-            let large = scope.spawn(|| memory.lease(80, None).map(|_| Instant::now()));
+            // The two do not fit beside each other; the small one would fit beside what is held.
+            let large = scope.spawn(|| wait_for(80));
             while memory.lock().waiting.is_empty() {
                 thread::yield_now();
             }
-            let small = scope.spawn(|| memory.lease(10, None).map(|_| Instant::now()));
+            let small = scope.spawn(|| wait_for(30));
             while memory.lock().waiting.len() < 2 {
                 thread::yield_now();
             }
             drop(held);
-            let [large, small] = [large, small].map(|thread| thread.join().expect("it ends").expect("it is served"));
-            assert!(large <= small);
+            large.join().expect("it ends");
+            small.join().expect("it ends");
+            assert_eq!(*served.lock().expect("nobody panicked"), [80, 30]);
         });
     }
 
