@@ -1,6 +1,10 @@
 # The service with its models and ONNX Runtime. For the CPU: docker build -t clearshot .
 # For NVIDIA GPUs (CUDA 13, driver 580 or newer): docker build -t clearshot:cuda --build-arg DEVICE=cuda .
-FROM rust:1-slim-bookworm AS build
+# The bases are tags, so that a build has their latest fixes; one that can be repeated names them by digest
+# (--build-arg DEBIAN=debian:bookworm-slim@sha256:...).
+ARG RUST=rust:1-slim-bookworm
+ARG DEBIAN=debian:bookworm-slim
+FROM ${RUST} AS build
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends cmake g++ gcc make nasm python3 python3-pip
 WORKDIR /src
 COPY . .
@@ -8,7 +12,7 @@ RUN cargo build --release --locked --features turbojpeg,object-store,otlp
 ARG DEVICE=cpu
 RUN scripts/setup-onnxruntime "$DEVICE"
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN}
 ARG DEVICE=cpu
 LABEL org.opencontainers.image.title="Clearshot" \
       org.opencontainers.image.description="Scores photos for blur, brightness and tilt, calibrated, with intervals" \

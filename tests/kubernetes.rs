@@ -29,6 +29,14 @@ fn manifests_fit_their_schemas() {
         assert!(said.contains(&format!("passed for resource {kind}/")), "{kind} is not checked: {said}");
     }
     assert_eq!(said.matches("ServiceMonitor clearshot fits").count(), 2, "{said}");
+    // Selectors are ours alone (tests/kubernetes/selectors.mjs fails otherwise).
+    for kind in ["Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"] {
+        assert!(said.contains(&format!("{kind} clearshot selects {{\"app.kubernetes.io/name\"")), "{kind}: {said}");
+    }
+    // A metric that no adapter serves would keep the service from scaling down.
+    let scaled: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("scales Deployment clearshot by ")).collect();
+    assert_eq!(scaled, ["cpu", "cpu", "cpu, clearshot_queue_depth"], "base, gpu, and gpu with the component");
 }
 
 /// A misspelt environment variable would be ignored without a word.

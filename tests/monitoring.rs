@@ -27,6 +27,30 @@ fn configuration_and_alerts_pass_their_own_tool() {
     }
 }
 
+/// Grafana comes with a user whose password is in its manual.
+#[test]
+fn nobody_can_log_in_to_grafana_and_images_are_pinned() {
+    let compose = std::fs::read_to_string(root().join("docker-compose.yml")).expect("it is there");
+    let images = compose.lines().filter_map(|line| line.trim().strip_prefix("image: "));
+    for image in images.filter(|image| image.contains('/')) {
+        let digest = image.split_once("@sha256:").unwrap_or_else(|| panic!("{image} is not pinned")).1;
+        assert!(digest.len() == 64 && digest.bytes().all(|digit| digit.is_ascii_hexdigit()), "{image}");
+    }
+    for setting in [
+        "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION: \"true\"",
+        "GF_AUTH_DISABLE_LOGIN_FORM: \"true\"",
+        "GF_AUTH_BASIC_ENABLED: \"false\"",
+        "GF_AUTH_ANONYMOUS_ORG_ROLE: Viewer",
+    ] {
+        assert!(compose.contains(setting), "{setting}");
+    }
+    let published = compose.lines().filter_map(|line| line.trim().strip_prefix("ports: ["));
+    assert!(
+        published.clone().count() > 3 && published.clone().all(|port| port.starts_with("\"127.0.0.1:")),
+        "{compose}"
+    );
+}
+
 /// Every alert has a test of its own.
 #[test]
 fn no_alert_is_untested() {
