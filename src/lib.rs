@@ -19,6 +19,7 @@ pub mod http;
 pub mod memory;
 pub mod openapi;
 pub mod reload;
+mod replace;
 pub mod router;
 pub mod serve;
 pub mod shutdown;

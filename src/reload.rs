@@ -1,29 +1,33 @@
 //! Changes without a restart: models on SIGHUP, and with `--watch-models` whenever their files have changed; keys and certificate
 //! whenever theirs have, and on SIGHUP, too.
 
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum_server::tls_rustls::RustlsConfig;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::app::App;
+use crate::app::{App, AppConfig};
+
+/// Lists files anew at each look: a folder may get more.
+type List = Box<dyn Fn() -> Vec<PathBuf> + Send>;
 
 /// Files that belong together, and what they looked like.
-struct Watched<F> {
-    files: F,
+struct Watched {
+    files: List,
     loaded: State,
     seen: State,
 }
 
-/// Path, size and time of change of each file that is there.
-type State = Vec<(PathBuf, u64, SystemTime)>;
+/// Path, size, number and time of change of each file that is there.
+type State = Vec<(PathBuf, u64, u64, SystemTime)>;
 
-impl<F: Fn() -> Vec<PathBuf>> Watched<F> {
-    /// `files` lists them anew at each look: a folder may get more.
-    fn new(files: F) -> Self {
+impl Watched {
+    fn new(files: List) -> Self {
         let loaded = state(files());
         Self { files, seen: loaded.clone(), loaded }
     }
@@ -46,25 +50,46 @@ fn state(mut files: Vec<PathBuf>) -> State {
     files.sort();
     let of = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok()?;
-        Some((path, metadata.len(), metadata.modified().ok()?))
+        Some((path, metadata.len(), metadata.ino(), metadata.modified().ok()?))
     };
     files.into_iter().filter_map(of).collect()
 }
 
+/// What is watched, as it was when the watch began.
+pub struct Watch {
+    models: Watched,
+    keys: Watched,
+    certificate: Watched,
+    hangup: Signal,
+}
+
+impl Watch {
+    /// Begins to watch, and to take SIGHUP. This comes before anything is read: what changes while the service starts (a key is
+    /// revoked) is a change then, and a SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// When the signal cannot be listened to.
+    pub fn begin(config: &AppConfig) -> io::Result<Self> {
+        let files = |paths: [&Option<PathBuf>; 2]| -> List {
+            let paths: Vec<PathBuf> = paths.into_iter().flatten().cloned().collect();
+            Box::new(move || paths.clone())
+        };
+        let (models, access) = (config.files.models.clone(), &config.access);
+        Ok(Self {
+            models: Watched::new(Box::new(move || model_files(&models))),
+            keys: Watched::new(files([&access.keys, &None])),
+            certificate: Watched::new(files([&access.tls_cert, &access.tls_key])),
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// Reloads for as long as the service runs; models whose files have changed only if `watch_models`.
-pub async fn listen(app: Arc<App>, watch_models: bool, tls: Option<RustlsConfig>) {
-    let config = app.config();
-    let access = &config.access;
-    let files = |paths: [&Option<PathBuf>; 2]| paths.into_iter().flatten().cloned().collect::<Vec<_>>();
-    let mut models = Watched::new(|| model_files(&config.files.models));
-    let mut keys = Watched::new(|| files([&access.keys, &None]));
-    let mut certificate = Watched::new(|| files([&access.tls_cert, &access.tls_key]));
+pub async fn listen(app: Arc<App>, watch: Watch, watch_models: bool, tls: Option<RustlsConfig>) {
+    let access = &app.config().access;
+    let Watch { mut models, mut keys, mut certificate, mut hangup } = watch;
     let mut ticks = interval(Duration::from_secs(2));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => return tracing::error!(%error, "cannot listen to SIGHUP: nothing is reloaded"),
-    };
     loop {
         let asked = tokio::select! {
             _ = hangup.recv() => true,

@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::app::{App, AppConfig};
 use crate::crypto;
-use crate::reload;
+use crate::reload::{self, Watch};
 use crate::router::{admin_router, router};
 use crate::shutdown;
 
@@ -40,6 +40,7 @@ pub struct ListenConfig {
 /// When the configuration makes no sense, the models cannot be loaded or an address cannot be listened on.
 pub async fn serve(config: ListenConfig, app: AppConfig) -> Result<()> {
     app.access.validate(config.listen)?;
+    let watch = Watch::begin(&app).context("cannot listen to SIGHUP")?;
     let app = tokio::task::spawn_blocking(move || App::start(&app)).await??;
     let access = &app.config().access;
     let tls = match (&access.tls_cert, &access.tls_key) {
@@ -59,7 +60,7 @@ pub async fn serve(config: ListenConfig, app: AppConfig) -> Result<()> {
     if let Some((_, address)) = &admin {
         println!("admin routes on http://{address}");
     }
-    tokio::spawn(reload::listen(Arc::clone(&app), config.watch_models, tls.clone()));
+    tokio::spawn(reload::listen(Arc::clone(&app), watch, config.watch_models, tls.clone()));
     tokio::spawn({
         let (stop, handle) =
             (shutdown::requested(Arc::clone(&app), Duration::from_millis(config.shutdown_grace_ms)), handle.clone());

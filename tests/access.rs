@@ -2,14 +2,18 @@
 
 mod support;
 
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::{Certificate, Client, Response};
+use serde_json::Value;
 use support::photos::pavilion;
-use support::server::{Server, client, key, problem, refusal};
+use support::server::{Server, client, key, problem, refusal, root};
 
 async fn with(server: &Server, header: &str, value: &str) -> Response {
     let request = server.client.post(format!("{}/score", server.url)).header(header, value);
@@ -72,6 +76,88 @@ async fn a_change_of_the_keys_needs_no_restart() {
     }
 }
 
+/// A pipe that the service reads its profiles from, after the keys: it waits there until somebody writes.
+fn pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo runs").success());
+}
+
+/// Opens the pipe when the service has come to it, which it does after it has read the keys.
+fn when_read(path: &Path) -> File {
+    const O_NONBLOCK: i32 = 0o4000;
+    let started = Instant::now();
+    loop {
+        // Without a reader this is an error, and does not wait for one.
+        if let Ok(pipe) = File::options().write(true).custom_flags(O_NONBLOCK).open(path) {
+            return pipe;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "the service never read its profiles");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_while_the_service_starts_is_noticed_and_a_hangup_does_not_end_it() {
+    for hangup in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [file, profiles, id] = ["keys.json", "profiles.json", "id"].map(|name| folder.path().join(name));
+        let revoked = key(&file, "revoked", &[]);
+        pipe(&profiles);
+        let mut process = Command::new("sh");
+        process.args([
+            "-c",
+            "echo $$ > \"$ID\"; exec \"$0\" serve --listen 127.0.0.1:0",
+            env!("CARGO_BIN_EXE_clearshot"),
+        ]);
+        process.current_dir(root()).env("RUST_LOG", "error").env("ID", &id);
+        process.env("CLEARSHOT_KEYS", &file).env("CLEARSHOT_PROFILES", &profiles);
+        let starting = std::thread::spawn(move || Server::start_as(process));
+        let mut pipe = when_read(&profiles);
+        std::fs::remove_file(&file).expect("it is there");
+        let kept = key(&file, "kept", &[]);
+        if hangup {
+            let id = std::fs::read_to_string(&id).expect("it is there");
+            assert!(Command::new("kill").args(["-HUP", id.trim()]).status().expect("kill runs").success());
+        }
+        let built_in = std::fs::read(root().join("core/src/scoring/profiles.json")).expect("it is there");
+        pipe.write_all(&built_in).expect("it reads");
+        drop(pipe);
+        let server = starting.join().expect("it starts");
+        let started = Instant::now();
+        while with(&server, "x-api-key", &revoked).await.status() != 401 {
+            assert!(started.elapsed() < Duration::from_secs(20), "the revoked key is still good");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(with(&server, "x-api-key", &kept).await.status(), 200);
+    }
+}
+
+#[test]
+fn keys_that_are_made_at_once_are_all_there_and_the_file_stays_what_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, link] = ["kept.json", "keys.json"].map(|name| folder.path().join(name));
+    key(&file, "first", &[]);
+    std::fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("it is ours");
+    std::os::unix::fs::symlink("kept.json", &link).expect("a link");
+    // Whoever holds the folder makes the others come together.
+    let held = File::open(folder.path()).expect("a folder");
+    held.lock().expect("it can be locked");
+    let make = |number: usize| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+        command.args(["key", &format!("key-{number}"), "--keys", link.to_str().expect("text")]).stdout(Stdio::null());
+        command.spawn().expect("it runs")
+    };
+    let mut made: Vec<Child> = (0..8).map(make).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(made.iter_mut().all(|child| child.try_wait().expect("it runs").is_none()), "none waits");
+    held.unlock().expect("it was locked");
+    assert!(made.iter_mut().all(|child| child.wait().expect("it ends").success()));
+    let keys: Value = serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("JSON");
+    assert_eq!(keys["keys"].as_array().expect("keys").len(), 9, "{keys}");
+    assert!(link.is_symlink(), "the link leads where it led");
+    assert_eq!(file.metadata().expect("it is there").permissions().mode() & 0o777, 0o640);
+    assert_eq!(folder.path().read_dir().expect("a folder").count(), 2, "nothing is left behind");
+}
+
 #[tokio::test]
 async fn a_key_has_an_allowance_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -123,6 +209,15 @@ async fn pages_of_other_origins_are_let_in_only_where_they_are_named() {
     let request = open.client.post(format!("{}/score", open.url)).header("origin", "https://other.example");
     let response = request.send().await.expect("it answers");
     assert_eq!((response.status().as_u16(), allowed(&response).is_some()), (400, true));
+    let any = Server::start(&["--cors-origins", "*"]);
+    let response = preflight(&any, "https://anybody.example").await;
+    assert_eq!(allowed(&response).expect("any is let in"), "*");
+    assert!(response.headers().get("access-control-allow-credentials").is_none());
+    for (wrong, right) in [("https://portal.example/", "write https://portal.example"), ("portal.example", "a scheme")]
+    {
+        let said = refusal(&["--cors-origins", wrong]);
+        assert!(said.contains(right) && !said.contains("panicked"), "{said}");
+    }
 }
 
 #[tokio::test]

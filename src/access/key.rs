@@ -1,9 +1,8 @@
 //! `clearshot key`: makes a key and adds its hash to a file.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,6 +10,7 @@ use clearshot_core::digest::{hex, sha256_hex};
 use clearshot_core::name::Name;
 
 use super::{Entry, Key, KeyError, KeyFile, VERSION, read};
+use crate::replace::{folder, replace, target};
 
 /// The key to make.
 #[derive(Debug, Args)]
@@ -38,18 +38,29 @@ pub enum AddError {
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
     /// The file cannot be written.
-    #[error("cannot write the keys: {0}")]
-    Unwritable(#[from] std::io::Error),
+    #[error("cannot write the keys in {path}: {source}")]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 /// Makes a key of 256 random bits and adds its hash to the file, which is made, for its owner alone, if it is not there. The key
-/// itself is kept nowhere.
+/// itself is kept nowhere. A file that is there keeps its mode and owner, and a link to it stays a link.
 ///
 /// # Errors
 /// [`AddError`].
 pub fn add(config: &KeyConfig) -> Result<String, AddError> {
     let KeyConfig { name, keys: path, requests_per_minute, burst } = config;
     let invalid = |reason: String| KeyError::Invalid { path: path.clone(), reason };
+    let unwritable = |source: io::Error| AddError::Unwritable { path: path.clone(), source };
+    let target = target(path).map_err(unwritable)?;
+    // Whoever adds a key at the same time waits, as the one would lose the other's. The folder is what stays while the file is
+    // replaced. A file system that knows no locks has to be trusted.
+    let folder = File::open(folder(&target)).map_err(unwritable)?;
+    let _ = folder.lock();
     let mut file = if path.exists() { read(path)? } else { KeyFile { version: VERSION, keys: Vec::new() } };
     if file.keys.iter().any(|key| key.name == *name) {
         return Err(invalid(format!("key `{name}` is there already")).into());
@@ -66,12 +77,10 @@ pub fn add(config: &KeyConfig) -> Result<String, AddError> {
     };
     Key::new(entry.clone()).map_err(invalid)?;
     file.keys.push(entry);
-    let text = serde_json::to_string_pretty(&file).map_err(std::io::Error::from)?;
-    // Beside the old one and renamed over it: a service that watches the file never sees half of it.
-    let whole = path.with_extension("new");
-    let mut new = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&whole)?;
-    new.write_all(text.as_bytes())?;
-    new.write_all(b"\n")?;
-    std::fs::rename(&whole, path)?;
+    replace(&target, 0o600, |new| {
+        let text = serde_json::to_string_pretty(&file)?;
+        writeln!(new, "{text}")
+    })
+    .map_err(unwritable)?;
     Ok(key)
 }

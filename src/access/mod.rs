@@ -1,8 +1,10 @@
 //! Who may use the service, and how much: API keys by name, of which only hashes are kept, each with a rate limit of its own.
 
 mod key;
+mod origin;
 
 pub use key::{AddError, KeyConfig, add};
+pub use origin::{Origin, OriginError};
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -10,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use clap::Args;
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::name::Name;
@@ -37,9 +38,9 @@ pub struct AccessConfig {
     /// Private key (PEM) of the certificate.
     #[arg(long, env = "CLEARSHOT_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Origins (https://portal.example) whose pages may use the service from a browser, comma-separated [default: none].
+    /// Origins (https://portal.example) whose pages may use the service from a browser, comma-separated; `*` for any [default: none].
     #[arg(long, env = "CLEARSHOT_CORS_ORIGINS", value_name = "ORIGINS", value_delimiter = ',')]
-    pub cors_origins: Vec<HeaderValue>,
+    pub cors_origins: Vec<Origin>,
 }
 
 /// Others could use the service, and nobody said that they may.
