@@ -2,11 +2,11 @@
 //! scoring a photo, over HTTP or in bulk, takes them.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::batch::{Panicked, guarded};
 use crate::checks::{CHECKS, Check};
 use crate::digest::sha256_hex;
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
@@ -159,8 +159,7 @@ pub fn prepare<'a>(
         let map = tiles.then(|| view::blur_map(&reference));
         Ok(Prepared { image, tensors: tensors(views, &reference), checks, map })
     };
-    // Nothing outlives the steps but their result, so no broken state can be seen.
-    catch_unwind(AssertUnwindSafe(steps)).unwrap_or_else(|_| {
+    guarded(steps).unwrap_or_else(|Panicked| {
         tracing::error!("a step before the models panicked");
         Err(PrepareError::Panicked)
     })

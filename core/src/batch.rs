@@ -16,6 +16,26 @@ pub enum RunError {
     Panicked,
 }
 
+impl From<Panicked> for RunError {
+    fn from(Panicked: Panicked) -> Self {
+        Self::Panicked
+    }
+}
+
+/// A step panicked.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a step panicked")]
+pub struct Panicked;
+
+/// Runs a step whose panic must cost no more than its own photos. Only for steps that leave nothing behind but what they return, so
+/// that nothing half-done is ever seen.
+///
+/// # Errors
+/// [`Panicked`]; the panic's own message is in the log.
+pub fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked)
+}
+
 /// What came of a batch.
 pub struct BatchOutcome {
     /// One for each photo, in their order.
@@ -30,16 +50,14 @@ pub fn run_batch<T>(
     batch: &[T],
     mut run: impl FnMut(&[T]) -> Result<Vec<RawOutput>, RuntimeError>,
 ) -> BatchOutcome {
-    let mut guarded = |part: &[T]| -> Result<Vec<RawOutput>, RunError> {
-        // A session keeps no state between runs, so a panic leaves nothing broken behind.
-        Ok(catch_unwind(AssertUnwindSafe(|| run(part))).map_err(|_| RunError::Panicked)??)
-    };
-    match guarded(batch) {
+    // A session keeps no state between runs.
+    let mut try_run = |part: &[T]| -> Result<Vec<RawOutput>, RunError> { Ok(guarded(|| run(part))??) };
+    match try_run(batch) {
         Ok(outputs) => BatchOutcome { outputs: outputs.into_iter().map(Ok).collect(), retried: false },
         Err(error) => {
             tracing::warn!(metric, size = batch.len(), %error, "a batch failed; retrying item by item");
             let mut alone = |item: &T| {
-                let output = guarded(std::slice::from_ref(item)).map(|outputs| outputs[0]);
+                let output = try_run(std::slice::from_ref(item)).map(|outputs| outputs[0]);
                 if let Err(error) = &output {
                     tracing::error!(metric, %error, "a photo failed");
                 }

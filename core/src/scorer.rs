@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::assessment::{Assessment, Prepared};
-use crate::batch::{RunError, run_batch};
+use crate::batch::{RunError, guarded, run_batch};
 use crate::models::ModelSet;
 use crate::scoring::calibration::RawOutput;
 use crate::scoring::profile::Profile;
@@ -55,7 +55,8 @@ impl Scorer {
             }
         }
         let judge = |(prepared, outputs): (Prepared, Result<Vec<RawOutput>, RunError>)| {
-            outputs.map(|outputs| Assessment::new(prepared, &outputs, &self.models, profile))
+            let outputs = outputs?;
+            Ok(guarded(|| Assessment::new(prepared, &outputs, &self.models, profile))?)
         };
         batch.into_iter().zip(outputs).map(judge).collect()
     }

@@ -233,6 +233,13 @@ impl Runtime {
         })
     }
 
+    /// Which ONNX Runtime it is, as the library says itself: its branch (which names the release) and commit.
+    #[must_use]
+    pub fn build(&self) -> String {
+        let said = |name: &str| ort::info().split(", ").find_map(|part| Some(part.split_once(name)?.1)).unwrap_or("?");
+        format!("{}-{}", said("git-branch=").trim_start_matches("rel-"), said("git-commit-id="))
+    }
+
     /// The library in use.
     #[must_use]
     pub fn path(&self) -> &Path {

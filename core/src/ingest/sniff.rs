@@ -50,7 +50,7 @@ impl std::fmt::Display for Format {
 }
 
 /// Endings of file names under which photos of these formats are kept; what a file really is, its content tells.
-pub const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "webp", "gif", "bmp"];
+pub const ENDINGS: [&str; 8] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp"];
 
 /// True where the name of a file ends as photos' names do.
 #[must_use]
