@@ -3,12 +3,16 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::record::Field;
 use serde_json::Value;
 use support::photos::{blurred, encoded, jpeg, pavilion, turned};
@@ -25,6 +29,19 @@ fn clearshot(arguments: &[&str]) -> Command {
 fn score(arguments: &[&str]) -> (String, Option<i32>) {
     let output = clearshot(&[&["score"], arguments].concat()).output().expect("it runs");
     (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
+}
+
+/// Runs a command with a list on its standard input; what it said on standard error, and its exit code.
+fn with_list(command: &mut Command, list: &[u8]) -> (String, Option<i32>) {
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    child.stdin.take().expect("it is piped").write_all(list).expect("it reads");
+    let done = child.wait_with_output().expect("it ends");
+    (String::from_utf8_lossy(&done.stderr).into_owned(), done.status.code())
+}
+
+/// Runs `clearshot score -`.
+fn score_list(list: &[u8], arguments: &[&str]) -> (String, Option<i32>) {
+    with_list(&mut clearshot(&[&["score", "-"], arguments].concat()), list)
 }
 
 fn text(path: &Path) -> &str {
@@ -51,7 +68,7 @@ fn rows(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
-fn paths(path: &Path) -> Vec<String> {
+fn paths_of(path: &Path) -> Vec<String> {
     rows(path).iter().map(|row| row["path"].as_str().expect("a path").to_owned()).collect()
 }
 
@@ -68,6 +85,7 @@ async fn rows_are_the_answers_of_the_service() {
     for mut row in rows {
         let row = row.as_object_mut().expect("an object");
         let path = row.remove("path").expect("a path");
+        row.remove("scored_by").expect("each row says what made it");
         let response = server.post(std::fs::read(path.as_str().expect("text")).expect("it is there")).await;
         let mut answer: Value = response.json().await.expect("JSON");
         let answer = answer.as_object_mut().expect("an object");
@@ -253,22 +271,17 @@ fn old_results(ending: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn results_of_an_older_version_are_read_and_continued() {
+fn results_of_an_older_version_are_read_and_not_continued() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (photo, new) = ("tests/fixtures/pavilion.jpg", folder.path().join("new.jpg"));
-    std::fs::write(&new, jpeg(&room(800, 600, 3), 90)).expect("it is written");
     let mut backtests = BTreeSet::new();
     for ending in ["jsonl", "csv", "parquet"] {
         backtests.insert(backtest(&[text(&old_results(ending)), "--json"]));
         let output = folder.path().join(format!("results.{ending}"));
         std::fs::copy(old_results(ending), &output).expect("it can be copied");
-        let (said, code) = score(&[photo, text(&new), "-o", text(&output)]);
-        if ending == "csv" {
-            assert!(code == Some(1) && said.contains("has other columns"), "{said}");
-            assert_eq!(std::fs::read(&output).ok(), std::fs::read(old_results(ending)).ok(), "it is as it was");
-        } else {
-            assert!(code == Some(0) && said.contains("1 photos in") && said.contains("1 skipped"), "{said}");
-        }
+        let (said, code) = score(&["tests/fixtures/pavilion.jpg", "-o", text(&output)]);
+        let reason = if ending == "jsonl" { "of an older version" } else { "has other columns" };
+        assert!(code == Some(1) && said.contains(reason) && said.contains("name another output"), "{said}");
+        assert!(std::fs::read(&output).ok() == std::fs::read(old_results(ending)).ok(), "it is as it was");
     }
     assert_eq!(backtests.len(), 1, "{backtests:?}");
     let found: Value = serde_json::from_str(backtests.first().expect("one")).expect("JSON");
@@ -276,10 +289,6 @@ fn results_of_an_older_version_are_read_and_continued() {
     let default = &found["profiles"][0];
     assert_eq!((&default["verdicts"]["pass"], &default["verdicts"]["fail"]), (&0.5.into(), &0.5.into()), "{found}");
     assert_eq!((&default["reasons"]["tilted"], &default["reasons"]["possibly_too_dark"]), (&0.5.into(), &0.5.into()));
-    let (columns, rows) = parquet(&folder.path().join("results.parquet"));
-    assert!(columns.contains(&"turn_probability".to_owned()) && rows.len() == 4, "{rows:?}");
-    let again = rows.iter().find(|row| row["path"] == photo).expect("it keeps its row");
-    assert_eq!((again["width"].as_str(), again["blur_model"].as_str()), ("640", "blur-95b55b84"));
 }
 
 #[test]
@@ -287,7 +296,8 @@ fn results_of_other_models_are_not_continued() {
     let folder = photos();
     let models = models_with_a_fourth_metric();
     let photo = folder.path().join("pavilion.jpg");
-    for (ending, reason) in [("jsonl", "holds scores of"), ("parquet", "holds scores of"), ("csv", "has other columns")]
+    for (ending, reason) in
+        [("jsonl", "models with the digest"), ("parquet", "has other columns"), ("csv", "has other columns")]
     {
         let output = folder.path().join(format!("results.{ending}"));
         let (said, code) = score(&[text(&photo), "-o", text(&output)]);
@@ -333,7 +343,7 @@ fn shards_share_the_photos_out() {
     for shard in ["0/3", "1/3", "2/3"] {
         let output = folder.path().join("shard.jsonl");
         score(&[text(folder.path()), "-o", text(&output), "--shard", shard]);
-        all.extend(paths(&output));
+        all.extend(paths_of(&output));
         std::fs::remove_file(&output).expect("it is there");
     }
     assert_eq!((all.len(), BTreeSet::from_iter(all).len()), (5, 5));
@@ -345,30 +355,231 @@ fn shards_share_the_photos_out() {
 fn a_list_from_standard_input_survives_what_is_gone() {
     let folder = photos();
     let output = folder.path().join("results.jsonl");
-    let mut child = clearshot(&["score", "-", "-o", text(&output)])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it runs");
     let list = format!("{0}/pavilion.jpg\n{0}/gone.jpg\n\n{0}/rooms/sharp.png\n", text(folder.path()));
-    child.stdin.take().expect("it is piped").write_all(list.as_bytes()).expect("it reads");
-    let done = child.wait_with_output().expect("it ends");
-    assert_eq!(done.status.code(), Some(3), "a photo could not be read");
-    assert!(String::from_utf8_lossy(&done.stderr).contains("gone.jpg"));
+    let (said, code) = score_list(list.as_bytes(), &["-o", text(&output)]);
+    assert!(code == Some(3) && said.contains("gone.jpg"), "a photo could not be read: {said}");
     // What could not be read has no row, so that the next run tries again.
     let (said, code) = score(&[text(&folder.path().join("gone.jpg")), "-o", text(&output)]);
     assert!(code == Some(3) && said.contains("1 could not be read"), "{said}");
-    assert_eq!(paths(&output).len(), 2);
+    assert_eq!(paths_of(&output).len(), 2);
 }
 
 #[test]
 fn scores_that_do_not_compare_are_not_mixed() {
     let folder = photos();
-    let output = folder.path().join("results.csv");
     let photo = folder.path().join("pavilion.jpg");
-    score(&[text(&photo), "-o", text(&output)]);
-    let (said, code) = score(&[text(folder.path()), "-o", text(&output), "--profile", "car-dealer"]);
-    assert!(code == Some(1) && said.contains("holds scores of profile default"), "{said}");
+    // Other thresholds under the same name.
+    let profiles = folder.path().join("profiles.json");
+    let built_in = std::fs::read_to_string(root().join("core/src/scoring/profiles.json")).expect("it is there");
+    std::fs::write(&profiles, built_in.replacen("1.6", "1.7", 1)).expect("it is written");
+    for ending in ["jsonl", "csv", "parquet"] {
+        let output = folder.path().join(format!("results.{ending}"));
+        score(&[text(&photo), "-o", text(&output)]);
+        let before = std::fs::read(&output).expect("it is there");
+        for (how, reason) in [
+            (["--profile", "car-dealer"], "profile default:"),
+            (["--profiles", text(&profiles)], "profile default:"),
+            (["--max-pixels", "1000000"], "--max-pixels 64000000 there, 1000000 here"),
+            (["--max-file-bytes", "1000000"], "--max-file-bytes"),
+        ] {
+            let (said, code) = score(&[&[text(folder.path()), "-o", text(&output)], &how[..]].concat());
+            assert!(code == Some(1) && said.contains("would not compare") && said.contains(reason), "{ending}: {said}");
+            assert!(std::fs::read(&output).expect("it is there") == before, "{ending} is as it was");
+        }
+    }
+    // Another version, and another build.
+    let output = folder.path().join("results.jsonl");
+    let change = |field: &str, to: &str| {
+        let mut row = rows(&output).remove(0);
+        row["scored_by"][field] = to.into();
+        std::fs::write(&output, format!("{row}\n")).expect("it is written");
+        score(&[text(&photo), "-o", text(&output)])
+    };
+    let (said, code) = change("build", "a machine of old");
+    assert!(code == Some(0) && said.contains("another build") && said.contains("a machine of old"), "{said}");
+    let (said, code) = change("version", "0.0.1");
+    assert!(code == Some(1) && said.contains("version 0.0.1 there"), "{said}");
+}
+
+/// A Parquet file with a column of paths that is not ours.
+fn foreign_parquet(path: &Path) {
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    let schema = parquet::schema::parser::parse_message_type("message any { required binary path (UTF8); }");
+    let file = File::create(path).expect("it is made");
+    let mut writer =
+        SerializedFileWriter::new(file, schema.expect("a schema").into(), Arc::default()).expect("it is made");
+    let mut group = writer.next_row_group().expect("a group");
+    let mut column = group.next_column().expect("a column").expect("a column");
+    column.typed::<ByteArrayType>().write_batch(&[ByteArray::from("a.jpg")], None, None).expect("it is written");
+    column.close().expect("it ends");
+    group.close().expect("it ends");
+    writer.close().expect("it ends");
+}
+
+#[test]
+fn what_is_no_output_or_sheet_is_left_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    let photo = "tests/fixtures/pavilion.jpg";
+    let foreign = [
+        ("objects.jsonl", "{\"path\":\"a.jpg\",\"price\":3}\n"),
+        ("notes.jsonl", "a line\nand one without an end"),
+        ("half.jsonl", "without an end"),
+        ("prices.csv", "path,price\na.jpg,3\nb.jpg,4"),
+        ("words.csv", "not a table at all"),
+        ("text.parquet", "not Parquet"),
+        ("other.parquet", ""),
+    ];
+    foreign_parquet(&place("other.parquet"));
+    for (name, content) in foreign {
+        if !content.is_empty() {
+            std::fs::write(place(name), content).expect("it is written");
+        }
+        let before = std::fs::read(place(name)).expect("it is there");
+        let (said, code) = score(&[photo, "-o", text(&place(name))]);
+        assert!(code == Some(1) && said.contains("name another output"), "{name}: {said}");
+        assert!(std::fs::read(place(name)).expect("it is there") == before, "{name} is as it was");
+    }
+    // What a Parquet file is made of beside it.
+    for name in ["new.parquet.partial", "new.parquet.new"] {
+        std::fs::write(place(name), "somebody's").expect("it is written");
+        let (said, code) = score(&[photo, "-o", text(&place("new.parquet"))]);
+        assert!(code == if name.ends_with("partial") { Some(1) } else { Some(0) }, "{said}");
+        assert_eq!(std::fs::read_to_string(place(name)).ok().as_deref(), Some("somebody's"), "{name}");
+        std::fs::remove_file(place(name)).expect("it is there");
+    }
+    let output = place("results.jsonl");
+    std::fs::write(place("page.html"), "<!DOCTYPE html><p>somebody's").expect("it is written");
+    for sheet in [place("page.html"), output.clone(), place("prices.csv")] {
+        let (said, code) = score(&[photo, "-o", text(&output), "--html", text(&sheet)]);
+        let before = std::fs::read(&sheet).expect("it is there");
+        assert!(code == Some(1) && said.contains("no contact sheet"), "{said}");
+        assert!(!String::from_utf8_lossy(&before).contains("contact sheet"), "{sheet:?} is as it was");
+    }
+    let (said, code) = score(&[photo, "-o", text(&output), "--html", text(&place("sheet.html"))]);
+    assert!(code == Some(0) && rows(&output).len() == 1, "{said}");
+    let (said, code) = score(&[photo, "-o", text(&output), "--html", text(&place("sheet.html"))]);
+    assert_eq!(code, Some(0), "a sheet is written over: {said}");
+}
+
+#[test]
+fn a_last_line_without_its_end_keeps_its_row() {
+    let folder = photos();
+    for ending in ["jsonl", "csv"] {
+        let output = folder.path().join(format!("results.{ending}"));
+        let rooms = folder.path().join("rooms");
+        score(&[text(&rooms), "-o", text(&output)]);
+        let whole = std::fs::read(&output).expect("it is there");
+        std::fs::write(&output, &whole[..whole.len() - 1]).expect("it is written");
+        let (said, code) = score(&[text(&rooms), "-o", text(&output)]);
+        assert!(code == Some(0) && said.contains("0 photos in") && said.contains("4 skipped"), "{said}");
+        assert!(std::fs::read(&output).expect("it is there") == whole, "{ending}");
+        std::fs::write(&output, &whole[..whole.len() - 2]).expect("it is written");
+        let (said, code) = score(&[text(&rooms), "-o", text(&output)]);
+        assert!(code == Some(0) && said.contains("1 photos in") && said.contains("3 skipped"), "{said}");
+        assert!(std::fs::read(&output).expect("it is there") == whole, "{ending}");
+    }
+}
+
+#[test]
+fn no_file_of_a_folder_is_lost_without_a_word_and_none_ends_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &[u8]| folder.path().join(OsStr::from_bytes(name));
+    let photos: [&[u8]; 5] = [b"\xfe.jpg", b"\xff.jpg", b"a.JFIF", b"b.jpe", b"no-ending"];
+    std::fs::create_dir(place(b".hidden")).expect("a folder");
+    for name in photos.into_iter().chain([&b"._a.jpg"[..], b".hidden/b.jpg"]) {
+        std::fs::write(place(name), pavilion()).expect("it is written");
+    }
+    for name in [&b"README"[..], b"notes.txt", b"c.HEIC"] {
+        std::fs::write(place(name), "no photo").expect("it is written");
+    }
+    std::os::unix::fs::symlink("gone.jpg", place(b"dangling.jpg")).expect("a link");
+    std::os::unix::fs::symlink("gone.txt", place(b"dangling.txt")).expect("a link");
+    std::os::unix::fs::symlink(".", place(b"round")).expect("a link");
+    let pipe = place(b"pipe.jpg");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    // The output lies elsewhere: it would be left out, too.
+    let results = tempfile::tempdir().expect("a folder");
+    let (output, sheet) = (results.path().join("results.csv"), results.path().join("sheet.html"));
+    let inside = folder.path().join("inside");
+    std::fs::create_dir(&inside).expect("a folder");
+    std::os::unix::fs::symlink("..", inside.join("up")).expect("a link");
+    let (said, code) = score(&[text(folder.path()), "-o", text(&output), "--html", text(&sheet)]);
+    // Five photos; a link that leads nowhere and two that lead back.
+    assert!(code == Some(3) && said.contains("8 photos in") && said.contains("3 could not be read"), "{said}");
+    for named in ["dangling.jpg", "inside/up", "round", "leads back to"] {
+        assert!(said.contains(named), "{named}: {said}");
+    }
+    for kind in ["left out: 2 .txt, 2 hidden", "1 .heic", "1 no file", "1 without an ending"] {
+        assert!(said.contains(kind), "{kind}: {said}");
+    }
+    let mut csv = csv::Reader::from_path(&output).expect("CSV");
+    let paths: Vec<String> = csv.records().map(|row| row.expect("a row")[0].to_owned()).collect();
+    assert_eq!(paths.len(), 5, "{paths:?}");
+    assert!(paths.iter().any(|path| path == &format!("file://{}/%FF.jpg", text(folder.path()))), "{paths:?}");
+    let page = std::fs::read_to_string(&sheet).expect("a sheet");
+    assert_eq!(page.matches("src=\"data:image/jpeg;base64,").count(), 5, "each is found again by its path");
+    let (said, _) = score(&[text(folder.path()), "-o", text(&output)]);
+    assert!(said.contains("5 skipped"), "{said}");
+    // What is named is taken; a pipe nobody writes to does not hold the run up.
+    let named = results.path().join("named.jsonl");
+    let (said, code) = score(&[text(&place(b"._a.jpg")), text(&pipe), "-o", text(&named)]);
+    assert!(code == Some(3) && said.contains("it is no file") && paths_of(&named).len() == 1, "{said}");
+}
+
+#[test]
+fn a_bad_line_of_a_list_costs_itself_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(OsStr::from_bytes(b"\xff.jpg")), pavilion()).expect("it is written");
+    let output = folder.path().join("results.jsonl");
+    let at = text(folder.path());
+    let list = [
+        format!("{at}/").as_bytes(),
+        b"\xff.jpg\r\nftp://a/b.jpg\ns3://\nfile://a/b.jpg\n\xff\xfe\0\n  \ntests/fixtures/pavilion.jpg\nfile://",
+        root().join("tests/fixtures/tilted.jpg").as_os_str().as_bytes(),
+    ]
+    .concat();
+    let (said, code) = score_list(&list, &["-o", text(&output)]);
+    assert!(code == Some(3) && said.contains("7 photos in") && said.contains("4 could not be read"), "{said}");
+    for named in ["ftp://a/b.jpg", "s3://", "file://a/b.jpg", "%FF%FE"] {
+        assert!(said.contains(named), "{named}: {said}");
+    }
+    assert_eq!(paths_of(&output).len(), 3);
+}
+
+#[test]
+fn names_are_no_formulas_in_a_spreadsheet_and_come_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = ["=1+1.jpg", "+a.jpg", "-b.jpg", "@c.jpg", "\td.jpg", "'=e.jpg", "'f.jpg", "g;=1+1.jpg"];
+    for name in names {
+        std::fs::write(folder.path().join(name), pavilion()).expect("it is written");
+    }
+    let list = names.join("\n");
+    let models = root().join("models");
+    let mut backtests = BTreeSet::new();
+    for output in ["results.csv", "results.jsonl"].map(|name| folder.path().join(name)) {
+        let how = ["-o", text(&output), "--models", text(&models)];
+        let mut command = clearshot(&[&["score", "-"], &how[..]].concat());
+        let (said, code) = with_list(command.current_dir(folder.path()), list.as_bytes());
+        assert!(code == Some(0) && said.contains("8 photos in"), "{said}");
+        let mut command = clearshot(&[&["score", "-"], &how[..]].concat());
+        let (said, code) = with_list(command.current_dir(folder.path()), list.as_bytes());
+        assert!(code == Some(0) && said.contains("8 skipped"), "{said}");
+        backtests.insert(backtest(&[text(&output), "--json"]));
+    }
+    assert_eq!(backtests.len(), 1, "{backtests:?}");
+    let written = std::fs::read_to_string(folder.path().join("results.csv")).expect("text");
+    for cell in
+        ["\"'=1+1.jpg\"", "\"'+a.jpg\"", "\"'-b.jpg\"", "\"'@c.jpg\"", "\"'\td.jpg\"", "\"''=e.jpg\"", "\"'f.jpg\""]
+    {
+        assert!(written.contains(cell), "{cell}: {written}");
+    }
+    // Numbers stay numbers, and text is in quotation marks: programs that part cells by semicolons find no formula either.
+    let mut csv = csv::Reader::from_path(folder.path().join("results.csv")).expect("CSV");
+    let column = csv.headers().expect("a header").iter().position(|name| name == "rotation").expect("a column");
+    let tilts: Vec<f32> = csv.records().map(|row| row.expect("a row")[column].parse().expect("a number")).collect();
+    assert!(tilts.iter().all(|tilt| *tilt < 0.0), "{tilts:?}");
+    assert!(written.lines().any(|line| line.starts_with("\"g;=1+1.jpg\",")), "{written}");
 }
 
 #[test]

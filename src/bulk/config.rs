@@ -9,7 +9,7 @@ use clearshot_core::ingest::Limits;
 use clearshot_core::load::Files;
 use clearshot_core::session::DeviceConfig;
 
-use super::source::Shard;
+use super::shard::Shard;
 use crate::memory::MemoryConfig;
 use crate::telemetry::LogFormat;
 use crate::upload::UploadLimits;
@@ -17,12 +17,12 @@ use crate::upload::UploadLimits;
 /// What to score in bulk, and how.
 #[derive(Clone, Debug, Args)]
 pub struct ScoreConfig {
-    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://), or `-` for a list of any of them on standard
-    /// input, one a line.
+    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://; prefixes end in a slash), or `-` for a list of any of
+    /// them on standard input, one a line. Below folders and prefixes hidden files and what is no photo by its name are left out.
     #[arg(required = true)]
     pub paths: Vec<OsString>,
-    /// File to write, .jsonl, .csv or .parquet. Photos that it holds already are skipped, so that a run can be resumed
-    /// [default: JSON Lines on standard output].
+    /// File to write, .jsonl, .csv or .parquet. Photos that it holds already are skipped, so that a run can be resumed; a file that is
+    /// no output, or one of another profile, models, limits or version, is refused [default: JSON Lines on standard output].
     #[arg(long, short)]
     pub output: Option<PathBuf>,
     /// Profile to judge by.
@@ -31,7 +31,7 @@ pub struct ScoreConfig {
     /// Score only part I of N of the photos, I from 0; the part follows from a photo's path alone.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
-    /// Write a contact sheet of the output, the worst photos first.
+    /// Write a contact sheet of the output, the worst photos first; only a sheet is written over.
     #[arg(long, value_name = "FILE", requires = "output")]
     pub html: Option<PathBuf>,
     /// Photos on the contact sheet.

@@ -12,24 +12,6 @@ pub enum BulkError {
     /// There is no profile of that name.
     #[error("there is no profile `{0}`")]
     UnknownProfile(String),
-    /// Photos cannot be listed.
-    #[error("cannot list {path}: {reason}")]
-    List {
-        /// What was to be listed.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The output holds scores that would not compare with new ones.
-    #[error("{path} holds scores of {old}, these would be of {new}; name another output")]
-    Mixed {
-        /// The output.
-        path: PathBuf,
-        /// Profile and models of the rows that are there.
-        old: String,
-        /// Profile and models of this run.
-        new: String,
-    },
     /// The contact sheet cannot be written.
     #[error("cannot write {path}: {reason}")]
     Sheet {
@@ -55,6 +37,9 @@ pub enum ReadError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// Its name does not say that it is a photo, nor does its content.
+    #[error("It is no photo.")]
+    NoPhoto,
     /// It cannot be read, now; it may be another time.
     #[error("{0}")]
     Unreadable(String),

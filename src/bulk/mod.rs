@@ -6,6 +6,8 @@ mod error;
 pub mod output;
 mod pool;
 pub mod row;
+pub mod scored_by;
+pub mod shard;
 mod sheet;
 pub mod source;
 #[cfg(feature = "object-store")]
@@ -17,7 +19,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clearshot_core::assessment::versions;
 use clearshot_core::load::{LoadError, Loaded, load};
 use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
@@ -27,11 +28,19 @@ pub use config::{BacktestConfig, ScoreConfig};
 pub use error::{BulkError, ReadError};
 use output::{Known, Output};
 use pool::{Outcome, Pool, Sizes};
-use row::{Row, ScoredBy};
-use source::{PhotoSource, Shard, Sources};
+use row::Row;
+use scored_by::ScoredBy;
+use shard::Shard;
+use source::{PhotoSource, Sources};
 
 /// How often a run whose progress nobody watches logs it.
 const LOG_EVERY: Duration = Duration::from_secs(30);
+
+/// Most kinds of files that a summary lists.
+const KINDS: usize = 12;
+
+/// What a file without an ending is that turned out to be no photo.
+const NO_PHOTO: &str = "without an ending";
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +53,8 @@ pub struct Summary {
     pub unread: usize,
     /// Photos that the output held already.
     pub skipped: usize,
+    /// Files below folders and prefixes that are no photos or hidden, by kind; no loss to the run.
+    pub left_out: BTreeMap<String, usize>,
     /// Time that scoring took.
     pub took: Duration,
 }
@@ -76,7 +87,15 @@ impl std::fmt::Display for Summary {
                 write!(f, ", {count} {what}")?;
             }
         }
-        Ok(())
+        let mut left_out: Vec<_> = self.left_out.iter().collect();
+        left_out.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        for (index, (kind, count)) in left_out.iter().take(KINDS).enumerate() {
+            write!(f, "{}{count} {kind}", if index == 0 { "; left out: " } else { ", " })?;
+        }
+        match left_out.iter().skip(KINDS).map(|(_, count)| **count).sum() {
+            0 => Ok(()),
+            more => write!(f, ", {more} of other kinds"),
+        }
     }
 }
 
@@ -89,11 +108,14 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     let models = Arc::new(models);
     let profile = profiles.find(&config.profile).cloned();
     let profile = profile.ok_or_else(|| BulkError::UnknownProfile(config.profile.clone()))?;
-    let (mut output, known) = open(config, &models)?;
+    let made = ScoredBy::new(&runtime, &models, &profile, &config.limits, config.max_file_bytes);
+    let (mut output, known) = open(config, &models, &made)?;
+    config.html.as_deref().map_or(Ok(()), sheet::check)?;
 
     let sources = Sources::default();
-    let mut summary = Summary::default();
-    let mut photos = sources.list(&config.paths, config.shard.unwrap_or(Shard::WHOLE))?;
+    let source::Listing { mut photos, left_out, .. } =
+        sources.list(&config.paths, config.shard.unwrap_or(Shard::WHOLE));
+    let mut summary = Summary { left_out, ..Summary::default() };
     let mut seen = HashSet::new();
     photos.retain(|photo| {
         let held = known.paths.contains(&photo.path);
@@ -107,15 +129,15 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
         workers: config.threads.get(),
         sessions: if on_gpu { 2 } else { config.threads.get() },
         batch: config.batch.map_or(if on_gpu { 16 } else { 1 }, NonZeroUsize::get),
-        max_file_bytes: config.max_file_bytes,
     };
-    let pool = Pool::new(&runtime, Arc::clone(&models), profile, config.limits, config.memory.decode(), sizes)
+    let pool = Pool::new(&runtime, &models, &profile, config.limits, config.memory.decode(), sizes)
         .map_err(LoadError::from)?;
 
     let started = Instant::now();
     let progress = Progress::start(photos.len());
-    pool.run(&sources, &photos, |photo, outcome| {
-        let row = summary.count(photo, outcome, &progress);
+    let read = |photo: &PhotoSource| sources.read(photo, config.max_file_bytes);
+    pool.run(read, &photos, |photo, outcome| {
+        let row = summary.count(photo, outcome, &made, &progress);
         progress.step(&summary);
         row.map_or(Ok(()), |row| output.write(row))
     })?;
@@ -129,40 +151,40 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     Ok(summary)
 }
 
-/// Opens the output and makes sure that what it holds compares with what will come.
-fn open(config: &ScoreConfig, models: &ModelSet) -> Result<(Output, Known), BulkError> {
+/// Opens the output, where what it holds compares with what will come.
+fn open(config: &ScoreConfig, models: &ModelSet, made: &ScoredBy) -> Result<(Output, Known), BulkError> {
     let Some(path) = &config.output else { return Ok((Output::stdout(), Known::default())) };
     let metrics: Vec<&str> = models.metrics().map(|metric| metric.name.as_str()).collect();
-    let (output, known) = Output::open(path, row::columns(&metrics))?;
-    let new = (config.profile.clone(), versions(models));
-    match &known.scored_by {
-        Some(old) if *old != new => {
-            let words = |(profile, models): &ScoredBy| {
-                format!("profile {profile} by {}", models.values().map(String::as_str).collect::<Vec<_>>().join(", "))
-            };
-            Err(BulkError::Mixed { path: path.clone(), old: words(old), new: words(&new) })
-        }
-        _ => Ok((output, known)),
+    let (output, known) = Output::open(path, row::columns(&metrics), made)?;
+    if let Some(there) = &known.other_build {
+        let path = path.display();
+        tracing::warn!(%path, there, here = made.build, "the output holds scores of another build: last digits may differ");
     }
+    Ok((output, known))
 }
 
 impl Summary {
     /// Counts what came of a photo; the row to write, if there is one.
-    fn count(&mut self, photo: &PhotoSource, outcome: Outcome, progress: &Progress) -> Option<Row> {
+    fn count(&mut self, photo: &PhotoSource, outcome: Outcome, made: &ScoredBy, progress: &Progress) -> Option<Row> {
         let path = photo.path.clone();
+        let row = |assessment, problem| Some(Row { path, assessment, problem, scored_by: Some(made.clone()) });
         match outcome {
             Outcome::Scored(assessment) => {
                 *self.verdicts.entry(assessment.verdict.name()).or_default() += 1;
-                Some(Row { path, assessment: Some(*assessment), problem: None })
+                row(Some(*assessment), None)
             }
             Outcome::Refused(refusal) => {
                 self.refused += 1;
-                Some(Row { path, assessment: None, problem: Some(refusal) })
+                row(None, Some(refusal))
             }
             // No row, so that the next run tries again.
             Outcome::Unread(reason) => {
                 self.unread += 1;
-                progress.say(|| tracing::warn!(path, reason, "cannot be read"));
+                progress.say(|| tracing::warn!(path = photo.path, reason, "cannot be read"));
+                None
+            }
+            Outcome::NoPhoto => {
+                *self.left_out.entry(NO_PHOTO.to_owned()).or_default() += 1;
                 None
             }
         }

@@ -4,23 +4,23 @@
 //! sessions and run photos in batches.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
-use clearshot_core::batch::RunError;
+use clearshot_core::batch::{Panicked, RunError, guarded};
 use clearshot_core::ingest::{Budget, DecodeMemory, Limits};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scorer::Scorer;
 use clearshot_core::scoring::profile::Profile;
 use clearshot_core::session::{Runtime, RuntimeError};
+use clearshot_core::view::View;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::error::ReadError;
 use super::row::Refusal;
-use super::source::{PhotoSource, Sources};
+use super::source::PhotoSource;
 use crate::error::ApiError;
 
 /// What came of a photo.
@@ -31,6 +31,8 @@ pub(super) enum Outcome {
     Refused(Refusal),
     /// It could not be read this time.
     Unread(String),
+    /// It is none, and nobody said that it is one.
+    NoPhoto,
 }
 
 /// Sizes of a pool.
@@ -44,18 +46,18 @@ pub(super) struct Sizes {
     pub(super) sessions: usize,
     /// Photos that a session takes at once.
     pub(super) batch: usize,
-    /// Largest file in bytes.
-    pub(super) max_file_bytes: usize,
 }
+
+/// What a worker does to decoded photos: a scorer's work, and in tests whatever is to go wrong.
+type Score = Box<dyn FnMut(Vec<Prepared>) -> Vec<Result<Assessment, RunError>> + Send>;
 
 /// Scores photos.
 pub(super) struct Pool {
     sizes: Sizes,
     limits: Limits,
     memory: Arc<DecodeMemory>,
-    models: Arc<ModelSet>,
-    scorers: Vec<Mutex<Scorer>>,
-    profile: Profile,
+    views: Vec<&'static View>,
+    scorers: Vec<Mutex<Score>>,
 }
 
 type Read = (usize, Result<Vec<u8>, ReadError>);
@@ -67,45 +69,54 @@ impl Pool {
     /// [`RuntimeError`] when a model cannot be loaded.
     pub(super) fn new(
         runtime: &Runtime,
-        models: Arc<ModelSet>,
-        profile: Profile,
+        models: &Arc<ModelSet>,
+        profile: &Profile,
         limits: Limits,
         memory: Arc<DecodeMemory>,
         sizes: Sizes,
     ) -> Result<Self, RuntimeError> {
-        let scorer = |_| Ok(Mutex::new(Scorer::new(runtime, Arc::clone(&models))?));
-        let scorers = (0..sizes.sessions).map(scorer).collect::<Result<Vec<_>, RuntimeError>>()?;
-        Ok(Self { sizes, limits, memory, models, scorers, profile })
+        let scorer = |_| -> Result<Score, RuntimeError> {
+            let (mut scorer, profile) = (Scorer::new(runtime, Arc::clone(models))?, profile.clone());
+            Ok(Box::new(move |photos| scorer.score(photos, &profile)))
+        };
+        let scorers = (0..sizes.sessions).map(scorer).collect::<Result<Vec<Score>, RuntimeError>>()?;
+        Ok(Self {
+            sizes,
+            limits,
+            memory,
+            views: models.views().to_vec(),
+            scorers: scorers.into_iter().map(Mutex::new).collect(),
+        })
     }
 
-    /// Scores the photos and hands over what came of each, in their order.
+    /// Reads and scores the photos and hands over what came of each, in their order.
     ///
     /// # Errors
     /// The first error of `take`, which ends the run.
     pub(super) fn run<E>(
         &self,
-        sources: &Sources,
+        read: impl Fn(&PhotoSource) -> Result<Vec<u8>, ReadError> + Sync,
         photos: &[PhotoSource],
         mut take: impl FnMut(&PhotoSource, Outcome) -> Result<(), E>,
     ) -> Result<(), E> {
         let next = AtomicUsize::new(0);
-        let (read, to_score) = bounded::<Read>(self.sizes.workers * self.sizes.batch);
+        let (fetched, to_score) = bounded::<Read>(self.sizes.workers * self.sizes.batch);
         let (scored, results) = bounded(self.sizes.workers * self.sizes.batch);
         thread::scope(|scope| {
             for _ in 0..self.sizes.readers {
-                let (next, read) = (&next, read.clone());
+                let (next, read, fetched) = (&next, &read, fetched.clone());
                 scope.spawn(move || {
                     while let Some((index, photo)) = take_next(next, photos) {
                         // An error says that the run was ended.
-                        let bytes = guarded(|| sources.read(photo, self.sizes.max_file_bytes));
-                        let panicked = |_| Err(ReadError::Unreadable("reading it panicked".to_owned()));
-                        if read.send((index, bytes.unwrap_or_else(panicked))).is_err() {
+                        let bytes = guarded(|| read(photo));
+                        let panicked = |Panicked| Err(ReadError::Unreadable("reading it panicked".to_owned()));
+                        if fetched.send((index, bytes.unwrap_or_else(panicked))).is_err() {
                             break;
                         }
                     }
                 });
             }
-            drop(read);
+            drop(fetched);
             for worker in 0..self.sizes.workers {
                 let (to_score, scored) = (to_score.clone(), scored.clone());
                 scope.spawn(move || self.work(worker, &to_score, &scored));
@@ -141,7 +152,7 @@ impl Pool {
             if batch.is_empty() {
                 continue;
             }
-            for outcome in self.score(scorer, batch) {
+            for outcome in Self::score(scorer, batch) {
                 if scored.send(outcome).is_err() {
                     return;
                 }
@@ -152,28 +163,24 @@ impl Pool {
     fn prepare(&self, read: Result<Vec<u8>, ReadError>) -> Result<Prepared, Outcome> {
         let bytes = read.map_err(|error| match error {
             ReadError::Unreadable(reason) => Outcome::Unread(reason),
+            ReadError::NoPhoto => Outcome::NoPhoto,
             ReadError::TooLarge { limit } => refused(&ApiError::BodyTooLarge { limit }, Some(error.to_string())),
         })?;
         let budget = Budget { limits: &self.limits, memory: Some(&self.memory), until: None };
-        prepare(&bytes, budget, self.models.views(), false).map_err(|error| refused(&error.into(), None))
+        prepare(&bytes, budget, &self.views, false).map_err(|error| refused(&error.into(), None))
     }
 
-    fn score(&self, scorer: &Mutex<Scorer>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
+    fn score(scorer: &Mutex<Score>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {
         let (indices, photos): (Vec<usize>, Vec<Prepared>) = batch.into_iter().unzip();
-        let scored = guarded(|| scorer.lock().unwrap_or_else(PoisonError::into_inner).score(photos, &self.profile));
-        let scored = scored.unwrap_or_else(|_| indices.iter().map(|_| Err(RunError::Panicked)).collect());
+        // The steps within guard themselves where photos are known to break them; this is for what nobody thought of.
+        let scored = guarded(|| scorer.lock().unwrap_or_else(PoisonError::into_inner)(photos));
+        let scored = scored.unwrap_or_else(|Panicked| indices.iter().map(|_| Err(RunError::Panicked)).collect());
         let outcome = |scored: Result<Assessment, RunError>| match scored {
             Ok(assessment) => Outcome::Scored(Box::new(assessment)),
             Err(error) => refused(&ApiError::Internal, Some(error.to_string())),
         };
         indices.into_iter().zip(scored.into_iter().map(outcome)).collect()
     }
-}
-
-/// The steps guard themselves where photos are known to break them; this is for what nobody thought of.
-fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, RunError> {
-    // A step keeps no state but what it returns, so nothing broken is left behind.
-    catch_unwind(AssertUnwindSafe(step)).map_err(|_| RunError::Panicked)
 }
 
 /// The next item that no other thread has taken.
@@ -185,4 +192,71 @@ pub(super) fn take_next<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(us
 fn refused(error: &ApiError, detail: Option<String>) -> Outcome {
     let detail = detail.unwrap_or_else(|| error.to_string());
     Outcome::Refused(Refusal { code: error.problem().code.to_owned(), detail })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clearshot_core::digest::sha256_hex;
+    use clearshot_core::scoring::calibration::RawOutput;
+    use clearshot_core::scoring::profile::Profiles;
+
+    use super::*;
+
+    /// A pool that scores every photo alike, and panics on a batch that holds one with this hash.
+    fn pool(sizes: Sizes, panics_on: &str) -> Pool {
+        let models = ModelSet::load(Path::new("models")).expect("models are shipped");
+        let views = models.views().to_vec();
+        let profile = Profiles::built_in().find("default").expect("it is built in").clone();
+        let outputs = vec![RawOutput { raw: 0.0, log_scale: 0.0 }; models.models().len()];
+        let score = move |panics_on: String| -> Mutex<Score> {
+            let (models, profile, outputs) = (models.clone(), profile.clone(), outputs.clone());
+            Mutex::new(Box::new(move |photos| {
+                assert!(photos.iter().all(|photo| photo.image.sha256 != panics_on), "injected");
+                photos.into_iter().map(|photo| Ok(Assessment::new(photo, &outputs, &models, &profile))).collect()
+            }))
+        };
+        let scorers = (0..sizes.sessions).map(|_| score(panics_on.to_owned())).collect();
+        Pool { sizes, limits: Limits::default(), views, scorers }
+    }
+
+    #[test]
+    fn a_panic_in_any_step_costs_its_own_photos_and_every_photo_has_its_outcome_in_order() {
+        let good = std::fs::read("tests/fixtures/pavilion.jpg").expect("the fixture is there");
+        // The decoder ignores what follows a JPEG's end; the hash does not.
+        let bad = [&good[..], b"!"].concat();
+        let read = |photo: &PhotoSource| {
+            assert!(!photo.path.contains("panics when read"), "injected");
+            Ok(if photo.path.contains("panics when scored") { bad.clone() } else { good.clone() })
+        };
+        let paths = ["a", "panics when read", "b", "panics when scored", "c", "panics when read, too", "d", "e"];
+        let photos: Vec<PhotoSource> = paths.iter().map(|path| PhotoSource::file((*path).into())).collect();
+        for (workers, sessions, batch) in [(1, 1, 1), (3, 3, 1), (2, 1, 4)] {
+            let pool = pool(Sizes { readers: 2, workers, sessions, batch }, &sha256_hex(&bad));
+            let mut outcomes = Vec::new();
+            let ran = pool.run(read, &photos, |photo, outcome| {
+                let outcome = match outcome {
+                    Outcome::Scored(_) => "scored",
+                    Outcome::Refused(refusal) if refusal.code == "internal" => "panicked in scoring",
+                    Outcome::Unread(reason) if reason.contains("panicked") => "panicked in reading",
+                    Outcome::Refused(_) | Outcome::Unread(_) | Outcome::NoPhoto => "another",
+                };
+                outcomes.push((photo.path.clone(), outcome));
+                Ok::<(), ()>(())
+            });
+            assert_eq!(ran, Ok(()));
+            assert!(outcomes.iter().map(|(path, _)| path.as_str()).eq(paths), "{outcomes:?}");
+            for (path, outcome) in &outcomes {
+                let wanted: &[&str] = match path.as_str() {
+                    "panics when scored" => &["panicked in scoring"],
+                    path if path.contains("panics when read") => &["panicked in reading"],
+                    // What stood in one batch with it is lost with it.
+                    _ if batch > 1 => &["scored", "panicked in scoring"],
+                    _ => &["scored"],
+                };
+                assert!(wanted.contains(outcome), "{path}: {outcome}");
+            }
+        }
+    }
 }

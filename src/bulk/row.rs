@@ -9,6 +9,8 @@ use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::orientation::Orientation;
 use serde::{Deserialize, Serialize};
 
+use super::scored_by::ScoredBy;
+
 /// A line of JSON Lines: either the photo's assessment or why it has none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
@@ -20,6 +22,9 @@ pub struct Row {
     /// Why it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Refusal>,
+    /// What made the row; results of older versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scored_by: Option<ScoredBy>,
 }
 
 /// Why a photo could not be scored.
@@ -30,9 +35,6 @@ pub struct Refusal {
     /// What went wrong.
     pub detail: String,
 }
-
-/// Profile and model versions (by metric) of a scored photo: what makes scores comparable.
-pub type ScoredBy = (String, BTreeMap<String, String>);
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
     ]);
     columns.extend(metrics.iter().map(|metric| text(&format!("{metric}_model"))));
     columns.extend([text("problem"), text("detail")]);
+    columns.extend(ScoredBy::COLUMNS.map(text));
     columns
 }
 
@@ -132,6 +135,9 @@ impl From<Row> for FlatRow {
         if let Some(Refusal { code, detail }) = row.problem {
             flat.text("problem", code);
             flat.text("detail", detail.replace('\n', " "));
+        }
+        for (column, field) in ScoredBy::COLUMNS.iter().zip(row.scored_by.iter().flat_map(ScoredBy::fields)) {
+            flat.text(column, field.to_owned());
         }
         let Some(assessment) = row.assessment else { return flat };
         let Assessment { image, scores, orientation, checks, coverage, quality, .. } = assessment;
@@ -228,12 +234,11 @@ impl FlatRow {
         Some(Orientation { turn: self.number_of("turn")? as u16, probability: self.number_of("turn_probability")? })
     }
 
-    /// Profile and models that scored the photo.
+    /// What made the row, where it says so.
     #[must_use]
     pub fn scored_by(&self) -> Option<ScoredBy> {
-        let profile = self.text_of("profile")?.to_owned();
-        let version =
-            |column: &String| Some((column.strip_suffix("_model")?.to_owned(), self.text_of(column)?.to_owned()));
-        Some((profile, self.0.keys().filter_map(version).collect()))
+        let [version, build, limits, models, profile] =
+            ScoredBy::COLUMNS.map(|column| self.text_of(column).map(str::to_owned));
+        Some(ScoredBy { version: version?, build: build?, limits: limits?, models: models?, profile: profile? })
     }
 }

@@ -1,6 +1,8 @@
 //! The contact sheet: a page, whole in one file, of the worst photos of an output with what was found.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -18,6 +20,7 @@ use super::output;
 use super::pool::take_next;
 use super::row::FlatRow;
 use super::source::Sources;
+use crate::replace::{folder, replace};
 
 /// Long side of a photo on the sheet, in pixels.
 const THUMBNAIL: u32 = 320;
@@ -38,6 +41,30 @@ struct Entry {
     reasons: String,
     scores: Vec<String>,
     thumbnail: Option<String>,
+}
+
+/// What every sheet begins with; only a file that does is written over.
+const MARK: &[u8] = b"<!DOCTYPE html>\n<html lang=\"en\">\n<meta name=\"generator\" content=\"clearshot score\">\n";
+
+/// Makes sure that a sheet can be written without loss: where there is no file yet, an empty one, or a sheet.
+///
+/// # Errors
+/// [`BulkError::Sheet`].
+pub(super) fn check(sheet: &Path) -> Result<(), BulkError> {
+    let failed = |reason: String| BulkError::Sheet { path: sheet.to_owned(), reason };
+    let file = match File::open(sheet) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let there = folder(sheet).is_dir();
+            return if there { Ok(()) } else { Err(failed("there is no such folder".to_owned())) };
+        }
+        opened => opened.map_err(|error| failed(error.to_string()))?,
+    };
+    let mut beginning = Vec::new();
+    file.take(MARK.len() as u64).read_to_end(&mut beginning).map_err(|error| failed(error.to_string()))?;
+    if beginning.is_empty() || beginning == MARK {
+        return Ok(());
+    }
+    Err(failed("it is no contact sheet, and is left as it is: name another file".to_owned()))
 }
 
 /// Writes the sheet of an output with scores of `metrics`: photos that have none first, then by verdict and quality, at most
@@ -69,7 +96,8 @@ pub(super) fn write(
     let title = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let failed = |reason: String| BulkError::Sheet { path: sheet.to_owned(), reason };
     let page = Sheet { title, counts, left_out, photos }.render().map_err(|error| failed(error.to_string()))?;
-    std::fs::write(sheet, page).map_err(|error| failed(error.to_string()))
+    check(sheet)?;
+    replace(sheet, 0o666, |file| file.write_all(page.as_bytes())).map_err(|error: io::Error| failed(error.to_string()))
 }
 
 const NOT_SCORED: &str = "not scored";
@@ -88,7 +116,7 @@ fn entries(
 ) -> Vec<Entry> {
     let thumbnails: Vec<Mutex<Option<String>>> = rows.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
-    let bytes_of = |path: &str| sources.read(&sources.find(path).ok()?, max_file_bytes).ok();
+    let bytes_of = |path: &str| sources.read(&sources.find(path), max_file_bytes).ok();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {

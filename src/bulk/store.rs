@@ -52,8 +52,8 @@ impl Stores {
         Ok(Object { store, path })
     }
 
-    /// Hands every object below a URL to `found`, with its URL.
-    pub(super) fn list(&self, url: &str, mut found: impl FnMut(String, Object)) -> Result<(), String> {
+    /// Hands every object below a URL to `found`, with its URL and with its path from there.
+    pub(super) fn list(&self, url: &str, mut found: impl FnMut(String, &str, Object)) -> Result<(), String> {
         let Object { store, path: prefix } = self.object(url)?;
         let url = parse(url)?;
         self.runtime.block_on(async {
@@ -63,7 +63,9 @@ impl Stores {
                 let mut segments = url.path_segments_mut().map_err(|()| "it has no path".to_owned())?;
                 segments.clear().extend(object.location.parts().map(|part| part.as_ref().to_owned()));
                 drop(segments);
-                found(url.into(), Object { store: Arc::clone(&store), path: object.location });
+                let below = object.location.as_ref().strip_prefix(prefix.as_ref()).unwrap_or(object.location.as_ref());
+                let below = below.trim_start_matches('/').to_owned();
+                found(url.into(), &below, Object { store: Arc::clone(&store), path: object.location });
             }
             Ok(())
         })

@@ -39,6 +39,10 @@ for photo, key in zip(PHOTOS, KEYS):
     bucket.upload_file(photo, "photos", key)
 bucket.put_object(Bucket="photos", Key="2026/notes.txt", Body=b"no photo")
 bucket.put_object(Bucket="photos", Key="2025/old.jpg", Body=b"not asked for")
+# Without an ending the content tells.
+bucket.upload_file(PHOTOS[0], "photos", "2024/plain")
+bucket.put_object(Bucket="photos", Key="2024/SUCCESS", Body=b"no photo")
+bucket.put_object(Bucket="photos", Key="2024/._plain.jpg", Body=b"hidden")
 with tempfile.TemporaryDirectory() as folder:
     local, remote = f"{folder}/local.jsonl", f"{folder}/remote.jsonl"
     score(*PHOTOS, "--output", local)
@@ -53,7 +57,14 @@ with tempfile.TemporaryDirectory() as folder:
     assert "0 photos" in said and "2 skipped" in said, said
     said = score("s3://photos/2026/gone.jpg", "--output", remote, environment=store, code=3)
     assert "1 could not be read" in said, said
-    score("s3://nowhere/", environment=store, code=1)
-    score("ftp://photos/", code=1)
+    plain = f"{folder}/plain.jsonl"
+    said = score("s3://photos/2024/", "--output", plain, environment=store)
+    assert [row["path"] for row in rows(plain)] == ["s3://photos/2024/plain"], rows(plain)
+    assert "1 hidden" in said and "1 without an ending" in said, said
+    said = score("s3://photos/2024/plain", environment=store)
+    assert "1 photos" in said, said
+    # What cannot be listed is named, and costs no other.
+    said = score("s3://nowhere/", "ftp://photos/", "s3://photos/2024/plain", environment=store, code=3)
+    assert "3 photos" in said and "2 could not be read" in said and "ftp://photos/" in said, said
 server.stop()
 print("store: ok")

@@ -1,0 +1,129 @@
+//! Rows as Parquet.
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::record::Field;
+use parquet::record::reader::RowIter;
+use parquet::schema::types::Type;
+
+use super::{Failed, OutputError, Rows};
+use crate::bulk::row::{Cell, Column, FlatRow, Kind};
+
+/// Rows of a group.
+const GROUP: usize = 1 << 14;
+
+/// The rows of a file.
+pub(super) fn read(file: File, failed: Failed) -> Result<Rows, OutputError> {
+    let reader = SerializedFileReader::new(file).map_err(|error| failed(error.to_string()))?;
+    Ok(Box::new(RowIter::from_file_into(Box::new(reader)).map(move |row| {
+        let row = row.map_err(|error| failed(error.to_string()))?;
+        let cells = row.get_column_iter();
+        Ok(cells.filter_map(|(column, field)| Some((column.clone(), cell(field)?))).collect())
+    })))
+}
+
+/// The names of a file's columns.
+pub(super) fn columns(file: File) -> Result<Vec<String>, ParquetError> {
+    let reader = SerializedFileReader::new(file)?;
+    let schema = reader.metadata().file_metadata().schema_descr();
+    Ok(schema.columns().iter().map(|column| column.path().string()).collect())
+}
+
+/// What stands in a column of Parquet; older files have 32-bit counts.
+fn cell(field: &Field) -> Option<Cell> {
+    match field {
+        Field::Str(text) => Some(Cell::Text(text.clone())),
+        Field::Float(value) => Some(Cell::Real(*value)),
+        Field::Int(count) => u64::try_from(*count).ok().map(Cell::Count),
+        Field::Long(count) => u64::try_from(*count).ok().map(Cell::Count),
+        Field::UInt(count) => Some(Cell::Count((*count).into())),
+        Field::ULong(count) => Some(Cell::Count(*count)),
+        _ => None,
+    }
+}
+
+/// Why rows cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    /// A row cannot be read.
+    #[error(transparent)]
+    Row(#[from] OutputError),
+    /// It does not fit its column.
+    #[error(transparent)]
+    Parquet(#[from] ParquetError),
+    /// The file cannot be written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Writes a whole file.
+pub(super) fn write(
+    file: &mut File,
+    columns: &[Column],
+    mut rows: impl Iterator<Item = Result<FlatRow, OutputError>>,
+) -> Result<(), WriteError> {
+    let fields =
+        columns.iter().map(|column| Ok(Arc::new(parquet_column(column)?))).collect::<Result<_, ParquetError>>()?;
+    let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
+    let properties = Arc::new(WriterProperties::builder().set_compression(Compression::SNAPPY).build());
+    let mut writer = SerializedFileWriter::new(file, schema, properties)?;
+    loop {
+        let group = rows.by_ref().take(GROUP).collect::<Result<Vec<FlatRow>, OutputError>>()?;
+        if group.is_empty() {
+            break;
+        }
+        let mut group_writer = writer.next_row_group()?;
+        for Column { name, kind } in columns {
+            let cells = group.iter().map(|row| row.cell(name));
+            match kind {
+                Kind::Text => {
+                    let text = |cell: &Cell| cell.text().map(ByteArray::from);
+                    write_column::<ByteArrayType>(&mut group_writer, cells.map(|cell| text(cell?)))?;
+                }
+                Kind::Real => {
+                    write_column::<FloatType>(&mut group_writer, cells.map(|cell| cell?.number()))?;
+                }
+                Kind::Count => {
+                    let count = |cell: &Cell| cell.count().and_then(|count| i64::try_from(count).ok());
+                    write_column::<Int64Type>(&mut group_writer, cells.map(|cell| count(cell?)))?;
+                }
+            }
+        }
+        group_writer.close()?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+fn parquet_column(Column { name, kind }: &Column) -> Result<Type, ParquetError> {
+    let (physical, logical) = match kind {
+        Kind::Text => (PhysicalType::BYTE_ARRAY, Some(LogicalType::String)),
+        Kind::Real => (PhysicalType::FLOAT, None),
+        Kind::Count => (PhysicalType::INT64, None),
+    };
+    let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
+    Ok(column.with_logical_type(logical).build()?)
+}
+
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, &mut File>,
+    cells: impl Iterator<Item = Option<T::T>>,
+) -> Result<(), ParquetError> {
+    let cells: Vec<Option<T::T>> = cells.collect();
+    // One where there is a value, zero where the cell is empty.
+    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
+    let values: Vec<T::T> = cells.into_iter().flatten().collect();
+    let missing = || ParquetError::General("there are more columns than in the schema".into());
+    let mut writer = group.next_column()?.ok_or_else(missing)?;
+    writer.typed::<T>().write_batch(&values, Some(&levels), None)?;
+    writer.close()?;
+    Ok(())
+}
