@@ -8,6 +8,7 @@
 pub mod access;
 pub mod app;
 pub mod bulk;
+pub mod certificate;
 pub mod config;
 pub mod correct;
 pub mod crypto;

@@ -1,6 +1,7 @@
 //! `clearshot`: parse, run.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
@@ -15,7 +16,10 @@ fn main() -> Result<ExitCode> {
         Command::Serve(config) => {
             let _telemetry = telemetry::init(&config.telemetry)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(serve::serve(config.listen, config.app))?;
+            let served = runtime.block_on(serve::serve(config.listen, config.app));
+            // A photo that is being decoded cannot be interrupted, and by then nobody waits for it.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            served?;
         }
         Command::Score(config) => {
             let _telemetry = telemetry::init(&config.log_format.into())?;

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum_server::tls_rustls::RustlsConfig;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::{App, AppConfig};
+use crate::certificate::Certificate;
 
 /// Lists files anew at each look: a folder may get more.
 type List = Box<dyn Fn() -> Vec<PathBuf> + Send>;
@@ -85,7 +85,7 @@ impl Watch {
 }
 
 /// Reloads for as long as the service runs; models whose files have changed only if `watch_models`.
-pub async fn listen(app: Arc<App>, watch: Watch, watch_models: bool, tls: Option<RustlsConfig>) {
+pub async fn listen(app: Arc<App>, watch: Watch, watch_models: bool, tls: Option<Arc<Certificate>>) {
     let access = &app.config().access;
     let Watch { mut models, mut keys, mut certificate, mut hangup } = watch;
     let mut ticks = interval(Duration::from_secs(2));
@@ -106,10 +106,8 @@ pub async fn listen(app: Arc<App>, watch: Watch, watch_models: bool, tls: Option
                 Err(error) => tracing::error!(%error, path = %path.display(), "the old keys go on"),
             }
         }
-        if let (Some(tls), Some(cert), Some(key), true) =
-            (&tls, &access.tls_cert, &access.tls_key, asked || new_certificate)
-        {
-            match tls.reload_from_pem_file(cert, key).await {
+        if let (Some(tls), true) = (&tls, asked || new_certificate) {
+            match tls.reload() {
                 Ok(()) => tracing::info!("the certificate was reloaded"),
                 Err(error) => tracing::error!(%error, "the new certificate was refused; the old one goes on"),
             }

@@ -197,6 +197,11 @@ fn paced(request: Request, bytes_per_second: u32) -> (Request, Arc<AtomicBool>) 
 /// shows it a broken pipe instead of the answer (RFC 9112, section 9.6).
 pub(crate) async fn discard(request: Request) {
     const MOST: usize = 8 << 20;
+    let expects = request.headers().get(header::EXPECT);
+    if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        // It waits with its body for the answer, and reading would ask it to go on (RFC 9110, section 10.1.1).
+        return;
+    }
     let mut body = request.into_body();
     let drained = async {
         let mut seen = 0;

@@ -9,9 +9,9 @@ use support::server::help;
 
 /// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
 const SERVE: &str = "admin-listen allow-anonymous cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
-    intra-threads keys listen log-format max-batch max-body-bytes max-correct-pixels max-decoded-bytes max-delay-ms \
-    max-form-bytes max-images max-in-flight max-pixels max-side min-side min-upload-rate models profiles queue \
-    shutdown-grace-ms tls-cert tls-key watch-models workers";
+    drain-ms intra-threads keep-alive-ms keys listen log-format max-batch max-body-bytes max-connections max-correct-pixels \
+    max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-side min-side min-upload-rate models \
+    profiles queue shutdown-grace-ms tls-cert tls-key watch-models workers write-timeout-ms";
 
 /// The same of `score`.
 const SCORE: &str = "cuda-conv-search cuda-memory-limit device log-format max-decoded-bytes max-pixels max-side min-side models \

@@ -68,12 +68,17 @@ fn a_pod_is_given_the_time_it_needs_to_end() {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse().expect("a number")
     };
-    for name in ["CLEARSHOT_SHUTDOWN_GRACE_MS", "CLEARSHOT_DEADLINE_MS"] {
+    for name in ["CLEARSHOT_SHUTDOWN_GRACE_MS", "CLEARSHOT_DRAIN_MS", "CLEARSHOT_DEADLINE_MS"] {
         assert!(!deployment.contains(name), "{name} is set here, and this test takes the default");
     }
     let help = help("serve");
-    let [grace, deadline] = ["--shutdown-grace-ms", "--deadline-ms"].map(|flag| default_of(&help, flag).div_ceil(1000));
-    assert!(number("terminationGracePeriodSeconds: ") > number("sleep, \"") + grace + deadline);
+    let seconds = |flag| default_of(&help, flag).div_ceil(1000);
+    let (grace, drain) = (seconds("--shutdown-grace-ms"), seconds("--drain-ms"));
+    assert!(number("terminationGracePeriodSeconds: ") > number("sleep, \"") + grace + drain);
+    assert!(drain > seconds("--deadline-ms"), "a photo that came at the last moment has the time it may take");
+    let compose = read("docker-compose.yml");
+    let period = compose.split("stop_grace_period: ").nth(1).and_then(|rest| rest.split('s').next());
+    assert!(period.and_then(|seconds| seconds.parse().ok()) > Some(grace + drain), "docker-compose.yml");
 }
 
 #[test]

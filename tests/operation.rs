@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::photos::pavilion;
+use support::raw::Raw;
 use support::server::{Server, models_copy, problem, refusal, root};
 
 /// ONNX Runtime's official builds would keep a database of what they send home in the user's cache folder.
@@ -59,6 +60,71 @@ async fn sigterm_turns_readiness_off_keeps_serving_for_the_grace_time_and_ends_w
     problem(server.get("/readyz").await, 503, "draining").await;
     assert_eq!(server.get("/livez").await.status(), 200);
     server.score(pavilion()).await;
+    assert!(server.wait(Duration::from_secs(10)).success());
+}
+
+#[test]
+fn from_sigterm_on_every_answer_closes_its_connection() {
+    let mut server = Server::start(&["--shutdown-grace-ms", "3000"]);
+    let [mut used, mut unused, mut idle] = [(); 3].map(|()| Raw::connect(&server));
+    assert!(!used.get("/livez").closes() && !idle.get("/livez").closes());
+    server.signal("TERM");
+    let started = Instant::now();
+    while Raw::connect(&server).get("/readyz").status() == 200 {
+        assert!(started.elapsed() < Duration::from_secs(2), "readiness did not turn off");
+    }
+    for raw in [&mut used, &mut unused, &mut Raw::connect(&server)] {
+        let answer = raw.get("/livez");
+        assert_eq!((answer.status(), answer.closes()), (200, true), "{answer:?}");
+        raw.closed_within(Duration::from_secs(10));
+    }
+    assert!(started.elapsed() < Duration::from_millis(2500), "the grace time was over before all was asked");
+    // Whoever has nothing to ask is let go when the listener is.
+    idle.closed_within(Duration::from_secs(10));
+    assert!(started.elapsed() > Duration::from_millis(2500), "an idle connection may be used for the grace time");
+    assert!(server.wait(Duration::from_secs(10)).success());
+}
+
+#[test]
+fn clients_that_do_not_read_or_never_end_hold_the_end_up_for_the_drain_time_only() {
+    let flags = ["--shutdown-grace-ms", "500", "--drain-ms", "1500", "--min-upload-rate", "0"];
+    let mut server = Server::start(&flags);
+    let mut deaf = Raw::connect(&server);
+    deaf.ask_without_reading("/openapi.json");
+    let mut endless = Raw::connect(&server);
+    endless.send("POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nx");
+    let mut in_head = Raw::connect(&server);
+    in_head.send("GET /livez HTTP/1.1\r\nx");
+    let _silent = Raw::connect(&server);
+    server.signal("TERM");
+    let started = Instant::now();
+    assert!(server.wait(Duration::from_secs(15)).success());
+    assert!(started.elapsed() > Duration::from_secs(2), "not before its time: {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_photo_that_is_being_scored_when_the_grace_time_ends_gets_its_answer() {
+    let mut server = Server::start(&["--shutdown-grace-ms", "0"]);
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = reqwest::Body::wrap_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    }));
+    sender.send(Ok(pavilion()[..1000].to_vec())).await.expect("it is read");
+    let request = server.client.post(format!("{}/score", server.url)).body(body);
+    let scoring = tokio::spawn(async move { request.send().await.expect("an answer") });
+    server.until("clearshot_photos_in_flight 1", Duration::from_secs(10)).await;
+    server.signal("TERM");
+    let address = server.url.strip_prefix("http://").expect("plain HTTP");
+    let started = Instant::now();
+    while std::net::TcpStream::connect(address).is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(10), "it goes on accepting");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sender.send(Ok(pavilion()[1000..].to_vec())).await.expect("it is read");
+    drop(sender);
+    let answer = scoring.await.expect("it ends");
+    assert_eq!((answer.status().as_u16(), &answer.headers()["connection"]), (200, &"close".parse().expect("a value")));
+    assert!(answer.text().await.expect("all of it").contains("\"scores\""));
     assert!(server.wait(Duration::from_secs(10)).success());
 }
 

@@ -218,7 +218,7 @@ mod tests {
             }))
         };
         let scorers = (0..sizes.sessions).map(|_| score(panics_on.to_owned())).collect();
-        Pool { sizes, limits: Limits::default(), views, scorers }
+        Pool { sizes, limits: Limits::default(), memory: DecodeMemory::new(1 << 30), views, scorers }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 )]
 
 pub mod photos;
+pub mod raw;
 pub mod room;
 pub mod server;
 pub mod skipped;

@@ -19,8 +19,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// A client; its TLS is that of the service. It opens a new connection after a pause: the server lets one go that was idle for ten
-/// seconds, and a test may render photos for longer on a busy machine.
+/// A client; its TLS is that of the service. It opens a new connection after a pause: the server lets one go that was
+/// idle for long, and a test may render photos for longer on a busy machine.
 pub fn client() -> Client {
     clearshot::crypto::ensure_provider();
     Client::builder().pool_idle_timeout(Duration::from_secs(5)).build().expect("a client")
@@ -37,7 +37,8 @@ pub fn key(file: &Path, name: &str, more: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// What a command, or with an empty name `clearshot` itself, says of itself. Variables of whoever runs the tests are no part of it.
+/// What a command, or with an empty name `clearshot` itself, says of itself. Variables of whoever runs the tests are no
+/// part of it.
 pub fn help(command: &str) -> String {
     let mut asked = Command::new(env!("CARGO_BIN_EXE_clearshot"));
     let own = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CLEARSHOT_"));
@@ -213,8 +214,8 @@ fn wait(process: &mut Child, limit: Duration) -> ExitStatus {
     }
 }
 
-/// The codes of the problems that the API's document lists for the route of a path, with their status; none where there is no
-/// such route.
+/// The codes of the problems that the API's document lists for the route of a path, with their status; none where there
+/// is no such route.
 pub fn documented_problems(path: &str) -> Vec<(u16, String)> {
     let document = std::fs::read_to_string(root().join("openapi/openapi.json")).expect("it is committed");
     let document: Value = serde_json::from_str(&document).expect("JSON");
@@ -228,8 +229,8 @@ pub fn documented_problems(path: &str) -> Vec<(u16, String)> {
     codes.collect()
 }
 
-/// Asserts that an answer is a problem document with this status and code, which the API's document lists for the route, and
-/// returns it.
+/// Asserts that an answer is a problem document with this status and code, which the API's document lists for the
+/// route, and returns it.
 pub async fn problem(response: Response, status: u16, code: &str) -> Value {
     let found = response.status();
     let documented = documented_problems(response.url().path());
