@@ -17,7 +17,7 @@ fn main() -> Result<ExitCode> {
             let _telemetry = telemetry::init(&config.telemetry)?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let served = runtime.block_on(serve::serve(config.listen, config.app));
-            // A photo that is being decoded cannot be interrupted, and by then nobody waits for it.
+            // A photo that is being decoded cannot be interrupted, and nobody waits for it any more.
             runtime.shutdown_timeout(Duration::from_secs(1));
             served?;
         }

@@ -102,6 +102,27 @@ fn clients_that_do_not_read_or_never_end_hold_the_end_up_for_the_drain_time_only
     assert!(started.elapsed() > Duration::from_secs(2), "not before its time: {:?}", started.elapsed());
 }
 
+#[test]
+fn an_end_amid_photos_is_no_crash() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for round in 0..5 {
+        let said = folder.path().join(round.to_string());
+        let mut command = support::server::command(&["--listen", "127.0.0.1:0", "--drain-ms", "0"]);
+        command.stderr(std::fs::File::create(&said).expect("it can be written"));
+        let mut server = Server::start_as(command);
+        let photo = pavilion();
+        let head = format!("POST /score HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", photo.len());
+        let request = [head.as_bytes(), &photo].concat();
+        let mut clients: Vec<_> = (0..8).map(|_| Raw::connect(&server)).collect();
+        clients.iter_mut().for_each(|raw| raw.send(&request));
+        assert_eq!(clients[0].answer().expect("an answer").status(), 200);
+        clients.iter_mut().for_each(|raw| raw.send(&request));
+        server.signal("INT");
+        assert!(server.wait(Duration::from_secs(20)).success());
+        assert_eq!(std::fs::read_to_string(said).expect("text"), "", "errors in the log of round {round}");
+    }
+}
+
 #[tokio::test]
 async fn a_photo_that_is_being_scored_when_the_grace_time_ends_gets_its_answer() {
     let mut server = Server::start(&["--shutdown-grace-ms", "0"]);

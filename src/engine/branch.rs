@@ -3,6 +3,7 @@
 //! Batching is adaptive and needs no timer: a free worker takes what is queued, up to the largest batch, so that an idle
 //! server adds no delay and a busy one batches by itself.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,10 +32,21 @@ pub(super) type Waiting = oneshot::Receiver<Result<RawOutput, EngineError>>;
 /// What a worker does to a batch: a session's run, and in tests whatever is to go wrong.
 type Run = Box<dyn FnMut(&[&[f32]]) -> Result<Vec<RawOutput>, RuntimeError> + Send>;
 
-/// Handle of a branch; workers end when the last handle is dropped and the queue is empty.
+/// Handle of a branch; workers end when it is dropped and the queue is empty.
 pub(super) struct Branch {
     metric: String,
     queue: Sender<Job>,
+    /// Never gets anything; it is disconnected when all workers have ended.
+    working: Receiver<Infallible>,
+}
+
+impl Drop for Branch {
+    /// Waits for what the workers are at: a process that ends takes ONNX Runtime from under a batch.
+    fn drop(&mut self) {
+        const PATIENCE: Duration = Duration::from_secs(1);
+        self.queue = bounded(0).0;
+        let _ = self.working.recv_timeout(PATIENCE);
+    }
 }
 
 impl Branch {
@@ -63,6 +75,7 @@ impl Branch {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
         let (queue, jobs) = bounded(config.queue);
+        let (at_work, working) = bounded(0);
         for (number, run) in runs.into_iter().enumerate() {
             let worker = Worker {
                 metric: metric.to_owned(),
@@ -74,9 +87,14 @@ impl Branch {
             let failed =
                 |error| RuntimeError::Model { metric: metric.to_owned(), reason: format!("no thread for it: {error}") };
             let builder = thread::Builder::new().name(format!("{metric}-{number}"));
-            builder.spawn(move || worker.work(run)).map_err(failed)?;
+            let at_work = at_work.clone();
+            let work = move || {
+                worker.work(run);
+                drop(at_work);
+            };
+            builder.spawn(work).map_err(failed)?;
         }
-        Ok(Self { metric: metric.to_owned(), queue })
+        Ok(Self { metric: metric.to_owned(), queue, working })
     }
 
     /// Name of its metric.
