@@ -15,11 +15,12 @@ use clearshot_core::session::Runtime;
 use tokio::sync::Semaphore;
 
 use crate::access::{AccessConfig, KeyError, Keys};
+use crate::budget::Budget;
 use crate::decoders::Decoders;
 use crate::engine::{Engine, EngineConfig};
 use crate::memory::MemoryConfig;
 use crate::telemetry::metrics::Metrics;
-use crate::upload::UploadLimits;
+use crate::upload::{Reading, UploadLimits};
 
 /// What requests are answered with, and how many at once.
 #[derive(Clone, Debug, Args)]
@@ -39,10 +40,17 @@ pub struct AppConfig {
     /// What decoding may take.
     #[command(flatten)]
     pub memory: MemoryConfig,
-    /// Milliseconds from the first byte of a request to its answer. A form of /score/batch has them for each image: they begin
-    /// anew whenever one came completely.
+    /// Milliseconds from the first byte of a request to its answer. A form of /score/batch has them for each image: to come, and
+    /// once it is there to be scored; but all its images have to come within ten times as long.
     #[arg(long, env = "CLEARSHOT_DEADLINE_MS", default_value = "30000")]
     pub deadline_ms: NonZeroU64,
+    /// Most bytes of uploads held at once, from all clients; what is beyond is refused with 503 [default: 128 MiB for each core].
+    #[arg(long, env = "CLEARSHOT_MAX_UPLOAD_MEMORY", default_value_t = cores().get() * (128 << 20), hide_default_value = true)]
+    pub max_upload_memory: usize,
+    /// Most bytes of corrected photos under way to their clients at once; a further one waits, and is refused with 503 if none gets
+    /// through in time.
+    #[arg(long, env = "CLEARSHOT_MAX_ANSWER_MEMORY", default_value_t = 256 << 20)]
+    pub max_answer_memory: usize,
     /// Limits on images.
     #[command(flatten)]
     pub limits: Limits,
@@ -52,6 +60,18 @@ pub struct AppConfig {
     /// How the models run.
     #[command(flatten)]
     pub engine: EngineConfig,
+}
+
+impl AppConfig {
+    /// The time that a photo has.
+    fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms.get())
+    }
+
+    /// How many requests a key may have under way if its entry does not say: half, so that no key keeps the others out.
+    fn share(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.max_in_flight.get().div_ceil(2)).unwrap_or(NonZeroUsize::MIN)
+    }
 }
 
 /// Respects cgroup quotas and affinity.
@@ -83,8 +103,10 @@ pub struct App {
     pub profiles: Profiles,
     /// Limits on images.
     pub limits: Limits,
-    /// Limits on request bodies.
-    pub upload_limits: UploadLimits,
+    /// How uploads are read.
+    pub reading: Reading,
+    /// The bytes of corrected photos that may be under way to their clients.
+    pub answers: Budget,
     /// Time from the first byte of a request to its answer, and in a form from image to image.
     pub deadline: Duration,
     /// One permit for each request in flight; taken before the body is read.
@@ -106,20 +128,28 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &AppConfig) -> Result<Arc<Self>, StartError> {
         config.engine.validate().map_err(StartError::Config)?;
-        let keys = config.access.keys.as_deref().map(Keys::load).transpose()?;
+        let keys = config.access.keys.as_deref().map(|path| Keys::load(path, config.share())).transpose()?;
         let metrics = Arc::new(Metrics::new());
         let Loaded { runtime, models, profiles } = load(&config.files, config.engine.device)?;
         let engine = start(&runtime, models, config, &metrics)?;
         let provider = runtime.provider();
-        metrics.models(engine.models(), &provider, true);
+        metrics.models(engine.models(), &provider);
+        if let Some(keys) = &keys {
+            metrics.keys(&keys.names());
+        }
         tracing::info!(provider, onnxruntime = %runtime.path().display(), "models are ready");
         Ok(Arc::new(Self {
             engine: ArcSwap::from_pointee(engine),
             provider,
             profiles,
             limits: config.limits,
-            upload_limits: config.upload_limits,
-            deadline: Duration::from_millis(config.deadline_ms.get()),
+            reading: Reading {
+                limits: config.upload_limits,
+                patience: config.deadline(),
+                budget: Budget::new(config.max_upload_memory),
+            },
+            answers: Budget::new(config.max_answer_memory),
+            deadline: config.deadline(),
             in_flight: Arc::new(Semaphore::new(config.max_in_flight.get())),
             decoders: Decoders::new(config.decoders, config.memory.decode()),
             metrics,
@@ -140,9 +170,8 @@ impl App {
             .and_then(|models| start(&self.runtime, models, &self.config, &self.metrics));
         self.metrics.reloaded(if new.is_ok() { "loaded" } else { "refused" });
         let new = Arc::new(new?);
-        let old = self.engine.swap(Arc::clone(&new));
-        self.metrics.models(old.models(), &self.provider, false);
-        self.metrics.models(new.models(), &self.provider, true);
+        self.engine.store(Arc::clone(&new));
+        self.metrics.models(new.models(), &self.provider);
         Ok(())
     }
 
@@ -152,11 +181,12 @@ impl App {
     /// [`KeyError`]: what is wrong with the file.
     pub fn reload_keys(&self) -> Result<(), KeyError> {
         let Some(path) = &self.config.access.keys else { return Ok(()) };
-        let new = Keys::load(path)?;
+        let new = Keys::load(path, self.config.share())?;
         let new = match &*self.keys.load() {
             Some(old) => new.after(old),
             None => new,
         };
+        self.metrics.keys(&new.names());
         self.keys.store(Some(Arc::new(new)));
         Ok(())
     }

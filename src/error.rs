@@ -26,16 +26,22 @@ pub enum ApiError {
     #[error("{0}")]
     BadQuery(String),
     /// There is no such profile.
-    #[error("There is no profile `{0}`.")]
+    #[error("There is no profile `{0}`; `/profiles` lists them.")]
     UnknownProfile(String),
     /// The service has keys and the request came with none of them.
     #[error("An API key is needed: `Authorization: Bearer KEY` or `X-Api-Key: KEY`.")]
     Unauthorized,
     /// The key's allowance is used up.
-    #[error("The key's requests are used up for now; try again in {} s.", whole_seconds(*wait))]
+    #[error("The key's photos are used up for now; try again in {} s.", whole_seconds(*wait))]
     RateLimited {
-        /// Time until the next request is allowed.
+        /// Time until what was asked for is allowed.
         wait: Duration,
+    },
+    /// The key has as many requests under way as it may have.
+    #[error("The key has {limit} requests under way, and may not have more; try again when one is answered.")]
+    TooManyAtOnce {
+        /// The limit.
+        limit: usize,
     },
     /// There is no such route.
     #[error("There is nothing here.")]
@@ -78,6 +84,25 @@ pub enum ApiError {
         /// The limit in bytes per second.
         bytes_per_second: u32,
     },
+    /// The body did not come in time.
+    #[error("The upload took too long: it has to be complete after {} s of waiting for it.", within.as_secs_f32())]
+    UploadTooLate {
+        /// The time it has.
+        within: Duration,
+    },
+    /// The upload took so much of the time that too little was left for scoring.
+    #[error("The upload took {:.1} s of the {} s that a photo has; send it faster, or smaller.", took.as_secs_f32(), of.as_secs_f32())]
+    UploadTookTheTime {
+        /// What it took.
+        took: Duration,
+        /// The time from the request's first byte to its answer.
+        of: Duration,
+    },
+    /// The body is compressed.
+    #[error(
+        "The body has a `Content-Encoding`: send the image's own bytes without one; photos are compressed already."
+    )]
+    UnsupportedEncoding,
     /// Too much is going on.
     #[error("The server is busy; try again later.")]
     Overloaded,
@@ -126,6 +151,7 @@ problems! {
     NOTHING_TO_CORRECT = CONFLICT, "nothing_to_correct", "Nothing to correct";
     NOT_CORRECTABLE = CONFLICT, "not_correctable", "Not correctable";
     UNSUPPORTED_FORMAT = UNSUPPORTED_MEDIA_TYPE, "unsupported_format", "Unsupported image format";
+    UNSUPPORTED_ENCODING = UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", "Unsupported content encoding";
     UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
     IMAGE_TOO_LARGE = UNPROCESSABLE_ENTITY, "image_too_large", "Image too large";
     IMAGE_TOO_SMALL = UNPROCESSABLE_ENTITY, "image_too_small", "Image too small";
@@ -146,7 +172,7 @@ impl ApiError {
             Self::BadQuery(_) => &BAD_QUERY,
             Self::UnknownProfile(_) => &UNKNOWN_PROFILE,
             Self::Unauthorized => &UNAUTHORIZED,
-            Self::RateLimited { .. } => &RATE_LIMITED,
+            Self::RateLimited { .. } | Self::TooManyAtOnce { .. } => &RATE_LIMITED,
             Self::NotFound => &NOT_FOUND,
             Self::MethodNotAllowed => &METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => &BODY_TOO_LARGE,
@@ -155,7 +181,10 @@ impl ApiError {
             Self::NotCorrectable(_) => &NOT_CORRECTABLE,
             Self::Upload { problem, .. } => problem,
             Self::BrokenBody => &BROKEN_BODY,
-            Self::UploadTooSlow { .. } => &UPLOAD_TOO_SLOW,
+            Self::UploadTooSlow { .. } | Self::UploadTooLate { .. } | Self::UploadTookTheTime { .. } => {
+                &UPLOAD_TOO_SLOW
+            }
+            Self::UnsupportedEncoding => &UNSUPPORTED_ENCODING,
             Self::Overloaded => &OVERLOADED,
             Self::Draining => &DRAINING,
             Self::DeadlineExceeded => &DEADLINE_EXCEEDED,
@@ -169,7 +198,7 @@ impl From<IngestError> for ApiError {
         let problem = match &error {
             IngestError::Empty => return Self::EmptyBody,
             IngestError::OutOfTime => return Self::DeadlineExceeded,
-            IngestError::UnsupportedFormat => &UNSUPPORTED_FORMAT,
+            IngestError::UnsupportedFormat(_) => &UNSUPPORTED_FORMAT,
             IngestError::Undecodable { .. } => &UNDECODABLE_IMAGE,
             IngestError::TooLarge { .. } => &IMAGE_TOO_LARGE,
             IngestError::TooSmall { .. } => &IMAGE_TOO_SMALL,
@@ -215,13 +244,27 @@ impl IntoResponse for ApiError {
         let header = match &self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::RateLimited { wait } => Some((header::RETRY_AFTER, HeaderValue::from(whole_seconds(*wait)))),
-            Self::Overloaded | Self::Draining => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Self::TooManyAtOnce { .. } | Self::Overloaded | Self::Draining => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static("1")))
+            }
+            // Which codings would do (RFC 9110, section 15.5.16).
+            Self::UnsupportedEncoding => Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
             _ => None,
         };
         response.headers_mut().extend(header);
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// What a client sent, short enough to be said to it again.
+pub(crate) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut quoted: String = text.chars().take(LONGEST).collect();
+    if quoted.len() < text.len() {
+        quoted.push('…');
+    }
+    quoted
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

@@ -7,6 +7,7 @@
 
 pub mod access;
 pub mod app;
+pub mod budget;
 pub mod bulk;
 pub mod certificate;
 pub mod config;

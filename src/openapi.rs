@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
 
-use crate::error::{RATE_LIMITED, UNAUTHORIZED};
+use crate::error::UNAUTHORIZED;
 use crate::http::correct::Receipt;
 use crate::http::problem::{self, ProblemDocument};
 
@@ -61,7 +61,7 @@ impl Document {
     pub fn new(mut behind_gate: utoipa::openapi::OpenApi, open: utoipa::openapi::OpenApi) -> Self {
         for item in behind_gate.paths.paths.values_mut() {
             for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-                operation.responses.responses.extend(problem::responses(&[&UNAUTHORIZED, &RATE_LIMITED]));
+                operation.responses.responses.extend(problem::responses(&[&UNAUTHORIZED]));
                 // A service without keys asks for none.
                 let either =
                     ["bearer", "api_key"].map(|scheme| SecurityRequirement::new::<_, [&str; 0], _>(scheme, []));

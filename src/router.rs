@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::DefaultBodyLimit;
 use axum::{Extension, Router, middleware};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -77,8 +76,6 @@ fn with_layers(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
     let mut routes = routes
         .fallback(async || ApiError::NotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        // Each route has limits of its own, see `upload`.
-        .layer(DefaultBodyLimit::disable())
         .layer(panic::layer())
         .layer(middleware::from_fn_with_state(Arc::clone(app), problem::render));
     if let Some(cors) = cors::layer(&app.config().access.cors_origins) {

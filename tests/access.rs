@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::convert::Infallible;
 use std::fs::{File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -9,8 +10,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use reqwest::{Certificate, Client, Response};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, Certificate, Client, Response};
 use serde_json::Value;
 use support::photos::pavilion;
 use support::server::{Server, client, key, problem, refusal, root};
@@ -162,7 +165,7 @@ fn keys_that_are_made_at_once_are_all_there_and_the_file_stays_what_it_was() {
 async fn a_key_has_an_allowance_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("keys.json");
-    let limited = key(&file, "limited", &["--requests-per-minute", "2"]);
+    let limited = key(&file, "limited", &["--photos-per-minute", "2"]);
     let free = key(&file, "free", &[]);
     let server = Server::start(&["--keys", file.to_str().expect("text")]);
     for _ in 0..2 {
@@ -173,6 +176,83 @@ async fn a_key_has_an_allowance_of_its_own() {
     assert!((1..=30).contains(&wait), "{wait}");
     problem(response, 429, "rate_limited").await;
     assert_eq!(with(&server, "x-api-key", &free).await.status(), 200);
+}
+
+/// The status of each photo of a form, and the problem of the last.
+async fn batch(server: &Server, key: &str, photos: usize) -> (Vec<u64>, Value) {
+    let form = (0..photos).fold(Form::new(), |form, _| form.part("image", Part::bytes(pavilion())));
+    let request = server.client.post(format!("{}/score/batch", server.url)).header("x-api-key", key).multipart(form);
+    let response = request.send().await.expect("the server answers");
+    assert_eq!(response.status(), 200);
+    let answer: Value = response.json().await.expect("JSON");
+    let results = answer["results"].as_array().expect("a list");
+    let statuses = results.iter().filter_map(|result| result["status"].as_u64()).collect();
+    (statuses, results.last().expect("there is one")["problem"].clone())
+}
+
+#[tokio::test]
+async fn an_allowance_counts_photos_whatever_way_they_come() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let three = key(&file, "three", &["--photos-per-minute", "3"]);
+    let tiles = key(&file, "tiles", &["--photos-per-minute", "5"]);
+    let corrections = key(&file, "corrections", &["--photos-per-minute", "11"]);
+    let server = Server::start(&["--keys", file.to_str().expect("text")]);
+    let (statuses, beyond) = batch(&server, &three, 5).await;
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(beyond["code"], "rate_limited");
+    problem(with(&server, "x-api-key", &three).await, 429, "rate_limited").await;
+    let send = async |path: &str, key: &str| {
+        let request = server.client.post(format!("{}{path}", server.url)).header("x-api-key", key);
+        request.body(pavilion()).send().await.expect("the server answers").status().as_u16()
+    };
+    for expected in [200, 200, 429] {
+        assert_eq!(send("/score?detail=tiles", &tiles).await, expected, "each is two of five");
+    }
+    for expected in [409, 429] {
+        assert_eq!(send("/correct", &corrections).await, expected, "each is ten of eleven");
+    }
+    assert_eq!(send("/score?profile=nobody", &corrections).await, 400, "what is refused costs nothing");
+    assert_eq!(send("/score", &corrections).await, 200, "one was left");
+}
+
+#[tokio::test]
+async fn a_key_has_so_many_requests_under_way_and_leaves_room_for_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys.json");
+    let greedy = key(&file, "greedy", &[]);
+    let other = key(&file, "other", &["--concurrent", "1"]);
+    let flags = ["--max-in-flight", "4", "--min-upload-rate", "0", "--keys", file.to_str().expect("text")];
+    let server = Server::start(&flags);
+    let hold = |key: &str| {
+        let begun = stream::iter([Ok::<_, Infallible>(pavilion()[..1000].to_vec())]).chain(stream::pending());
+        let request = server.client.post(format!("{}/score", server.url)).header("x-api-key", key);
+        tokio::spawn(request.body(Body::wrap_stream(begun)).send())
+    };
+    let (mut held, started) = (Vec::new(), Instant::now());
+    let refused = loop {
+        held.push(hold(&greedy));
+        let response = with(&server, "x-api-key", &greedy).await;
+        if response.status() == 429 {
+            break response;
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "more than half of the places went to one key");
+    };
+    assert!(refused.headers().contains_key("retry-after"));
+    let refused = problem(refused, 429, "rate_limited").await;
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("2 requests under way")), "{refused}");
+    assert_eq!(with(&server, "x-api-key", &other).await.status(), 200);
+    let (mut more, started) = (Vec::new(), Instant::now());
+    while with(&server, "x-api-key", &other).await.status() != 429 {
+        assert!(started.elapsed() < Duration::from_secs(20), "it has two at a time");
+        more.push(hold(&other));
+    }
+    held.into_iter().for_each(|request| request.abort());
+    let started = Instant::now();
+    while with(&server, "x-api-key", &greedy).await.status() != 200 {
+        assert!(started.elapsed() < Duration::from_secs(20), "its places are not given back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ async fn provoked(path: &str) -> BTreeSet<String> {
     for form in [Form::new().text("picture", "x"), many] {
         found.extend(code(post(&server, "").multipart(form)).await);
     }
+    found.extend(code(one(post(&server, "").header(header::CONTENT_ENCODING, "gzip"), &small)).await);
     // It begins and never goes on.
     let stalling = |server: &Server| {
         let begun = stream::iter([Ok::<_, Infallible>(b"--x\r\n".to_vec())]).chain(stream::pending());
@@ -112,12 +113,15 @@ async fn provoked(path: &str) -> BTreeSet<String> {
         post(server, "").header(header::CONTENT_TYPE, content_type).body(Body::wrap_stream(begun))
     };
     found.extend(code(stalling(&server)).await);
-    let narrow = Server::start(&["--max-in-flight", "1", "--deadline-ms", "2000"]);
+    // Photos wait longer for a batch to fill than they have.
+    let narrow = ["--max-in-flight", "1", "--deadline-ms", "2000", "--max-batch", "8", "--max-delay-ms", "10000"];
+    let narrow = Server::start(&narrow);
     let late = tokio::spawn(code(stalling(&narrow)));
     // Time for it to take the place: nothing outside the server tells that a form has.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     found.extend(code(one(post(&narrow, ""), &small)).await);
     found.extend(late.await.expect("it ends"));
+    found.extend(code(one(post(&narrow, ""), &small)).await);
     found
 }
 

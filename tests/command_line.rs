@@ -9,9 +9,10 @@ use support::server::help;
 
 /// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
 const SERVE: &str = "admin-listen allow-anonymous cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
-    drain-ms intra-threads keep-alive-ms keys listen log-format max-batch max-body-bytes max-connections max-correct-pixels \
-    max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-side min-side min-upload-rate models \
-    profiles queue shutdown-grace-ms tls-cert tls-key watch-models workers write-timeout-ms";
+    drain-ms intra-threads keep-alive-ms keys listen log-format max-answer-memory max-batch max-body-bytes max-connections \
+    max-correct-pixels max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-side \
+    max-upload-memory min-side min-upload-rate models profiles queue shutdown-grace-ms tls-cert tls-key watch-models workers \
+    write-timeout-ms decode-memory";
 
 /// The same of `score`.
 const SCORE: &str = "cuda-conv-search cuda-memory-limit device log-format max-decoded-bytes max-pixels max-side min-side models \
@@ -72,7 +73,7 @@ fn every_flag_of_the_other_commands_is_listed() {
         ["batch", "html", "html-photos", "output", "profile", "readers", "shard", "threads"].map(|flag| (flag, ""));
     assert_eq!(flags("score"), with(twins(SCORE), &[&files[..], &own].concat()));
     assert_eq!(flags("backtest"), with(twins("models"), &[("profile", ""), ("json", "")]));
-    assert_eq!(flags("key"), with(twins("keys"), &[("requests-per-minute", ""), ("burst", "")]));
+    assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));
     assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
     assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));
 }

@@ -25,6 +25,50 @@ async fn uploads_that_are_no_photo_are_refused_and_the_next_is_scored() {
 }
 
 #[tokio::test]
+async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
+    let server = Server::start(&[]);
+    let photo = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, pavilion());
+    for (sent, named, remedy) in [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "a HEIC image", "Most Compatible"),
+        (b"%PDF-1.7\n".to_vec(), "a PDF document", "render it"),
+        (format!("data:image/jpeg;base64,{photo}").into_bytes(), "a data URL", "the bytes of the file itself"),
+        (photo.clone().into_bytes(), "an image in base64", "the bytes of the file itself"),
+        (format!("{{\"image\": \"{photo}\"}}").into_bytes(), "JSON", "as the body or as the part `image`"),
+    ] {
+        let document = problem(server.post(sent).await, 415, "unsupported_format").await;
+        let detail = document["detail"].as_str().expect("text");
+        assert!(detail.contains(named) && detail.contains(remedy), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_as_such() {
+    let server = Server::start(&[]);
+    let send = async |path: &str, coding: &str| {
+        let request = server.client.post(format!("{}{path}", server.url)).header("content-encoding", coding);
+        request.body(pavilion()).send().await.expect("an answer")
+    };
+    for path in ["/score", "/score/batch", "/correct"] {
+        let refused = send(path, "gzip").await;
+        assert_eq!(refused.headers()["accept-encoding"], "identity");
+        problem(refused, 415, "unsupported_encoding").await;
+    }
+    problem(send("/score", "identity, br").await, 415, "unsupported_encoding").await;
+    assert_eq!(send("/score", "Identity").await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_client_again_is_short() {
+    let server = Server::start(&[]);
+    let long = "y".repeat(20_000);
+    for query in [format!("profile={long}"), format!("detail={long}")] {
+        let request = server.client.post(format!("{}/score?{query}", server.url)).body(pavilion());
+        let answer = request.send().await.expect("an answer").text().await.expect("text");
+        assert!(answer.len() < 1000 && answer.contains("yyyy"), "{} bytes", answer.len());
+    }
+}
+
+#[tokio::test]
 async fn limits_hold_exactly() {
     let photo = jpeg(&room(200, 150, 1), 80);
     let size = photo.len();
@@ -119,7 +163,7 @@ async fn a_body_that_never_ends_meets_the_deadline() {
     let (sender, body) = endless_body();
     sender.send(Ok(vec![0xFF, 0xD8])).await.expect("it is read");
     let answer = server.client.post(format!("{}/score", server.url)).body(body).send().await.expect("an answer");
-    problem(answer, 504, "deadline_exceeded").await;
+    problem(answer, 408, "upload_too_slow").await;
     drop(sender);
 }
 

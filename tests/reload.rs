@@ -122,6 +122,13 @@ async fn reloads_under_load_lose_and_mix_no_answer() {
     let (answers, ()) = tokio::join!(load, reloads);
     let new = server.score(pavilion()).await;
     assert_other_brightness(&old, &new);
+    // Of all the models that were in use, metrics name those that are and those before them.
+    let metrics = server.metrics().await;
+    let mut told: Vec<_> =
+        metrics.lines().filter_map(|line| line.strip_prefix("clearshot_model{metric=\"brightness\",")).collect();
+    told.sort_unstable();
+    let line = |version: &str, in_use: u8| format!("version=\"{version}\",provider=\"cpu\"}} {in_use}");
+    assert_eq!(told, [line("brightness-again", 0), line("brightness-other", 1)]);
     let mut again = whole(&old);
     again.0["brightness"] = "brightness-again".into();
     let sets = [whole(&old), whole(&new), again];

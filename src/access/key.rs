@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -20,12 +20,15 @@ pub struct KeyConfig {
     /// File of keys; made if it is not there.
     #[arg(long, env = "CLEARSHOT_KEYS", value_name = "FILE")]
     pub keys: PathBuf,
-    /// Most requests a minute [default: no limit].
-    #[arg(long)]
-    pub requests_per_minute: Option<NonZeroU32>,
-    /// Most requests at once after a pause [default: a minute's worth].
-    #[arg(long, requires = "requests_per_minute")]
+    /// Most photos a minute [default: no limit]. One with its tiles counts as two, a correction as ten.
+    #[arg(long, alias = "requests-per-minute")]
+    pub photos_per_minute: Option<NonZeroU32>,
+    /// Most photos at once after a pause [default: a minute's worth].
+    #[arg(long, requires = "photos_per_minute")]
     pub burst: Option<NonZeroU32>,
+    /// Most requests under way at a time [default: half of the service's --max-in-flight].
+    #[arg(long)]
+    pub concurrent: Option<NonZeroUsize>,
 }
 
 /// Why a key cannot be added.
@@ -53,7 +56,7 @@ pub enum AddError {
 /// # Errors
 /// [`AddError`].
 pub fn add(config: &KeyConfig) -> Result<String, AddError> {
-    let KeyConfig { name, keys: path, requests_per_minute, burst } = config;
+    let KeyConfig { name, keys: path, photos_per_minute, burst, concurrent } = config;
     let invalid = |reason: String| KeyError::Invalid { path: path.clone(), reason };
     let unwritable = |source: io::Error| AddError::Unwritable { path: path.clone(), source };
     let target = target(path).map_err(unwritable)?;
@@ -72,10 +75,11 @@ pub fn add(config: &KeyConfig) -> Result<String, AddError> {
     let entry = Entry {
         name: name.clone(),
         sha256: sha256_hex(key.as_bytes()),
-        requests_per_minute: *requests_per_minute,
+        photos_per_minute: *photos_per_minute,
         burst: *burst,
+        concurrent: *concurrent,
     };
-    Key::new(entry.clone()).map_err(invalid)?;
+    Key::new(entry.clone(), NonZeroUsize::MIN).map_err(invalid)?;
     file.keys.push(entry);
     replace(&target, 0o600, |new| {
         let text = serde_json::to_string_pretty(&file)?;

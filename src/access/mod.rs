@@ -1,13 +1,15 @@
-//! Who may use the service, and how much: API keys by name, of which only hashes are kept, each with a rate limit of its own.
+//! Who may use the service, and how much: API keys by name, of which only hashes are kept, each with an allowance of its own.
 
+mod allowance;
 mod key;
 mod origin;
 
+pub use allowance::Work;
 pub use key::{AddError, KeyConfig, add};
 pub use origin::{Origin, OriginError};
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +17,11 @@ use std::time::Duration;
 use clap::Args;
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::name::Name;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use tokio::sync::OwnedSemaphorePermit;
+
+use allowance::Allowance;
 
 /// Who may use the service, and from where.
 #[derive(Clone, Debug, Default, Args)]
@@ -78,12 +81,15 @@ struct Entry {
     name: Name,
     /// SHA-256 of the key, lower-case hexadecimal. Keys are random and long, so that no slow hash is needed.
     sha256: String,
-    /// Most requests a minute; absent for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    requests_per_minute: Option<NonZeroU32>,
-    /// Most requests at once after a pause; absent for a minute's worth.
+    /// Most photos a minute, see [`Work::photos`]; absent for no limit.
+    #[serde(default, alias = "requests_per_minute", skip_serializing_if = "Option::is_none")]
+    photos_per_minute: Option<NonZeroU32>,
+    /// Most photos at once after a pause; absent for a minute's worth.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     burst: Option<NonZeroU32>,
+    /// Most requests under way at a time; absent for half of what the service takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concurrent: Option<NonZeroUsize>,
 }
 
 /// Why a file of keys was refused.
@@ -110,23 +116,21 @@ pub enum KeyError {
 /// A key in use.
 pub struct Key {
     entry: Entry,
-    limiter: Option<DefaultDirectRateLimiter>,
+    allowance: Allowance,
 }
 
 impl Key {
-    fn new(mut entry: Entry) -> Result<Self, String> {
+    /// The key of an entry; `share` as in [`Keys::load`].
+    fn new(mut entry: Entry, share: NonZeroUsize) -> Result<Self, String> {
         if entry.sha256.len() != 64 || !entry.sha256.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(format!("key `{}`: `sha256` must be 64 hexadecimal digits", entry.name));
         }
         entry.sha256.make_ascii_lowercase();
-        let quota = entry.requests_per_minute.map(|rate| {
-            let quota = Quota::per_minute(rate);
-            entry.burst.map_or(quota, |burst| quota.allow_burst(burst))
-        });
-        if entry.burst.is_some() && quota.is_none() {
-            return Err(format!("key `{}`: `burst` needs `requests_per_minute`", entry.name));
+        if entry.burst.is_some() && entry.photos_per_minute.is_none() {
+            return Err(format!("key `{}`: `burst` needs `photos_per_minute`", entry.name));
         }
-        Ok(Self { entry, limiter: quota.map(DefaultDirectRateLimiter::direct) })
+        let allowance = Allowance::new(&entry, share);
+        Ok(Self { entry, allowance })
     }
 
     /// Names whoever holds it.
@@ -135,13 +139,20 @@ impl Key {
         self.entry.name.as_str()
     }
 
-    /// Takes one request out of the key's allowance.
+    /// Takes work on one photo out of the key's allowance.
     ///
     /// # Errors
-    /// The time until the next request is allowed.
-    pub fn spend(&self) -> Result<(), Duration> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        limiter.check().map_err(|until| until.wait_time_from(DefaultClock::default().now()))
+    /// The time until it is allowed.
+    pub fn spend(&self, work: Work) -> Result<(), Duration> {
+        self.allowance.spend(work)
+    }
+
+    /// Takes one of the places for requests of this key; dropping it makes room for another.
+    ///
+    /// # Errors
+    /// How many places there are, where none is free.
+    pub fn enter(&self) -> Result<OwnedSemaphorePermit, usize> {
+        self.allowance.enter()
     }
 }
 
@@ -149,14 +160,15 @@ impl Key {
 pub struct Keys(Vec<Arc<Key>>);
 
 impl Keys {
-    /// Reads a file of keys.
+    /// Reads a file of keys. Each may have `share` requests under way, unless its entry says otherwise.
     ///
     /// # Errors
     /// [`KeyError`], which names the file and what is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, KeyError> {
+    pub fn load(path: &Path, share: NonZeroUsize) -> Result<Self, KeyError> {
         let file = read(path)?;
         let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
-        let keys = file.keys.into_iter().map(|entry| Key::new(entry).map(Arc::new)).collect::<Result<Vec<_>, String>>();
+        let keys =
+            file.keys.into_iter().map(|entry| Key::new(entry, share).map(Arc::new)).collect::<Result<Vec<_>, String>>();
         let keys = keys.map_err(invalid)?;
         for (index, key) in keys.iter().enumerate() {
             if keys[..index].iter().any(|other| other.name() == key.name() || other.entry.sha256 == key.entry.sha256) {
@@ -182,6 +194,12 @@ impl Keys {
             let same = key.entry.sha256.as_bytes().ct_eq(hash.as_bytes());
             if same.into() { Some(Arc::clone(key)) } else { found }
         })
+    }
+
+    /// Their names.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|key| key.name()).collect()
     }
 
     /// How many there are.
@@ -215,7 +233,7 @@ mod tests {
     fn loaded(text: &str) -> Result<Keys, KeyError> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("it is written");
-        Keys::load(file.path())
+        Keys::load(file.path(), NonZeroUsize::MIN)
     }
 
     fn entry(name: &str, key: &str, more: &str) -> String {
@@ -236,9 +254,9 @@ mod tests {
     #[test]
     fn an_allowance_runs_out_and_a_reload_does_not_refill_it() {
         let text = |more: &str| format!(r#"{{"version": 1, "keys": [{}]}}"#, entry("one", "k1", more));
-        let limited = text(r#", "requests_per_minute": 1, "burst": 2"#);
+        let limited = text(r#", "photos_per_minute": 1, "burst": 2"#);
         let keys = loaded(&limited).expect("it is sound");
-        let spend = |keys: &Keys| keys.find(b"k1").expect("it is there").spend();
+        let spend = |keys: &Keys| keys.find(b"k1").expect("it is there").spend(Work::Score);
         assert!(spend(&keys).is_ok() && spend(&keys).is_ok());
         let wait = spend(&keys).expect_err("two at once are allowed");
         assert!(wait > Duration::from_secs(50) && wait <= Duration::from_secs(60), "{wait:?}");
@@ -246,6 +264,36 @@ mod tests {
         assert!(spend(&keys).is_err());
         let keys = loaded(&text("")).expect("it is sound").after(&keys);
         assert!((0..100).all(|_| spend(&keys).is_ok()), "a changed entry counts anew");
+    }
+
+    #[test]
+    fn work_counts_as_what_it_costs_and_never_as_more_than_can_be_had() {
+        let spent = |more: &str, works: &[Work]| {
+            let text = format!(r#"{{"version": 1, "keys": [{}]}}"#, entry("one", "k1", more));
+            let key = loaded(&text).expect("it is sound").find(b"k1").expect("it is there");
+            works.iter().take_while(|work| key.spend(**work).is_ok()).count()
+        };
+        assert_eq!(spent(r#", "photos_per_minute": 9"#, &[Work::Score; 20]), 9);
+        assert_eq!(spent(r#", "photos_per_minute": 9"#, &[Work::Tiles; 20]), 4);
+        assert_eq!(spent(r#", "photos_per_minute": 29"#, &[Work::Correct; 20]), 2);
+        assert_eq!(spent(r#", "photos_per_minute": 5"#, &[Work::Correct, Work::Score]), 1, "all five, and no more");
+        assert_eq!(spent(r#", "requests_per_minute": 9"#, &[Work::Score; 20]), 9, "its old name");
+    }
+
+    #[test]
+    fn a_key_has_as_many_requests_under_way_as_it_may_have() {
+        let key = |more: &str| {
+            let text = format!(r#"{{"version": 1, "keys": [{}]}}"#, entry("one", "k1", more));
+            loaded(&text).expect("it is sound").find(b"k1").expect("it is there")
+        };
+        let two = key(r#", "concurrent": 2"#);
+        let places = [two.enter().expect("there is room"), two.enter().expect("there is room")];
+        assert_eq!(two.enter().err(), Some(2));
+        drop(places);
+        assert!(two.enter().is_ok());
+        let share = key("");
+        let _place = share.enter().expect("there is room");
+        assert_eq!(share.enter().err(), Some(1), "its share");
     }
 
     #[test]
@@ -258,8 +306,8 @@ mod tests {
         assert!(refused(&entry("a b", "k", "")).contains("is no name"));
         assert!(refused(&format!("{}, {}", entry("a", "k", ""), entry("a", "l", ""))).contains("twice"));
         assert!(refused(&format!("{}, {}", entry("a", "k", ""), entry("b", "k", ""))).contains("twice"));
-        assert!(refused(&entry("a", "k", r#", "burst": 2"#)).contains("needs `requests_per_minute`"));
-        assert!(refused(&entry("a", "k", r#", "requests_per_minute": 0"#)).contains("nonzero"));
+        assert!(refused(&entry("a", "k", r#", "burst": 2"#)).contains("needs `photos_per_minute`"));
+        assert!(refused(&entry("a", "k", r#", "photos_per_minute": 0"#)).contains("nonzero"));
         assert!(refused(&entry("a", "k", r#", "key": "k""#)).contains("unknown field"));
         assert!(loaded(r#"{"version": 2, "keys": []}"#).is_err());
     }

@@ -1,26 +1,28 @@
-//! Letting a scoring request in, before a byte of its body is read, and the time it has: `/score`, `/score/batch` and `/correct`
-//! take the same way.
+//! Letting a scoring request in, before a byte of its body is read: `/score`, `/score/batch` and `/correct` take the same way.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::HeaderMap;
 use clearshot_core::scoring::profile::Profile;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout_at;
 
 use super::assess::Assessor;
+use super::deadline::Deadline;
+use crate::access::{Key, Work};
 use crate::app::App;
-use crate::error::ApiError;
-use crate::telemetry::metrics::Passage;
+use crate::error::{ApiError, quoted};
 use crate::upload;
 
 /// The query of a route that scores.
 pub(crate) trait ScoringQuery: DeserializeOwned + Send {
     /// Name of the profile to judge by.
     fn profile(&self) -> &str;
+
+    /// What is done with each photo.
+    fn work(&self) -> Work;
 }
 
 /// A request that was let in. A refused one costs nothing: its upload is not read.
@@ -33,14 +35,33 @@ pub(crate) struct Admitted<Q> {
     pub(super) deadline: Deadline,
     /// The request, whose body is still to be read.
     pub(super) request: Request,
-    /// The request's place among those in flight, to be held until the answer is there.
+    /// The request's place among those in flight, to be held until the answer is written, see `answer`.
     pub(super) place: Place,
+    /// Who pays for the photos; the first is paid.
+    pub(super) payer: Payer,
 }
 
-/// A place among the requests in flight; dropping it makes room for another.
+/// A place among the requests in flight, and among those of its key; dropping it makes room for another.
 #[must_use]
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
+    _of_key: Option<OwnedSemaphorePermit>,
+}
+
+/// The key that a request came with, where the service has keys.
+#[derive(Clone)]
+pub(super) struct Payer(Option<Arc<Key>>);
+
+impl Payer {
+    /// Takes the work on one photo out of the key's allowance.
+    pub(super) fn pay(&self, work: Work) -> Result<(), ApiError> {
+        let Some(key) = &self.0 else { return Ok(()) };
+        key.spend(work).map_err(|wait| ApiError::RateLimited { wait })
+    }
+
+    fn enter(&self) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
+        self.0.as_ref().map(|key| key.enter().map_err(|limit| ApiError::TooManyAtOnce { limit })).transpose()
+    }
 }
 
 impl<Q: ScoringQuery> FromRequest<Arc<App>> for Admitted<Q> {
@@ -50,9 +71,11 @@ impl<Q: ScoringQuery> FromRequest<Arc<App>> for Admitted<Q> {
         let deadline = Deadline::after(app.deadline);
         let (mut parts, body) = request.into_parts();
         let query = Query::from_request_parts(&mut parts, app).await;
+        let payer = Payer(parts.extensions.get().cloned());
+        let admitted = admit(app, query, &parts.headers, &payer);
         let request = Request::from_parts(parts, body);
-        match admit(app, query) {
-            Ok((query, assessor, place)) => Ok(Self { query, assessor, deadline, request, place }),
+        match admitted {
+            Ok((query, assessor, place)) => Ok(Self { query, assessor, deadline, request, place, payer }),
             Err(error) => {
                 upload::discard(request).await;
                 Err(error)
@@ -64,52 +87,25 @@ impl<Q: ScoringQuery> FromRequest<Arc<App>> for Admitted<Q> {
 fn admit<Q: ScoringQuery>(
     app: &Arc<App>,
     query: Result<Query<Q>, QueryRejection>,
+    headers: &HeaderMap,
+    payer: &Payer,
 ) -> Result<(Q, Assessor, Place), ApiError> {
-    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(format!("{}.", rejection.body_text())))?;
+    let Query(query) = query.map_err(|rejection| ApiError::BadQuery(format!("{}.", quoted(&rejection.body_text()))))?;
     let profile = profile(app, query.profile())?;
+    upload::understood(headers)?;
+    let of_key = payer.enter()?;
     let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
+    // Last, so that what is refused for another reason costs the key nothing.
+    payer.pay(query.work())?;
     let assessor = Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile };
-    Ok((query, assessor, Place { _permit: permit }))
+    Ok((query, assessor, Place { _permit: permit, _of_key: of_key }))
 }
 
 fn profile(app: &App, name: &str) -> Result<Arc<Profile>, ApiError> {
-    app.profiles.find(name).cloned().map(Arc::new).ok_or_else(|| ApiError::UnknownProfile(name.to_owned()))
+    app.profiles.find(name).cloned().map(Arc::new).ok_or_else(|| ApiError::UnknownProfile(quoted(name)))
 }
 
 /// Name of the profile where a query names none.
 pub(super) fn default_profile() -> String {
     "default".to_owned()
-}
-
-/// By when something has to be done.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// The deadline that is `time` away.
-    pub(super) fn after(time: Duration) -> Self {
-        Self(Instant::now() + time)
-    }
-
-    /// The moment.
-    pub(super) fn instant(self) -> Instant {
-        self.0
-    }
-
-    /// What `work` comes to, if that is in time.
-    pub(super) async fn bound<T>(self, work: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
-        timeout_at(self.0.into(), work).await.unwrap_or(Err(ApiError::DeadlineExceeded))
-    }
-
-    /// The same for the work on one photo, whose passage ends whatever came of it: only a client that goes away leaves a
-    /// passage without an end.
-    pub(super) async fn bound_photo<T>(
-        self,
-        passage: &Passage,
-        work: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
-        let done = self.bound(work).await;
-        passage.end();
-        done
-    }
 }

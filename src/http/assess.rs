@@ -9,7 +9,7 @@ use clearshot_core::scoring::profile::Profile;
 use clearshot_core::scoring::sharpness::BlurMap;
 use clearshot_core::view::MapTile;
 
-use super::admit::Deadline;
+use super::deadline::Deadline;
 use crate::app::App;
 use crate::engine::Engine;
 use crate::error::ApiError;

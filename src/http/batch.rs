@@ -1,6 +1,7 @@
 //! `POST /score/batch`: many photos in one form, each with its own scores or problem, and what they say as a set.
 
-use axum::{Extension, Json};
+use axum::Extension;
+use axum::response::Response;
 use clearshot_core::assessment::Assessment;
 use clearshot_core::scoring::listing::{Listing, summarise};
 use serde::{Deserialize, Serialize};
@@ -8,11 +9,14 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 
-use super::admit::{Admitted, Deadline, ScoringQuery, default_profile};
+use super::admit::{Admitted, ScoringQuery, default_profile};
+use super::answer;
 use super::assess::Assessor;
+use super::deadline::Deadline;
 use super::middleware::request_id::RequestId;
 use super::problem::{ProblemDocument, may_answer};
 use super::score::Detail;
+use crate::access::Work;
 use crate::error::ApiError;
 use crate::upload::{Images, NamedImage};
 
@@ -36,6 +40,10 @@ pub(crate) struct BatchQuery {
 impl ScoringQuery for BatchQuery {
     fn profile(&self) -> &str {
         &self.profile
+    }
+
+    fn work(&self) -> Work {
+        Detail::work(self.detail)
     }
 }
 
@@ -85,13 +93,14 @@ pub struct BatchResult {
     pub problem: Option<ProblemDocument>,
 }
 
-may_answer!(BatchProblems: BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE, TOO_MANY_IMAGES, INTERNAL,
-    OVERLOADED, DEADLINE_EXCEEDED);
+may_answer!(BatchProblems: BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE, TOO_MANY_IMAGES,
+    UNSUPPORTED_ENCODING, RATE_LIMITED, INTERNAL, OVERLOADED);
 
 /// Score many photos
 ///
 /// Send the images as parts named `image` of one form. Each gets its own scores or its own problem; that some fail is normal.
-/// How many images and bytes a request may hold is set by `--max-images` and `--max-form-bytes`.
+/// How many images and bytes a request may hold is set by `--max-images` and `--max-form-bytes`. Where a key has an allowance, each
+/// image counts; one that is beyond it has the problem `rate_limited`.
 #[utoipa::path(
     post,
     path = "/score/batch",
@@ -107,17 +116,20 @@ may_answer!(BatchProblems: BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO
 pub(crate) async fn score_batch(
     Extension(request_id): Extension<RequestId>,
     admitted: Admitted<BatchQuery>,
-) -> Result<Json<BatchResponse>, ApiError> {
-    let Admitted { query, assessor, mut deadline, request, place: _place } = admitted;
+) -> Result<Response, ApiError> {
+    let Admitted { query, assessor, request, place, payer, deadline: _ } = admitted;
     let tiles = query.detail == Some(Detail::Tiles);
     let app = &assessor.app;
-    let mut images = deadline.bound(Images::open(request, &app.upload_limits)).await?;
+    let mut images = Images::open(request, &app.reading).await?;
     let mut running = JoinSet::new();
     let mut results = Vec::new();
-    while let Some(image) = deadline.bound(images.next()).await? {
-        // Each image that came completely gives the client and its photo the whole time anew: however many there are, each has to
-        // be read and scored within it, and a client that stalls is not waited for.
-        deadline = Deadline::after(app.deadline);
+    while let Some(mut image) = images.next().await? {
+        // The first was paid when the request was let in.
+        if image.index > 0 {
+            image.bytes = image.bytes.and_then(|bytes| payer.pay(query.work()).map(|()| bytes));
+        }
+        // For each photo, from when it is there: a form takes as long as its photos do, and how long it may take to come is `upload`'s.
+        let deadline = Deadline::after(app.deadline);
         running.spawn(assess(assessor.clone(), image, tiles, deadline, request_id.clone()).in_current_span());
         // Read no further ahead than decoders are busy: what waits takes memory.
         while running.len() > app.config().decoders.get() {
@@ -134,7 +146,7 @@ pub(crate) async fn score_batch(
             photos.map(|(index, photo)| (index, &photo.scores, photo.quality, photo.verdict)).collect();
         summarise(&photos)
     });
-    Ok(Json(BatchResponse { request_id: request_id.to_string(), results, summary }))
+    answer::json(place, &BatchResponse { request_id: request_id.to_string(), results, summary })
 }
 
 /// Assesses one image of a form, by its deadline.
@@ -147,8 +159,9 @@ async fn assess(
 ) -> BatchResult {
     let NamedImage { index, name, bytes } = image;
     let passage = assessor.app.metrics.follow();
-    let work = async { assessor.assess(bytes?, tiles, deadline, &passage).await };
-    match deadline.bound_photo(&passage, work).await {
+    let done = deadline.bound(async { assessor.assess(bytes?, tiles, deadline, &passage).await }).await;
+    passage.end();
+    match done {
         Ok(score) => BatchResult { index, name, status: 200, score: Some(score), problem: None },
         Err(error) => {
             assessor.app.metrics.rejected(error.problem().code);

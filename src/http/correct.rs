@@ -17,15 +17,18 @@ use image::{ExtendedColorType, ImageEncoder, ImageResult, RgbImage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::admit::{Admitted, Deadline, ScoringQuery, default_profile};
+use super::admit::{Admitted, ScoringQuery, default_profile};
+use super::answer;
 use super::assess::Assessor;
+use super::deadline::Deadline;
 use super::middleware::request_id::RequestId;
 use super::problem::may_answer;
 use super::score::{ImageBytes, ScoreForm};
+use crate::access::Work;
+use crate::budget::Reserved;
 use crate::correct::{CorrectionPlan, shift_value, straighten};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
-use crate::upload;
 
 static RECEIPT: HeaderName = HeaderName::from_static("clearshot-receipt");
 
@@ -49,6 +52,10 @@ pub(crate) struct CorrectQuery {
 impl ScoringQuery for CorrectQuery {
     fn profile(&self) -> &str {
         &self.profile
+    }
+
+    fn work(&self) -> Work {
+        Work::Correct
     }
 }
 
@@ -135,8 +142,8 @@ impl From<&Scores> for Values {
 }
 
 may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
-    NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE,
-    IMAGE_TOO_SMALL, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
+    NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE,
+    IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 
 /// Correct a photo
 ///
@@ -164,25 +171,23 @@ pub(crate) async fn correct(
     Extension(request_id): Extension<RequestId>,
     admitted: Admitted<CorrectQuery>,
 ) -> Result<Response, ApiError> {
-    let Admitted { query, assessor, deadline, request, place: _place } = admitted;
+    let Admitted { query, assessor, deadline, request, place, payer: _ } = admitted;
     let passage = assessor.app.metrics.follow();
-    let work = async {
-        let bytes = upload::read(request, &assessor.app.upload_limits).await?;
-        correct_upload(&assessor, bytes, &query, deadline, &passage).await
-    };
-    let (corrected, mut receipt) = deadline.bound_photo(&passage, work).await?;
+    let work = |bytes| correct_upload(&assessor, bytes, &query, deadline, &passage);
+    let (corrected, mut receipt) = deadline.bound_photo(request, &assessor, &passage, work).await?;
     receipt.request_id = request_id.to_string();
     let receipt = serde_json::to_string(&receipt).ok().and_then(|json| HeaderValue::from_str(&json).ok());
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(corrected.content_type)),
         (RECEIPT.clone(), receipt.ok_or(ApiError::Internal)?),
     ];
-    Ok((headers, corrected.bytes).into_response())
+    Ok((headers, answer::body(place, corrected.bytes)).into_response())
 }
 
 /// An encoded photo.
 struct Encoded {
     content_type: &'static str,
+    /// They keep their room in the budget of all answers.
     bytes: Bytes,
 }
 
@@ -195,7 +200,7 @@ async fn correct_upload(
 ) -> Result<(Encoded, Receipt), ApiError> {
     let limits = assessor.app.limits;
     let limits_of_original =
-        Limits { max_pixels: limits.max_pixels.min(assessor.app.upload_limits.max_correct_pixels), ..limits };
+        Limits { max_pixels: limits.max_pixels.min(assessor.app.reading.limits.max_correct_pixels), ..limits };
     // A photo that is too large to be corrected is not scored first.
     let claim = assessor.inspect(bytes.clone(), limits_of_original).await?;
     let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;
@@ -206,11 +211,12 @@ async fn correct_upload(
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
+    let room = room_for_answer(assessor, &before, deadline).await?;
     let models = Arc::clone(assessor.engine.models());
     let (encoded, change, prepared) = assessor
         .decode(claim, deadline, passage, move |budget| {
             let original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
-            let (encoded, change) = apply(original, plan, format, quality)?;
+            let (encoded, change) = apply(original, plan, format, quality, room)?;
             let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
             Ok((encoded, change, prepared))
         })
@@ -233,6 +239,15 @@ async fn correct_upload(
         after: after_values,
     };
     Ok((encoded, receipt))
+}
+
+/// Room for the corrected photo, before it is made: it takes at most about what its pixels do.
+async fn room_for_answer(assessor: &Assessor, photo: &Assessment, deadline: Deadline) -> Result<Reserved, ApiError> {
+    let pixels = u64::from(photo.image.width) * u64::from(photo.image.height);
+    let bytes = usize::try_from(3 * pixels.min(assessor.app.reading.limits.max_correct_pixels)).unwrap_or(usize::MAX);
+    // Some time before the deadline: there has to be some left for the work.
+    let reserved = tokio::time::timeout(deadline.left() / 2, assessor.app.answers.reserve(bytes)).await;
+    reserved.unwrap_or(Err(ApiError::Overloaded))
 }
 
 /// What can be done for a photo.
@@ -272,6 +287,7 @@ fn apply(
     plan: CorrectionPlan,
     format: OutputFormat,
     quality: u8,
+    mut room: Reserved,
 ) -> Result<(Encoded, Change), ApiError> {
     // The lease of memory is held to the end.
     let Original { photo, icc_profile, profile_dropped, transparent, lease: _lease } = original;
@@ -286,14 +302,22 @@ fn apply(
         Some(shift) => shift_value(pixels, shift),
         None => (pixels, 0.0),
     };
-    let encoded = encode(&pixels, icc_profile, format, quality).map_err(|error| {
+    let (content_type, bytes) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
         tracing::error!(%error, "a corrected photo could not be encoded");
         ApiError::Internal
     })?;
+    room.shrink(bytes.len());
+    let encoded = Encoded { content_type, bytes: room.hold(bytes) };
     Ok((encoded, Change { rotation, kept, v_shift, profile_dropped }))
 }
 
-fn encode(pixels: &RgbImage, icc_profile: Option<Vec<u8>>, format: OutputFormat, quality: u8) -> ImageResult<Encoded> {
+/// The photo's bytes and their type.
+fn encode(
+    pixels: &RgbImage,
+    icc_profile: Option<Vec<u8>>,
+    format: OutputFormat,
+    quality: u8,
+) -> ImageResult<(&'static str, Vec<u8>)> {
     fn write(mut encoder: impl ImageEncoder, pixels: &RgbImage, icc_profile: Option<Vec<u8>>) -> ImageResult<()> {
         if let Some(profile) = icc_profile {
             // Each of the three encoders has a place for it.
@@ -316,7 +340,7 @@ fn encode(pixels: &RgbImage, icc_profile: Option<Vec<u8>>, format: OutputFormat,
             "image/webp"
         }
     };
-    Ok(Encoded { content_type, bytes: bytes.into() })
+    Ok((content_type, bytes))
 }
 
 #[cfg(test)]

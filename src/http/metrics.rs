@@ -14,8 +14,6 @@ use crate::app::App;
 #[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health",
     responses((status = 200, description = "Metrics", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    for (metric, depth) in app.engine.load().waiting() {
-        app.metrics.queue_depth(metric, depth);
-    }
+    app.metrics.queue_depths(app.engine.load().waiting());
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], app.metrics.text())
 }

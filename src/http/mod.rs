@@ -1,9 +1,12 @@
-//! The HTTP routes, one file per family, and what they pass: `middleware` around each, `admit` before those that score.
+//! The HTTP routes, one file per family, and what they pass: `middleware` around each; those that score have `admit` before them,
+//! `deadline` over them and `answer` behind them.
 
 pub(crate) mod admit;
+mod answer;
 pub(crate) mod assess;
 pub mod batch;
 pub mod correct;
+mod deadline;
 pub(crate) mod document;
 pub(crate) mod health;
 pub(crate) mod metrics;

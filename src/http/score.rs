@@ -1,15 +1,17 @@
 //! `POST /score`: from an upload to scores and a verdict.
 
-use axum::{Extension, Json};
+use axum::Extension;
+use axum::response::Response;
 use clearshot_core::assessment::Assessment;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::admit::{Admitted, ScoringQuery, default_profile};
+use super::answer;
 use super::middleware::request_id::RequestId;
 use super::problem::may_answer;
+use crate::access::Work;
 use crate::error::ApiError;
-use crate::upload;
 
 /// Query of `POST /score`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -36,11 +38,19 @@ impl ScoringQuery for ScoreQuery {
     fn profile(&self) -> &str {
         &self.profile
     }
+
+    fn work(&self) -> Work {
+        Detail::work(self.detail)
+    }
 }
 
-impl ScoreQuery {
-    fn tiles(&self) -> bool {
-        self.detail == Some(Detail::Tiles)
+impl Detail {
+    /// What a photo costs with this detail, or without any.
+    pub(super) fn work(detail: Option<Self>) -> Work {
+        match detail {
+            Some(Self::Tiles) => Work::Tiles,
+            None => Work::Score,
+        }
     }
 }
 
@@ -71,7 +81,7 @@ pub struct ScoreResponse {
 }
 
 may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
-    UNSUPPORTED_FORMAT, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
+    UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 
 /// Score a photo
 ///
@@ -95,13 +105,11 @@ may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UN
 pub(crate) async fn score(
     Extension(request_id): Extension<RequestId>,
     admitted: Admitted<ScoreQuery>,
-) -> Result<Json<ScoreResponse>, ApiError> {
-    let Admitted { query, assessor, deadline, request, place: _place } = admitted;
+) -> Result<Response, ApiError> {
+    let Admitted { query, assessor, deadline, request, place, payer: _ } = admitted;
+    let tiles = query.detail == Some(Detail::Tiles);
     let passage = assessor.app.metrics.follow();
-    let work = async {
-        let bytes = upload::read(request, &assessor.app.upload_limits).await?;
-        assessor.assess(bytes, query.tiles(), deadline, &passage).await
-    };
-    let assessment = deadline.bound_photo(&passage, work).await?;
-    Ok(Json(ScoreResponse { request_id: request_id.to_string(), assessment }))
+    let work = |bytes| assessor.assess(bytes, tiles, deadline, &passage);
+    let assessment = deadline.bound_photo(request, &assessor, &passage, work).await?;
+    answer::json(place, &ScoreResponse { request_id: request_id.to_string(), assessment })
 }

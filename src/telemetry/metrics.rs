@@ -1,14 +1,14 @@
 //! What the service counts and times, for Prometheus: `GET /metrics` in the OpenMetrics text format.
 //!
-//! Labels hold only values of small fixed sets (matched routes, codes, metrics, profiles), never what a client sent.
+//! Labels hold only values of small fixed sets (matched routes, known methods, codes, metrics, profiles), never what a client sent;
+//! what is reloaded (keys, models) takes its old values away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use clearshot_core::assessment::Assessment;
-use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::card::ModelCard;
 use prometheus_client::encoding::text::encode;
@@ -120,6 +120,10 @@ pub struct Metrics {
     scores: Scores,
     score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
+    /// Labels of `models`: those in use and those before them.
+    shown_models: Mutex<Vec<ModelLabels>>,
+    /// Names of the keys that are known.
+    key_names: Mutex<BTreeSet<String>>,
     reloads: Family<ReasonLabel, Counter>,
 }
 
@@ -150,6 +154,8 @@ impl Metrics {
             scores: Scores::default(),
             score_reference: Family::default(),
             models: Family::default(),
+            shown_models: Mutex::default(),
+            key_names: Mutex::default(),
             reloads: Family::default(),
             registry: Registry::default(),
         };
@@ -178,7 +184,7 @@ impl Metrics {
         let reference = metrics.score_reference.clone();
         let help = "Share of good photos with values up to the bound, from the model's card; compare with score";
         registry.register("score_reference", help, reference);
-        registry.register("model", "Models in use (value 1) and before (0)", metrics.models.clone());
+        registry.register("model", "Models in use (value 1) and just before (0)", metrics.models.clone());
         registry.register("model_reloads", "Reloads of the models by outcome", metrics.reloads.clone());
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running service", build);
@@ -204,6 +210,10 @@ impl Metrics {
 
     /// A request came with a key.
     pub fn key_used(&self, name: &str) {
+        // It may have been revoked since.
+        if !self.key_names.lock().unwrap_or_else(PoisonError::into_inner).contains(name) {
+            return;
+        }
         self.key_requests.get_or_create(&KeyLabel { key: name.to_owned() }).inc();
     }
 
@@ -222,9 +232,12 @@ impl Metrics {
         self.batch_failures.get_or_create(&of(metric)).inc();
     }
 
-    /// Photos waiting for a branch right now.
-    pub fn queue_depth(&self, metric: &str, depth: usize) {
-        self.queue_depth.get_or_create(&of(metric)).set(i64::try_from(depth).unwrap_or(i64::MAX));
+    /// Photos waiting for each branch right now.
+    pub fn queue_depths<'a>(&self, depths: impl Iterator<Item = (&'a str, usize)>) {
+        self.queue_depth.clear();
+        for (metric, depth) in depths {
+            self.queue_depth.get_or_create(&of(metric)).set(i64::try_from(depth).unwrap_or(i64::MAX));
+        }
     }
 
     /// A photo was judged.
@@ -241,20 +254,45 @@ impl Metrics {
         }
     }
 
-    /// These models are in use from now on, or no longer.
-    pub fn models(&self, models: &ModelSet, provider: &str, in_use: bool) {
-        for card in models.cards() {
-            let labels = ModelLabels {
-                metric: card.metric.name.to_string(),
-                version: card.version.clone(),
-                provider: provider.to_owned(),
-            };
-            self.models.get_or_create(&labels).set(i64::from(in_use));
-            if in_use {
-                self.scores.expect(&card.metric);
-                self.reference(card);
-            }
+    /// These keys are known from now on; what others did is no longer told.
+    pub fn keys(&self, names: &[&str]) {
+        let gone = {
+            let mut known = self.key_names.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = names.iter().map(|name| (*name).to_owned()).collect();
+            let before: BTreeSet<String> = std::mem::replace(&mut *known, now);
+            before.difference(&known).cloned().collect::<Vec<_>>()
+        };
+        for key in gone {
+            self.key_requests.remove(&KeyLabel { key });
         }
+    }
+
+    /// These models are in use from now on.
+    pub fn models(&self, models: &ModelSet, provider: &str) {
+        let labels = models.cards().map(|card| ModelLabels {
+            metric: card.metric.name.to_string(),
+            version: card.version.clone(),
+            provider: provider.to_owned(),
+        });
+        let labels: Vec<_> = labels.collect();
+        let mut shown = self.shown_models.lock().unwrap_or_else(PoisonError::into_inner);
+        let (former, older): (Vec<_>, Vec<_>) =
+            shown.drain(..).partition(|labels| self.models.get(labels).is_some_and(|in_use| in_use.get() == 1));
+        for gone in older {
+            self.models.remove(&gone);
+        }
+        for labels in &former {
+            self.models.get_or_create(labels).set(0);
+        }
+        for labels in &labels {
+            self.models.get_or_create(labels).set(1);
+        }
+        let former = former.into_iter().filter(|before| !labels.contains(before));
+        *shown = former.chain(labels.iter().cloned()).collect();
+        drop(shown);
+        self.scores.expect(models);
+        self.score_reference.clear();
+        models.cards().for_each(|card| self.reference(card));
     }
 
     fn reference(&self, card: &ModelCard) {
@@ -299,10 +337,19 @@ fn of(metric: &str) -> MetricLabel {
 struct Scores(Arc<RwLock<BTreeMap<String, Histogram>>>);
 
 impl Scores {
-    /// Values of this metric will come. A metric that is known already goes on counting.
-    fn expect(&self, metric: &Metric) {
+    /// Values of these models' metrics will come, and no others. A metric that is known already goes on counting.
+    fn expect(&self, models: &ModelSet) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.entry(metric.name.to_string()).or_insert_with(|| Histogram::new(metric.bin_bounds()));
+        let mut before = std::mem::take(&mut *known);
+        *known = models
+            .cards()
+            .map(|card| &card.metric)
+            .map(|metric| {
+                let name = metric.name.to_string();
+                let histogram = before.remove(&name).unwrap_or_else(|| Histogram::new(metric.bin_bounds()));
+                (name, histogram)
+            })
+            .collect();
     }
 
     fn observe(&self, metric: &str, value: f64) {

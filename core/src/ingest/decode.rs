@@ -15,7 +15,7 @@ use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, scaled, sniff};
+use super::{Format, IngestError, Limits, foreign, scaled, sniff};
 
 /// What decoding one upload may take.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,7 @@ fn guarded<T>(bytes: &[u8], work: impl FnOnce(Format) -> Result<T, IngestError>)
     if bytes.is_empty() {
         return Err(IngestError::Empty);
     }
-    let format = sniff(bytes).ok_or(IngestError::UnsupportedFormat)?;
+    let format = sniff(bytes).ok_or_else(|| IngestError::UnsupportedFormat(foreign(bytes)))?;
     // Decoders meet hostile input; one that panics must cost its own request only. Nothing outlives the closure
     // but its result, so no broken state can be observed.
     catch_unwind(AssertUnwindSafe(|| work(format)))

@@ -5,6 +5,7 @@
 
 mod decode;
 mod flatten;
+mod foreign;
 mod jpeg;
 mod limits;
 mod memory;
@@ -14,6 +15,7 @@ mod scaled;
 mod sniff;
 
 pub use decode::{Budget, Claim, decode, decode_original, inspect, jpeg_decoder};
+pub use foreign::{Foreign, foreign};
 pub use limits::Limits;
 pub use memory::{DecodeMemory, Lease, OutOfTime};
 pub use photo::{Original, Photo};
@@ -25,9 +27,13 @@ pub enum IngestError {
     /// Nothing was sent.
     #[error("the body is empty")]
     Empty,
-    /// The bytes are not one of the supported image formats.
-    #[error("the bytes are not a supported image format (JPEG, PNG, WebP, GIF, BMP)")]
-    UnsupportedFormat,
+    /// The bytes are not one of the supported image formats; where they are something known, this names it and the way out.
+    #[error(
+        "the bytes are {}not a supported image format (JPEG, PNG, WebP, GIF, BMP){}",
+        .0.map(|found| format!("{}, ", found.name)).unwrap_or_default(),
+        .0.map(|found| format!(": {}", found.remedy)).unwrap_or_default(),
+    )]
+    UnsupportedFormat(Option<&'static Foreign>),
     /// The bytes claim a supported format but do not decode.
     #[error("the {format} image cannot be decoded: {reason}")]
     Undecodable {

@@ -1,5 +1,5 @@
-//! The gate before every route that costs something: a request needs a key, where the service has keys, and what is left of the
-//! key's allowance. It is passed or refused before a byte of its body is read.
+//! The gate before every route that costs something: a request needs a key, where the service has keys. It is passed or refused
+//! before a byte of its body is read. What the key allows is `admit`'s.
 
 use std::sync::Arc;
 
@@ -18,24 +18,17 @@ use crate::upload;
 pub(crate) struct KeyName(pub(crate) Arc<Key>);
 
 /// Middleware that checks the key.
-pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn check(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let Some(keys) = app.keys() else { return next.run(request).await };
     let key = presented(request.headers()).and_then(|key| keys.find(key));
-    let admitted = match &key {
-        None => Err(ApiError::Unauthorized),
-        Some(key) => key.spend().map_err(|wait| ApiError::RateLimited { wait }),
+    let Some(key) = key else {
+        upload::discard(request).await;
+        return ApiError::Unauthorized.into_response();
     };
-    let mut response = match admitted {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            upload::discard(request).await;
-            error.into_response()
-        }
-    };
-    if let Some(key) = key {
-        app.metrics.key_used(key.name());
-        response.extensions_mut().insert(KeyName(key));
-    }
+    request.extensions_mut().insert(Arc::clone(&key));
+    let mut response = next.run(request).await;
+    app.metrics.key_used(key.name());
+    response.extensions_mut().insert(KeyName(key));
     response
 }
 

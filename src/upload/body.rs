@@ -1,0 +1,142 @@
+//! A request's body: at most so long, at least so fast.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::{HeaderMap, header};
+use futures_util::{Stream, StreamExt};
+use http_body_util::BodyExt;
+use tokio::time::{Sleep, sleep, timeout};
+
+use super::Reading;
+use super::pace::Pace;
+use crate::budget::Reserved;
+use crate::error::ApiError;
+
+/// Checks that a body is sent as it is: nothing that is compressed is unpacked here, as what it comes to is not known before.
+///
+/// # Errors
+/// [`ApiError::UnsupportedEncoding`].
+pub(crate) fn understood(headers: &HeaderMap) -> Result<(), ApiError> {
+    let codings = headers
+        .get_all(header::CONTENT_ENCODING)
+        .into_iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    if codings.all(|coding| coding.eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(ApiError::UnsupportedEncoding)
+    }
+}
+
+/// A body as it comes: a stream of chunks that ends with an error when it becomes too long or too slow.
+pub(super) struct Incoming {
+    body: Body,
+    limit: usize,
+    seen: usize,
+    pace: Pace,
+    patience: Pin<Box<Sleep>>,
+}
+
+impl Incoming {
+    /// The body and its declared length (0 where none is), which is refused before a byte is read where it is beyond the limit. A form's
+    /// frame around the image is counted with it.
+    pub(super) async fn open(request: Request, limit: usize, reading: &Reading) -> Result<(Self, usize), ApiError> {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let declared = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
+        let Some(declared) = usize::try_from(declared).ok().filter(|declared| *declared <= limit) else {
+            discard(request).await;
+            return Err(ApiError::BodyTooLarge { limit });
+        };
+        let (pace, patience) = (Pace::new(reading), Box::pin(sleep(Duration::ZERO)));
+        // An undeclared length is found while reading.
+        Ok((Self { body: request.into_body(), limit, seen: 0, pace, patience }, declared))
+    }
+
+    /// How the client keeps pace.
+    pub(super) fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    /// The next chunk; none at the end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, ApiError> {
+        self.next().await.transpose()
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Result<Bytes, ApiError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Poll::Ready(came) = Pin::new(&mut self.body).poll_frame(context) else {
+            let until = self.pace.waiting();
+            self.patience.as_mut().reset(until.into());
+            ready!(self.patience.as_mut().poll(context));
+            return Poll::Ready(Some(Err(self.pace.too_slow())));
+        };
+        let Some(frame) = came else { return Poll::Ready(None) };
+        // Trailers are of no interest.
+        let data = frame.map_err(|_| ApiError::BrokenBody)?.into_data().unwrap_or_default();
+        self.pace.came(data.len());
+        self.seen += data.len();
+        let limit = self.limit;
+        Poll::Ready(Some(if self.seen > limit { Err(ApiError::BodyTooLarge { limit }) } else { Ok(data) }))
+    }
+}
+
+/// The bytes of one image while they come: within its limit, and counted in the budget of all.
+pub(super) struct Collected {
+    bytes: Vec<u8>,
+    reserved: Reserved,
+    limit: usize,
+}
+
+impl Collected {
+    /// Room for what is declared; it counts only when it comes, as a declaration costs a client nothing.
+    pub(super) fn of(declared: usize, reading: &Reading) -> Self {
+        let bytes = Vec::with_capacity(declared);
+        Self { bytes, reserved: reading.budget.none(), limit: reading.limits.max_body_bytes }
+    }
+
+    pub(super) fn add(&mut self, chunk: &[u8]) -> Result<(), ApiError> {
+        let length = self.bytes.len() + chunk.len();
+        if length > self.limit {
+            return Err(ApiError::BodyTooLarge { limit: self.limit });
+        }
+        self.reserved.grow(length)?;
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// All bytes; there has to be one.
+    pub(super) fn into_image(self) -> Result<Bytes, ApiError> {
+        if self.bytes.is_empty() { Err(ApiError::EmptyBody) } else { Ok(self.reserved.hold(self.bytes)) }
+    }
+}
+
+/// Reads and drops what a refused client is still sending, within bounds: a connection that is closed under a sender
+/// shows it a broken pipe instead of the answer (RFC 9112, section 9.6).
+pub(crate) async fn discard(request: Request) {
+    const MOST: usize = 8 << 20;
+    let expects = request.headers().get(header::EXPECT);
+    if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        // It waits with its body for the answer, and reading would ask it to go on (RFC 9110, section 10.1.1).
+        return;
+    }
+    let mut body = request.into_body();
+    let drained = async {
+        let mut seen = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > MOST {
+                break;
+            }
+        }
+    };
+    // Too slow is as good as done: the answer goes out either way.
+    let _ = timeout(Duration::from_secs(1), drained).await;
+}

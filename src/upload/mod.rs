@@ -1,0 +1,162 @@
+//! Reading uploads: the image as the raw body or as the part `image` of a multipart form, or many of them in one form. What a client
+//! may make the service hold and wait for is bounded here: `body` bounds size and pace, `form` what is no image.
+
+mod body;
+mod form;
+mod pace;
+
+pub(crate) use body::{discard, understood};
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::Request;
+use clap::Args;
+
+use crate::budget::Budget;
+use crate::error::ApiError;
+use body::{Collected, Incoming};
+use form::Form;
+
+/// Caps on request bodies.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct UploadLimits {
+    /// Largest request body in bytes.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
+    pub max_body_bytes: usize,
+    /// Most images in one form of /score/batch.
+    #[arg(long, env = "CLEARSHOT_MAX_IMAGES", default_value_t = UploadLimits::default().max_images)]
+    pub max_images: usize,
+    /// Largest form of /score/batch in bytes; each image in it has to keep to --max-body-bytes, too.
+    #[arg(long, env = "CLEARSHOT_MAX_FORM_BYTES", default_value_t = UploadLimits::default().max_form_bytes)]
+    pub max_form_bytes: usize,
+    /// Largest image in pixels that /correct takes: it holds all pixels of a photo, several times.
+    #[arg(long, env = "CLEARSHOT_MAX_CORRECT_PIXELS", default_value_t = UploadLimits::default().max_correct_pixels)]
+    pub max_correct_pixels: u64,
+    /// Slowest upload in bytes a second, on average after the first three seconds; 0 for no limit. Only time in which the service
+    /// waits for the client counts. A client that sends a byte now and then would hold a place of --max-in-flight until the deadline.
+    #[arg(long, env = "CLEARSHOT_MIN_UPLOAD_RATE", default_value_t = UploadLimits::default().min_upload_rate)]
+    pub min_upload_rate: u32,
+}
+
+impl Default for UploadLimits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 32 << 20,
+            max_images: 50,
+            max_form_bytes: 256 << 20,
+            max_correct_pixels: 25_000_000,
+            min_upload_rate: 8 << 10,
+        }
+    }
+}
+
+/// How uploads are read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Caps on request bodies.
+    pub limits: UploadLimits,
+    /// Longest that the service waits for a client while it sends one image. A form may take [`FORM_PATIENCE`] of it.
+    pub patience: Duration,
+    /// The bytes that all uploads together may hold.
+    pub budget: Budget,
+}
+
+/// How many times the time for one image a form of many may keep the service waiting, however many images it has.
+pub const FORM_PATIENCE: u32 = 10;
+
+/// Reads the image's bytes; they count in the budget until they are dropped.
+///
+/// # Errors
+/// [`ApiError`]: the body is empty, too large, too slow or broken, the form is malformed, or the budget is used up.
+pub async fn read(request: Request, reading: &Reading) -> Result<Bytes, ApiError> {
+    let boundary = form::boundary(request.headers());
+    let limit = reading.limits.max_body_bytes;
+    let (body, declared) = Incoming::open(request, limit, reading).await?;
+    match boundary {
+        Some(boundary) => read_form(Form::open(body, boundary?), reading).await,
+        None => read_raw(body, declared, reading).await,
+    }
+}
+
+/// Collects the body in one buffer of the declared size: with frames that are put together at the end, an upload would take
+/// its size twice.
+async fn read_raw(mut body: Incoming, declared: usize, reading: &Reading) -> Result<Bytes, ApiError> {
+    let mut bytes = Collected::of(declared, reading);
+    while let Some(chunk) = body.chunk().await? {
+        bytes.add(&chunk)?;
+    }
+    bytes.into_image()
+}
+
+async fn read_form(mut form: Form, reading: &Reading) -> Result<Bytes, ApiError> {
+    let mut image = form.next_image().await?.ok_or_else(form::without_image)?;
+    let mut bytes = Collected::of(0, reading);
+    while let Some(chunk) = image.chunk().await? {
+        bytes.add(&chunk)?;
+    }
+    drop(image);
+    if form.next_image().await?.is_some() {
+        return Err(ApiError::BadMultipart("The form has more than one part named `image`.".into()));
+    }
+    bytes.into_image()
+}
+
+/// An image of a form of many.
+pub struct NamedImage {
+    /// Position among the parts named `image`, from 0.
+    pub index: usize,
+    /// File name of the part.
+    pub name: Option<String>,
+    /// What it holds; an image beyond its own limit is an error of its own.
+    pub bytes: Result<Bytes, ApiError>,
+}
+
+/// The images of a form, read one after the other.
+pub struct Images {
+    form: Form,
+    seen: usize,
+    reading: Reading,
+}
+
+impl Images {
+    /// Begins to read a form.
+    ///
+    /// # Errors
+    /// [`ApiError`]: it is no form, or declared to be larger than the limit.
+    pub async fn open(request: Request, reading: &Reading) -> Result<Self, ApiError> {
+        let boundary = form::boundary(request.headers()).ok_or_else(form::no_form)??;
+        let (body, _) = Incoming::open(request, reading.limits.max_form_bytes, reading).await?;
+        Ok(Self { form: Form::open(body, boundary), seen: 0, reading: reading.clone() })
+    }
+
+    /// The next image; none at the form's end, which must not come before the first. Time between two calls is the service's own.
+    ///
+    /// # Errors
+    /// [`ApiError`]: the form is malformed, too large, too slow or broken.
+    pub async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+        let pace = self.form.pace();
+        pace.begin();
+        let next = self.read_next().await;
+        pace.pause();
+        next
+    }
+
+    async fn read_next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+        let Some(mut image) = self.form.next_image().await? else {
+            return if self.seen == 0 { Err(form::without_image()) } else { Ok(None) };
+        };
+        if self.seen == self.reading.limits.max_images {
+            return Err(ApiError::TooManyImages { limit: self.reading.limits.max_images });
+        }
+        let index = self.seen;
+        self.seen += 1;
+        let name = image.file_name();
+        let mut bytes = Ok(Collected::of(0, &self.reading));
+        while let Some(chunk) = image.chunk().await? {
+            // What is beyond a limit is read to its end all the same, for what follows it in the form.
+            bytes = bytes.and_then(|mut bytes: Collected| bytes.add(&chunk).map(|()| bytes));
+        }
+        Ok(Some(NamedImage { index, name, bytes: bytes.and_then(Collected::into_image) }))
+    }
+}

@@ -1,0 +1,101 @@
+//! How long a client may keep the service waiting for its upload. Only that time counts: while the service does something else, it
+//! does not read, and a client that cannot send is not slow.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{FORM_PATIENCE, Reading};
+use crate::error::ApiError;
+
+/// Time before the average counts.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The pace of one body, shared by whoever reads it and the body itself.
+#[derive(Clone, Debug)]
+pub(super) struct Pace(Arc<Mutex<Account>>);
+
+#[derive(Debug)]
+struct Account {
+    /// Slowest average in bytes a second; 0 for none.
+    rate: u32,
+    /// For each image.
+    patience: Duration,
+    /// Bytes that came.
+    seen: u64,
+    /// Time for which the service waited, before `since`.
+    waited: Duration,
+    /// Since when it waits now.
+    since: Option<Instant>,
+    /// What `waited` was when the present image began.
+    began: Duration,
+}
+
+impl Pace {
+    pub(super) fn new(reading: &Reading) -> Self {
+        let Reading { limits, patience, .. } = reading;
+        let account = Account {
+            rate: limits.min_upload_rate,
+            patience: *patience,
+            seen: 0,
+            waited: Duration::ZERO,
+            since: None,
+            began: Duration::ZERO,
+        };
+        Self(Arc::new(Mutex::new(account)))
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next image is wanted.
+    pub(super) fn begin(&self) {
+        let mut account = self.account();
+        account.began = account.waited;
+    }
+
+    /// Nothing is wanted for now.
+    pub(super) fn pause(&self) {
+        self.account().pause();
+    }
+
+    /// Something came.
+    pub(super) fn came(&self, bytes: usize) {
+        let mut account = self.account();
+        account.pause();
+        account.seen += bytes as u64;
+    }
+
+    /// Nothing is there yet: until when it is waited for.
+    pub(super) fn waiting(&self) -> Instant {
+        let mut account = self.account();
+        let since = *account.since.get_or_insert_with(Instant::now);
+        since + account.left().0
+    }
+
+    /// Why waiting was given up.
+    pub(super) fn too_slow(&self) -> ApiError {
+        self.account().left().1
+    }
+}
+
+impl Account {
+    fn pause(&mut self) {
+        self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// How much longer than `waited` a client may keep the service waiting, and what it is told when that is over.
+    fn left(&self) -> (Duration, ApiError) {
+        let by_image = (self.began + self.patience, ApiError::UploadTooLate { within: self.patience });
+        let whole = self.patience * FORM_PATIENCE;
+        let by_form = (whole, ApiError::UploadTooLate { within: whole });
+        let rate = u64::from(self.rate.max(1));
+        let on_average =
+            GRACE + Duration::from_secs(self.seen / rate) + Duration::from_millis(self.seen % rate * 1000 / rate);
+        let by_pace = (on_average, ApiError::UploadTooSlow { bytes_per_second: self.rate });
+        let limits = [Some(by_image), Some(by_form), (self.rate > 0).then_some(by_pace)];
+        let (until, error) =
+            limits.into_iter().flatten().min_by_key(|(until, _)| *until).expect("there are two at least");
+        (until.saturating_sub(self.waited), error)
+    }
+}
