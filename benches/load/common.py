@@ -15,6 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "load"
 VENV = WORK / "venv"
 CORES = len(os.sched_getaffinity(0))
+# Keep service and load tool on cores of their own, so that the tool's share is none of the service's loss.
+APART = False
 # As the Makefile's tests do, so that one build serves both.
 TURBOJPEG = ["clearshot/turbojpeg"] if shutil.which("cmake") and shutil.which("nasm") else []
 FEATURES = ["--workspace", "--features", ",".join([*TURBOJPEG, "clearshot/object-store", "clearshot/otlp"])]
@@ -76,8 +78,16 @@ def memory(pid):
     return kilobytes / 1024
 
 
+def pinned(half):
+    """What to put before a command to pin it to one half of the cores; nothing unless APART."""
+    cores = sorted(os.sched_getaffinity(0))
+    middle = (len(cores) + 1) // 2
+    part = cores[:middle] if half == "service" else cores[middle:]
+    return ["taskset", "-c", ",".join(map(str, part))] if APART else []
+
+
 def load(url, photo, *arguments):
-    command = ["oha", "--no-tui", "--output-format", "json", "-m", "POST", "-D", photo, "-T", "image/jpeg", *arguments]
+    command = [*pinned("load"), "oha", "--no-tui", "--output-format", "json", "-m", "POST", "-D", photo, "-T", "image/jpeg", *arguments]
     return json.loads(subprocess.run([*map(str, command), url + "/score"], check=True, capture_output=True).stdout)
 
 
@@ -104,7 +114,7 @@ def start(name):
     """Runs a service; gives its address and process id."""
     command, folder, port, probe = SERVICES[name]
     environment = {**os.environ, "RUST_LOG": "error", "ORT_DISABLE_TELEMETRY": "1"}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*pinned("service"), *command], cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         wait(url + probe)
