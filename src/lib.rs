@@ -3,7 +3,8 @@
 //!
 //! This crate is the server and bulk scoring; what a photo goes through stands in `clearshot-core`. A request's way: [`router`] ->
 //! [`http::middleware`] -> `http::admit` -> [`upload`] -> [`engine`] and back. Nothing depends on what stands above it here:
-//! [`serve`] and [`router`], [`http`], [`app`], [`error`] and [`engine`], [`access`] and [`telemetry`].
+//! [`serve`] and [`router`], [`http`], [`app`], [`error`] and [`engine`], [`access`],
+//! [`certificate`] and [`telemetry`].
 
 pub mod access;
 pub mod app;

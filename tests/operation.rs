@@ -65,23 +65,23 @@ async fn sigterm_turns_readiness_off_keeps_serving_for_the_grace_time_and_ends_w
 
 #[test]
 fn from_sigterm_on_every_answer_closes_its_connection() {
-    let mut server = Server::start(&["--shutdown-grace-ms", "3000"]);
+    let mut server = Server::start(&["--shutdown-grace-ms", "6000"]);
     let [mut used, mut unused, mut idle] = [(); 3].map(|()| Raw::connect(&server));
     assert!(!used.get("/livez").closes() && !idle.get("/livez").closes());
     server.signal("TERM");
     let started = Instant::now();
     while Raw::connect(&server).get("/readyz").status() == 200 {
-        assert!(started.elapsed() < Duration::from_secs(2), "readiness did not turn off");
+        assert!(started.elapsed() < Duration::from_secs(4), "readiness did not turn off");
     }
     for raw in [&mut used, &mut unused, &mut Raw::connect(&server)] {
         let answer = raw.get("/livez");
         assert_eq!((answer.status(), answer.closes()), (200, true), "{answer:?}");
         raw.closed_within(Duration::from_secs(10));
     }
-    assert!(started.elapsed() < Duration::from_millis(2500), "the grace time was over before all was asked");
+    assert!(started.elapsed() < Duration::from_millis(5500), "the grace time was over before all was asked");
     // Whoever has nothing to ask is let go when the listener is.
     idle.closed_within(Duration::from_secs(10));
-    assert!(started.elapsed() > Duration::from_millis(2500), "an idle connection may be used for the grace time");
+    assert!(started.elapsed() > Duration::from_millis(5500), "an idle connection may be used for the grace time");
     assert!(server.wait(Duration::from_secs(10)).success());
 }
 
@@ -99,7 +99,7 @@ fn clients_that_do_not_read_or_never_end_hold_the_end_up_for_the_drain_time_only
     server.signal("TERM");
     let started = Instant::now();
     assert!(server.wait(Duration::from_secs(15)).success());
-    assert!(started.elapsed() > Duration::from_secs(2), "not before its time: {:?}", started.elapsed());
+    assert!(started.elapsed() > Duration::from_millis(1500), "not before its time: {:?}", started.elapsed());
 }
 
 #[test]

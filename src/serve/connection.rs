@@ -123,14 +123,15 @@ impl Connections {
             if now.is_to_end(at) && !told {
                 told = true;
                 connection.as_mut().graceful_shutdown();
+                pulse.ending();
             }
             tokio::select! {
                 biased;
                 ended = connection.as_mut() => return ended,
-                () = pulse.given_up() => return Err(Box::new(io::Error::from(ErrorKind::TimedOut))),
+                () = pulse.given_up() => return timed_out(),
                 () = passed(now.until()) => {
                     if told || now.in_head() {
-                        return Err(Box::new(io::Error::from(ErrorKind::TimedOut)));
+                        return timed_out();
                     }
                     told = true;
                     connection.as_mut().graceful_shutdown();
@@ -163,6 +164,10 @@ impl Connections {
         }
         Ok(response.map(|body| Answer::new(body, in_flight, self.write_timeout())))
     }
+}
+
+fn timed_out() -> Ended {
+    Err(Box::new(io::Error::from(ErrorKind::TimedOut)))
 }
 
 /// Ends at a moment, or never.
