@@ -233,11 +233,10 @@ impl Runtime {
         })
     }
 
-    /// Which ONNX Runtime it is, as the library says itself: its branch (which names the release) and commit.
+    /// The commit that the library was built from, as it says itself.
     #[must_use]
-    pub fn build(&self) -> String {
-        let said = |name: &str| ort::info().split(", ").find_map(|part| Some(part.split_once(name)?.1)).unwrap_or("?");
-        format!("{}-{}", said("git-branch=").trim_start_matches("rel-"), said("git-commit-id="))
+    pub fn commit(&self) -> &'static str {
+        ort::info().split(", ").find_map(|part| Some(part.split_once("git-commit-id=")?.1)).unwrap_or("unknown")
     }
 
     /// The library in use.

@@ -101,7 +101,7 @@ fn digest(what: &impl Serialize) -> String {
 
 fn build(runtime: &Runtime) -> String {
     let decoder = if cfg!(feature = "turbojpeg") { "libjpeg-turbo" } else { "zune-jpeg" };
-    format!("{} {decoder} onnxruntime-{} {}", std::env::consts::ARCH, runtime.build(), runtime.provider())
+    format!("{} {decoder} onnxruntime-{} {}", std::env::consts::ARCH, runtime.commit(), runtime.provider())
 }
 
 #[cfg(test)]

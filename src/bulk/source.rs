@@ -227,9 +227,7 @@ fn expand_path(path: &Path, listing: &mut Listing) {
                 listing.leave_out(&text_of(entry.path()), HIDDEN);
             }
             Ok(entry) if entry.file_type().is_file() => {
-                let photo = PhotoSource::file(entry.into_path());
-                let Place::File(path) = photo.place.clone() else { continue };
-                listing.take(&path, photo);
+                listing.take(entry.path(), PhotoSource::file(entry.path().to_owned()));
             }
             Ok(entry) if entry.file_type().is_dir() => {}
             Ok(entry) => listing.leave_out(&text_of(entry.path()), "no file"),

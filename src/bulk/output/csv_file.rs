@@ -77,7 +77,7 @@ pub(super) fn end(file: &mut File) -> io::Result<End> {
     }
     let mut row = Vec::new();
     file.seek(SeekFrom::Start(start))?;
-    file.read_to_end(&mut row)?;
+    file.take(length - start).read_to_end(&mut row)?;
     // Of a cell that lacks nothing but the quotation mark at its end, these do not pair.
     let paired = row.iter().filter(|byte| **byte == b'"').count() % 2 == 0;
     Ok(if whole && paired { End { whole: length, open: true } } else { End { whole: start, open: false } })

@@ -48,7 +48,8 @@ pub(super) fn end(file: &mut File) -> io::Result<End> {
 
 /// Where the last line begins, and what it holds; it is empty where the file ends with a line's end.
 fn last_line(file: &mut File) -> io::Result<(u64, Vec<u8>)> {
-    let mut start = file.seek(SeekFrom::End(0))?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut start = length;
     let mut chunk = [0; 8192];
     while start > 0 {
         let before = start.saturating_sub(chunk.len() as u64);
@@ -63,7 +64,7 @@ fn last_line(file: &mut File) -> io::Result<(u64, Vec<u8>)> {
     }
     let mut last = Vec::new();
     file.seek(SeekFrom::Start(start))?;
-    file.read_to_end(&mut last)?;
+    file.take(length - start).read_to_end(&mut last)?;
     Ok((start, last))
 }
 

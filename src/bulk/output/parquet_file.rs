@@ -110,7 +110,7 @@ fn parquet_column(Column { name, kind }: &Column) -> Result<Type, ParquetError> 
         Kind::Count => (PhysicalType::INT64, None),
     };
     let column = Type::primitive_type_builder(name, physical).with_repetition(Repetition::OPTIONAL);
-    Ok(column.with_logical_type(logical).build()?)
+    column.with_logical_type(logical).build()
 }
 
 fn write_column<T: DataType>(
