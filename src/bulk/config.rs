@@ -17,8 +17,8 @@ use crate::upload::UploadLimits;
 /// What to score in bulk, and how.
 #[derive(Clone, Debug, Args)]
 pub struct ScoreConfig {
-    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://; prefixes end in a slash), or `-` for a list of any of
-    /// them on standard input, one a line. Below folders and prefixes hidden files and what is no photo by its name are left out.
+    /// Photos, folders of photos, URLs of objects or prefixes (s3://, gs://, az://; a prefix ends in a slash), or `-` for a list of any
+    /// of them on standard input, one a line. Below folders and prefixes hidden files and what is no photo are left out.
     #[arg(required = true)]
     pub paths: Vec<OsString>,
     /// File to write, .jsonl, .csv or .parquet. Photos that it holds already are skipped, so that a run can be resumed; a file that is
