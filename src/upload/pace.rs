@@ -86,16 +86,17 @@ impl Account {
 
     /// How much longer than `waited` a client may keep the service waiting, and what it is told when that is over.
     fn left(&self) -> (Duration, ApiError) {
-        let by_image = (self.began + self.patience, ApiError::UploadTooLate { within: self.patience });
-        let whole = self.patience * FORM_PATIENCE;
-        let by_form = (whole, ApiError::UploadTooLate { within: whole });
-        let rate = u64::from(self.rate.max(1));
-        let on_average =
-            GRACE + Duration::from_secs(self.seen / rate) + Duration::from_millis(self.seen % rate * 1000 / rate);
-        let by_pace = (on_average, ApiError::UploadTooSlow { bytes_per_second: self.rate });
-        let limits = [Some(by_image), Some(by_form), (self.rate > 0).then_some(by_pace)];
-        let (until, error) =
-            limits.into_iter().flatten().min_by_key(|(until, _)| *until).expect("there are two at least");
+        let whole = self.patience.saturating_mul(FORM_PATIENCE);
+        let (until, within) = (self.began + self.patience, self.patience).min((whole, whole));
+        let in_time = (until, ApiError::UploadTooLate { within });
+        let on_average = (self.rate > 0).then(|| {
+            let until = GRACE + Duration::from_secs(self.seen) / self.rate;
+            (until, ApiError::UploadTooSlow { bytes_per_second: self.rate })
+        });
+        let (until, error) = match on_average {
+            Some(on_average) if on_average.0 < in_time.0 => on_average,
+            _ => in_time,
+        };
         (until.saturating_sub(self.waited), error)
     }
 }
