@@ -160,3 +160,55 @@ impl Images {
         Ok(Some(NamedImage { index, name, bytes: bytes.and_then(Collected::into_image) }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Body;
+    use axum::http::header;
+    use futures_util::stream;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A form of these images, which comes in pieces of so many bytes.
+    fn form(images: &[Vec<u8>], piece: usize) -> Request {
+        let parts = images.iter().flat_map(|image| {
+            let head = &b"--x\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n"[..];
+            [head, image, b"\r\n"].concat()
+        });
+        let bytes: Vec<u8> = parts.chain(*b"--x--\r\n").collect();
+        let pieces: Vec<_> = bytes.chunks(piece).map(|piece| Ok::<_, Infallible>(piece.to_vec())).collect();
+        let request = Request::post("/").header(header::CONTENT_TYPE, "multipart/form-data; boundary=x");
+        request.body(Body::from_stream(stream::iter(pieces))).expect("a request")
+    }
+
+    /// Bytes that look like boundaries, and end like them.
+    fn image() -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(&b"\r\n-- y"[..]), 1..60)
+    }
+
+    proptest! {
+        #[test]
+        fn a_form_says_the_same_whatever_pieces_it_comes_in(images in prop::collection::vec(image(), 1..4), piece in 1usize..90) {
+            let limits = UploadLimits::default();
+            let reading = Reading { limits, patience: Duration::from_secs(60), budget: Budget::new(1 << 20) };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            let found = runtime.block_on(async {
+                let mut form = Images::open(form(&images, piece), &reading).await.expect("a form");
+                let mut found = Vec::new();
+                while let Some(image) = form.next().await.expect("it is sound") {
+                    found.push(image.bytes.expect("it is small").to_vec());
+                }
+                found
+            });
+            prop_assert_eq!(&found, &images);
+            let alone = runtime.block_on(read(form(&images, piece), &reading));
+            match alone {
+                Ok(bytes) => prop_assert!(images.len() == 1 && images[0] == bytes),
+                Err(error) => prop_assert!(images.len() > 1 && matches!(error, ApiError::BadMultipart(_)), "{error}"),
+            }
+        }
+    }
+}
