@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::ingest::Limits;
 use clearshot_core::models::ModelSet;
+use clearshot_core::platform::Platform;
 use clearshot_core::scoring::profile::Profile;
 use clearshot_core::session::Runtime;
 use serde::{Deserialize, Serialize};
@@ -100,8 +101,8 @@ fn digest(what: &impl Serialize) -> String {
 }
 
 fn build(runtime: &Runtime) -> String {
-    let decoder = if cfg!(feature = "turbojpeg") { "libjpeg-turbo" } else { "zune-jpeg" };
-    format!("{} {decoder} onnxruntime-{} {}", std::env::consts::ARCH, runtime.commit(), runtime.provider())
+    let Platform { jpeg_decoder, instruction_set } = Platform::current();
+    format!("{instruction_set} {jpeg_decoder} onnxruntime-{} {}", runtime.commit(), runtime.provider())
 }
 
 #[cfg(test)]
