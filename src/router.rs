@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::http::document::DocumentText;
 use crate::http::middleware::{access_log, cors, guard, panic, problem, request_id, security_headers, trace_context};
-use crate::http::{batch, correct, document, health, metrics, models, page, profiles, score};
+use crate::http::{batch, checks, correct, document, health, metrics, models, page, profiles, score};
 use crate::openapi::Document;
 
 /// The routes without their layers, and what describes them.
@@ -31,7 +31,8 @@ impl Api {
             .routes(routes!(batch::score_batch))
             .routes(routes!(correct::correct))
             .routes(routes!(profiles::profiles))
-            .routes(routes!(models::models));
+            .routes(routes!(models::models))
+            .routes(routes!(checks::checks));
         let metrics = OpenApiRouter::new().routes(routes!(metrics::metrics));
         let probes = OpenApiRouter::new()
             .routes(routes!(health::livez))

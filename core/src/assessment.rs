@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::area::Area;
 use crate::batch::{Panicked, guarded};
-use crate::checks::{CHECKS, Check};
+use crate::checks::{CHECKS, Check, Evidence};
 use crate::digest::sha256_hex;
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
@@ -17,7 +18,7 @@ use crate::scoring::orientation::Orientation;
 use crate::scoring::profile::Profile;
 use crate::scoring::sharpness::{BlurMap, max_usable_width};
 use crate::scoring::verdict::{Findings, Judgement, Reason, Scores, Verdict, judge};
-use crate::view::{self, MapTile, ReferenceView, View};
+use crate::view::{self, LONG_SIDE, MapTile, ReferenceView, View};
 
 /// The scored image.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -39,6 +40,10 @@ pub struct ScoredImage {
     /// EXIF orientation that was applied, 1 to 8.
     #[schema(example = 6, minimum = 1, maximum = 8)]
     pub orientation: u8,
+    /// Where in the upload the photo is, without bars, margins and frames; what is measured is measured there.
+    #[serde(default)]
+    #[schema(required)]
+    pub area: Area,
 }
 
 /// A photo's scores and what follows from them.
@@ -95,7 +100,7 @@ impl Assessment {
         };
         let Judgement { scores, quality, verdict, reasons } = judge(&findings, profile);
         Self {
-            max_usable_width: max_usable_width(image.width, image.height, scores.blur.value),
+            max_usable_width: usable_width(&image, scores.blur.value),
             image,
             scores,
             orientation: findings.orientation,
@@ -109,6 +114,12 @@ impl Assessment {
             models: versions(models),
         }
     }
+}
+
+/// Largest width at which the photo still looks sharp; a frame around it is none of it.
+fn usable_width(image: &ScoredImage, sigma: f32) -> u32 {
+    let [_, _, width, height] = image.area.pixels(image.width, image.height);
+    max_usable_width(width, height, sigma)
 }
 
 /// The versions of models, by metric.
@@ -151,12 +162,26 @@ pub fn prepare<'a>(
     tiles: bool,
 ) -> Result<Prepared, PrepareError> {
     let steps = || {
-        let photo = ingest::decode(bytes, budget)?;
-        let Photo { format, orientation, width, height, .. } = photo;
-        let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256: sha256_hex(bytes), orientation };
-        let reference = ReferenceView::of(photo);
-        let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&reference)))).collect();
-        let map = tiles.then(|| view::blur_map(&reference));
+        let budget = budget.into();
+        let mut photo = ingest::decode(bytes, budget)?;
+        let area = photo.area();
+        if photo.lacks(area, LONG_SIDE) {
+            // The frame took most of the upload. Its memory is given back before more is asked for.
+            drop(photo);
+            photo = ingest::decode_original(bytes, budget)?.photo;
+        }
+        let Photo { format, orientation, width, height, damage, .. } = photo;
+        let sha256 = sha256_hex(bytes);
+        let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, orientation, area };
+        let reference = ReferenceView::of(&photo, area);
+        drop(photo);
+        let evidence = Evidence { reference: &reference, area, damage };
+        let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&evidence)))).collect();
+        let map = tiles.then(|| {
+            let (columns, rows, mut tiles) = view::blur_map(&reference);
+            tiles.iter_mut().for_each(|tile| tile.place = area.to_upload(tile.place));
+            (columns, rows, tiles)
+        });
         Ok(Prepared { image, tensors: tensors(views, &reference), checks, map })
     };
     guarded(steps).unwrap_or_else(|Panicked| {

@@ -7,13 +7,15 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::checks;
 use crate::name::Name;
 
 /// The metrics that every answer has, in the order in which answers list them; further ones follow by name.
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
 /// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 22] = [
+    "area",
     "bytes",
     "checks",
     "coverage",
@@ -100,7 +102,7 @@ impl Metric {
     /// What is wrong.
     pub fn check(&self) -> Result<(), String> {
         let name = self.name.as_str();
-        if RESERVED.contains(&name) || PARTS.iter().any(|part| name.ends_with(part)) {
+        if RESERVED.contains(&name) || checks::find(name).is_some() || PARTS.iter().any(|part| name.ends_with(part)) {
             return Err(format!("`{name}` means something else where metrics are listed; choose another name"));
         }
         let [min, max] = self.range;

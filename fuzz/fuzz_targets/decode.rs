@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(photo) = ingest::decode(bytes, &limits) {
         let (width, height) = (photo.width, photo.height);
         assert!(u64::from(width) * u64::from(height) <= limits.max_pixels && width.min(height) >= limits.min_side);
-        let reference = ReferenceView::of(photo);
+        let reference = ReferenceView::of(&photo, photo.area());
         for view in &view::VIEWS {
             let tensor = view.tensor(&reference);
             assert!(tensor.len() == view.len() && tensor.iter().all(|value| (0.0..=1.0001).contains(value)));

@@ -56,6 +56,9 @@ pub struct Column {
     pub kind: Kind,
 }
 
+/// Columns of where the photo is within its frame.
+const AREA: [&str; 4] = ["area_left", "area_top", "area_width", "area_height"];
+
 /// The columns of results that have scores of `metrics`.
 #[must_use]
 pub fn columns(metrics: &[&str]) -> Vec<Column> {
@@ -66,6 +69,7 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
     for metric in metrics {
         columns.extend(["", "_low", "_high", "_raw"].map(|part| column(&format!("{metric}{part}"), Kind::Real)));
     }
+    columns.extend(AREA.map(|part| column(part, Kind::Real)));
     columns.extend([count("turn"), column("turn_probability", Kind::Real)]);
     columns.extend(CHECKS.iter().map(|check| column(check.name, Kind::Real)));
     columns.extend([column("coverage", Kind::Real), count("max_usable_width"), text("format")]);
@@ -149,6 +153,10 @@ impl From<Row> for FlatRow {
             for (part, value) in [("", score.value), ("_low", score.low), ("_high", score.high), ("_raw", score.raw)] {
                 flat.set(format!("{metric}{part}"), Cell::Real(value));
             }
+        }
+        let area = image.area;
+        for (part, share) in AREA.into_iter().zip([area.left, area.top, area.width, area.height]) {
+            flat.set(part.to_owned(), Cell::Real(share));
         }
         if let Some(orientation) = orientation {
             flat.count("turn", orientation.turn.into());

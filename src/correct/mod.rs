@@ -1,9 +1,11 @@
 //! Correcting a photo: what its scores ask for, straightening, and exposure with highlights rolled off.
 
 mod exposure;
+mod frame;
 mod straighten;
 
 pub use exposure::shift_value;
+pub use frame::cut_out;
 pub use straighten::straighten;
 
 use clearshot_core::scoring::verdict::{Score, Scores};

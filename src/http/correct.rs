@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
@@ -26,7 +27,7 @@ use super::problem::may_answer;
 use super::score::{ImageBytes, ScoreForm};
 use crate::access::Work;
 use crate::budget::Reserved;
-use crate::correct::{CorrectionPlan, shift_value, straighten};
+use crate::correct::{CorrectionPlan, cut_out, shift_value, straighten};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
 
@@ -43,6 +44,10 @@ pub(crate) struct CorrectQuery {
     /// Format of the corrected photo; default: that of the upload, and JPEG for one in GIF or BMP. WebP is lossless.
     #[param(inline, required = false)]
     format: Option<OutputFormat>,
+    /// What becomes of bars and frames around the photo: `drop` leaves them out, `keep` puts the corrected photo back into them.
+    #[serde(default)]
+    #[param(inline, required = false, default = "drop")]
+    frame: FrameChoice,
     /// Quality of a JPEG.
     #[serde(default)]
     #[param(value_type = u8, default = 90, minimum = 1, maximum = 100, required = false)]
@@ -57,6 +62,17 @@ impl ScoringQuery for CorrectQuery {
     fn work(&self) -> Work {
         Work::Correct
     }
+}
+
+/// What becomes of a frame around the photo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FrameChoice {
+    /// It is left out.
+    #[default]
+    Drop,
+    /// The corrected photo takes the place of the old one in it.
+    Keep,
 }
 
 /// Quality of a JPEG, 1 to 100.
@@ -211,12 +227,22 @@ async fn correct_upload(
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
-    let room = room_for_answer(assessor, &before, deadline).await?;
+    let mut room = room_for_answer(assessor, &before, deadline).await?;
+    let (area, frame) = (before.image.area, query.frame);
     let models = Arc::clone(assessor.engine.models());
     let (encoded, change, prepared) = assessor
         .decode(claim, deadline, passage, move |budget| {
-            let original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
-            let (encoded, change) = apply(original, plan, format, quality, room)?;
+            let mut original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
+            // Memory for what follows, until the answer is encoded.
+            let lease = original.lease.take();
+            let (pixels, icc_profile, change) = apply(original, area, plan, frame)?;
+            let (content_type, encoded) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
+                tracing::error!(%error, "a corrected photo could not be encoded");
+                ApiError::Internal
+            })?;
+            drop((pixels, lease));
+            room.shrink(encoded.len());
+            let encoded = Encoded { content_type, bytes: room.hold(encoded) };
             let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
             Ok((encoded, change, prepared))
         })
@@ -281,34 +307,30 @@ struct Change {
     profile_dropped: bool,
 }
 
-/// Corrects and encodes.
+/// Corrects the photo within an upload; gives its pixels and their ICC profile.
 fn apply(
     original: Original,
+    area: Area,
     plan: CorrectionPlan,
-    format: OutputFormat,
-    quality: u8,
-    mut room: Reserved,
-) -> Result<(Encoded, Change), ApiError> {
-    // The lease of memory is held to the end.
-    let Original { photo, icc_profile, profile_dropped, transparent, lease: _lease } = original;
+    frame: FrameChoice,
+) -> Result<(RgbImage, Option<Vec<u8>>, Change), ApiError> {
+    let Original { photo, icc_profile, profile_dropped, transparent, .. } = original;
     if transparent {
         let detail = "The photo has transparent parts, which a correction would fill with white; send it without any.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
     let rotation = plan.rotation.unwrap_or(0.0);
-    let pixels = photo.upright();
+    let (pixels, around) = cut_out(photo.upright(), area);
     let (pixels, kept) = if plan.rotation.is_some() { straighten(&pixels, rotation) } else { (pixels, 1.0) };
     let (pixels, v_shift) = match plan.value_shift {
         Some(shift) => shift_value(pixels, shift),
         None => (pixels, 0.0),
     };
-    let (content_type, bytes) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
-        tracing::error!(%error, "a corrected photo could not be encoded");
-        ApiError::Internal
-    })?;
-    room.shrink(bytes.len());
-    let encoded = Encoded { content_type, bytes: room.hold(bytes) };
-    Ok((encoded, Change { rotation, kept, v_shift, profile_dropped }))
+    let pixels = match around {
+        Some(around) if frame == FrameChoice::Keep => around.around(&pixels),
+        _ => pixels,
+    };
+    Ok((pixels, icc_profile, Change { rotation, kept, v_shift, profile_dropped }))
 }
 
 /// The photo's bytes and their type.

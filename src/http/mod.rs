@@ -5,6 +5,7 @@ pub(crate) mod admit;
 mod answer;
 pub(crate) mod assess;
 pub mod batch;
+pub mod checks;
 pub mod correct;
 mod deadline;
 pub(crate) mod document;

@@ -199,7 +199,8 @@ fn read_manifest(folder: &Path, manifest: Option<&Path>) -> Result<BTreeMap<Stri
 fn read_photo(path: &Path) -> Result<(RgbImage, String), String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let photo = ingest::decode(&bytes, &Limits::default()).map_err(|error| error.to_string())?;
-    Ok((photo.shrunk(KEPT_LONG_SIDE, FilterType::Lanczos3), sha256_hex(&bytes)))
+    // Without a frame that its site drew around it: what is served is measured inside, too.
+    Ok((photo.shrunk(photo.area(), KEPT_LONG_SIDE, FilterType::Lanczos3), sha256_hex(&bytes)))
 }
 
 fn relative(path: &Path, folder: &Path) -> String {

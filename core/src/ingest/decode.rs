@@ -183,6 +183,11 @@ impl<'a> Opened<'a> {
             Some(markers) if wanted == Wanted::Enough => scaled::decode(&bytes, markers.scans()),
             _ => None,
         };
+        // A decoder that has nothing to warn of saw every block.
+        let damage = match &self.markers {
+            Some(markers) if scaled.is_none() => markers.damage(&bytes),
+            _ => 0.0,
+        };
         let (pixels, transparent) = if let Some(pixels) = scaled {
             (pixels, false)
         } else {
@@ -191,7 +196,7 @@ impl<'a> Opened<'a> {
             let transparent = wanted == Wanted::All && is_transparent(&buffer, self.color);
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
-        let mut photo = Photo::new(format, orientation, self.size, pixels, lease);
+        let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
         let lease = photo.lease.take_if(|_| wanted == Wanted::All);
         Ok(Original { photo, icc_profile: profile.filter(|_| !profile_dropped), profile_dropped, transparent, lease })
     }

@@ -3,11 +3,12 @@
 
 use fast_image_resize::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage};
+use image::{DynamicImage, RgbImage, imageops};
 
 use super::Format;
 use super::memory::Lease;
-use crate::view::shrink_to;
+use crate::area::Area;
+use crate::view::{LONG_SIDE, resize_part};
 
 /// A decoded upload.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Photo {
     pub width: u32,
     /// Height of the upload in pixels, upright.
     pub height: u32,
+    /// Share of the picture that is not as it was taken, as its coded data tell: they end early, or hold what no encoder writes.
+    pub damage: f32,
     /// 8-bit RGB as stored; transparent parts lie on white. Where a decoder can, a large JPEG is decoded at a fraction of its
     /// size, always larger than the reference view.
     stored: RgbImage,
@@ -50,11 +53,12 @@ impl Photo {
         to_upright: Orientation,
         size: (u32, u32),
         stored: RgbImage,
+        damage: f32,
         lease: Option<Lease>,
     ) -> Self {
         let orientation = to_upright.to_exif();
         let (width, height) = if orientation > 4 { (size.1, size.0) } else { size };
-        Self { format, orientation, width, height, stored, to_upright, lease }
+        Self { format, orientation, width, height, damage, stored, to_upright, lease }
     }
 
     /// The pixels, upright. They may be fewer than `width` times `height`, see [`super::decode`].
@@ -63,10 +67,39 @@ impl Photo {
         turned(self.stored, self.to_upright)
     }
 
-    /// The pixels, upright, scaled down (never up) so that their long side is at most `long_side`.
+    /// Where in the upload the photo is; the rest is a frame.
     #[must_use]
-    pub fn shrunk(self, long_side: u32, filter: FilterType) -> RgbImage {
-        turned(shrink_to(self.stored, long_side, filter), self.to_upright)
+    pub fn area(&self) -> Area {
+        Area::find(&self.shrunk(Area::WHOLE, LONG_SIDE, FilterType::Lanczos3))
+    }
+
+    /// True where a part was decoded in fewer pixels than the file has and than a view of `long_side` pixels needs.
+    #[must_use]
+    pub fn lacks(&self, area: Area, long_side: u32) -> bool {
+        let longest = |width: u32, height: u32| {
+            let [_, _, width, height] = area.pixels(width, height);
+            width.max(height)
+        };
+        let (stored_width, stored_height) = self.stored.dimensions();
+        let decoded = if self.orientation > 4 { (stored_height, stored_width) } else { (stored_width, stored_height) };
+        longest(decoded.0, decoded.1) < longest(self.width, self.height).min(long_side)
+    }
+
+    /// A part, upright, scaled down (never up) so that its long side is at most `long_side`.
+    #[must_use]
+    pub fn shrunk(&self, area: Area, long_side: u32, filter: FilterType) -> RgbImage {
+        let (width, height) = self.stored.dimensions();
+        let [left, top, width, height] = area.as_stored(self.to_upright).pixels(width, height);
+        let longest = width.max(height);
+        let part = if longest <= long_side {
+            imageops::crop_imm(&self.stored, left, top, width, height).to_image()
+        } else {
+            let scale = f64::from(long_side) / f64::from(longest);
+            let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+            let place = [left, top, width, height].map(f64::from);
+            resize_part(&self.stored, place, scaled(width), scaled(height), filter)
+        };
+        turned(part, self.to_upright)
     }
 }
 

@@ -315,6 +315,6 @@ mod tests {
         assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));
         assert!(with("\"description\"", "\"descripton\"").contains("descripton"));
         assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));
-        assert!(with("\"blur\": {", "\"checks\": {\"x\": {\"low\": 1.0}}, \"blur\": {").contains("no check `x`"));
+        assert!(with("\"damage\"", "\"x\"").contains("no check `x`"));
     }
 }

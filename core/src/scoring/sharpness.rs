@@ -37,16 +37,16 @@ pub struct BlurMap {
 /// The blur of one tile, scored as if the photo were this tile and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BlurTile {
-    /// Left edge as a share of the photo's width.
+    /// Left edge as a share of the upload's width.
     #[schema(example = 0.175)]
     pub left: f32,
-    /// Upper edge as a share of the photo's height.
+    /// Upper edge as a share of the upload's height.
     #[schema(example = 0.0)]
     pub top: f32,
-    /// Width as a share of the photo's width.
+    /// Width as a share of the upload's width.
     #[schema(example = 0.125)]
     pub width: f32,
-    /// Height as a share of the photo's height.
+    /// Height as a share of the upload's height.
     #[schema(example = 0.187)]
     pub height: f32,
     /// Calibrated blur in pixels of the reference view.

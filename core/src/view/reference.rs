@@ -4,6 +4,7 @@ use fast_image_resize::FilterType;
 use image::RgbImage;
 
 use super::resample::shrink_to;
+use crate::area::Area;
 use crate::ingest::Photo;
 
 /// Long side of the reference view in pixels.
@@ -20,10 +21,10 @@ impl ReferenceView {
         Self::with_long_side(upright, LONG_SIDE)
     }
 
-    /// The reference view of a decoded upload.
+    /// The reference view of the photo in a decoded upload.
     #[must_use]
-    pub fn of(photo: Photo) -> Self {
-        Self(photo.shrunk(LONG_SIDE, FilterType::Lanczos3))
+    pub fn of(photo: &Photo, area: Area) -> Self {
+        Self(photo.shrunk(area, LONG_SIDE, FilterType::Lanczos3))
     }
 
     /// The same for a part of a photo: `long_side` is what the part measures when the whole is [`LONG_SIDE`]. The

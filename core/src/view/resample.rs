@@ -19,6 +19,13 @@ pub fn resize_part(from: &RgbImage, part: [f64; 4], width: u32, height: u32, fil
     RgbImage::from_raw(width, height, target.into_vec()).expect("the target holds exactly width * height * 3 bytes")
 }
 
+/// Scales an image to a size, whatever its shape becomes.
+#[must_use]
+pub fn scale(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let whole = [0.0, 0.0, f64::from(image.width()), f64::from(image.height())];
+    resize_part(image, whole, width, height, FilterType::Lanczos3)
+}
+
 /// Scales an image down, never up, so that its long side is at most `long_side`.
 #[must_use]
 pub fn shrink_to(image: RgbImage, long_side: u32, filter: FilterType) -> RgbImage {

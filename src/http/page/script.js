@@ -102,7 +102,7 @@ function facts({ orientation, checks }) {
 }
 
 // The blur of each tile over the photo: the more blurred, the more orange; the less a tile tells, the fainter.
-function drawMap(canvas, { columns, rows, tiles }) {
+function drawMap(canvas, { columns, rows, tiles }, area) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext("2d");
@@ -110,9 +110,9 @@ function drawMap(canvas, { columns, rows, tiles }) {
   context.lineWidth = 3;
   const heaviest = Math.max(...tiles.map(({ weight }) => weight));
   // Neighbouring tiles may overlap; each is drawn in its cell of the grid.
-  const [w, h] = [width / columns, height / rows];
+  const [w, h] = [(area.width * width) / columns, (area.height * height) / rows];
   tiles.forEach(({ sigma, weight }, index) => {
-    const [x, y] = [(index % columns) * w, Math.floor(index / columns) * h];
+    const [x, y] = [area.left * width + (index % columns) * w, area.top * height + Math.floor(index / columns) * h];
     context.globalAlpha = 0.15 + 0.5 * (weight / heaviest);
     context.fillStyle = `hsl(${140 - 120 * Math.min(sigma / 4, 1)} 80% 45%)`;
     context.fillRect(x + 1, y + 1, w - 2, h - 2);
@@ -121,6 +121,12 @@ function drawMap(canvas, { columns, rows, tiles }) {
     context.strokeText(sigma.toFixed(1), x + 6, y + 18);
     context.fillText(sigma.toFixed(1), x + 6, y + 18);
   });
+}
+
+// Where the photo is within its frame, if it has one.
+function drawArea(outline, { left, top, width, height }) {
+  outline.hidden = width === 1 && height === 1;
+  for (const [side, share] of Object.entries({ left, top, width, height })) outline.style[side] = `${100 * share}%`;
 }
 
 const send = (path, file) => ask(path, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
@@ -166,10 +172,11 @@ async function show(file) {
   find(".facts", card).append(...found.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   find(".usable", card).textContent = `Looks sharp up to ${answer.max_usable_width} of its ${answer.image.width} pixels of width.`;
   find(".json", card).textContent = JSON.stringify(answer, null, 1);
+  drawArea(find(".area", card), answer.image.area);
   const map = find(".map", card);
   find(".show-map", card).onchange = ({ target }) => {
     map.hidden = !target.checked;
-    if (target.checked) drawMap(map, answer.tiles);
+    if (target.checked) drawMap(map, answer.tiles, answer.image.area);
   };
   find(".correct", card).onclick = () => correct(card, file, profile);
   return `${file.name}: ${verdict.textContent}`;
@@ -179,7 +186,7 @@ async function correct(card, file, profile) {
   const said = find(".receipt", card);
   said.textContent = "Correcting…";
   try {
-    const response = await send(`/correct?profile=${profile.name}`, file);
+    const response = await send(`/correct?frame=keep&profile=${profile.name}`, file);
     const receipt = JSON.parse(response.headers.get("Clearshot-Receipt"));
     const address = URL.createObjectURL(await response.blob());
     const after = find(".after", card);

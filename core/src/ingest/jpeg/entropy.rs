@@ -1,4 +1,4 @@
-//! Do the coded data of a JPEG reach the image's end? Decides without making pixels: codes are read and what they stand for is
+//! Are the coded data of a JPEG sound, and do they reach the image's end? Decides without making pixels: codes are read and what they stand for is
 //! skipped (ITU-T T.81, annexes F.2 and G.2).
 
 use super::{Component, DHT, DRI, Frame, Process, SOS, Segments};
@@ -6,12 +6,25 @@ use super::{Component, DHT, DRI, Frame, Process, SOS, Segments};
 /// Coefficients of a block.
 const BLOCK: usize = 64;
 
-/// True if every block of every plane is there, each coefficient to its last bit. What cannot be told (arithmetic coding, lossless
-/// files) counts as whole.
-pub(super) fn is_whole(bytes: &[u8], frame: &Frame) -> bool {
+/// Bytes that may lie behind the last block of a scan; some writers fill up.
+const PADDING: usize = 16;
+/// Share of the picture that is told where data are wrong somewhere, but nobody can say from where on.
+const SOMEWHERE: f32 = 0.02;
+
+/// What the coded data hold.
+pub(super) struct Extent {
+    /// Share of the picture that is not as it was taken, from the first block on that is not there or cannot be read.
+    pub(super) damage: f32,
+    /// True where each coefficient of every block came, to its last bit.
+    pub(super) complete: bool,
+}
+
+/// Reads the coded data of every scan. What cannot be told (arithmetic coding, lossless files) counts as sound.
+pub(super) fn extent(bytes: &[u8], frame: &Frame) -> Extent {
     if frame.process == Process::Other {
-        return true;
+        return Extent { damage: 0.0, complete: true };
     }
+    let mut damage = 0f32;
     let mut planes: Vec<Plane> = frame.components.iter().map(|component| Plane::new(*component, frame)).collect();
     let mut tables = Tables::default();
     let mut restart_interval = 0;
@@ -19,17 +32,25 @@ pub(super) fn is_whole(bytes: &[u8], frame: &Frame) -> bool {
         let done = match segment.marker {
             DHT => tables.read(segment.payload),
             DRI => segment.payload.first_chunk().map(|interval| restart_interval = u16::from_be_bytes(*interval)),
-            SOS => Scan::read(segment.payload, frame.process, &planes).and_then(|scan| {
+            SOS => Scan::read(segment.payload, frame.process, &planes).map(|scan| {
                 let mut bits = Bits::new(segment.coded);
-                scan.walk(&mut bits, &mut planes, &tables, frame, restart_interval)
+                let read = scan.walk(&mut bits, &mut planes, &tables, frame, restart_interval);
+                let left_over = bits.left_over();
+                damage = damage.max(1.0 - read);
+                if left_over > PADDING || bits.out_of_order {
+                    damage = damage.max(SOMEWHERE);
+                }
             }),
             _ => Some(()),
         };
         if done.is_none() {
-            return false;
+            return Extent { damage: 1.0, complete: false };
         }
     }
-    planes.iter().all(|plane| plane.missing.iter().all(|bits| *bits == 0))
+    let complete = planes.iter().all(|plane| plane.missing.iter().all(|bits| *bits == 0));
+    // Scans are lacking altogether: the picture is there, but not in all its detail.
+    let damage = if damage > 0.0 && !complete { damage.max(0.5) } else { damage };
+    Extent { damage, complete }
 }
 
 /// A plane of the image, and how much of it came.
@@ -104,11 +125,15 @@ struct Bits<'a> {
     at: usize,
     buffer: u64,
     held: u32,
+    /// Number of the restart marker that comes next, modulo 8.
+    next_restart: u8,
+    /// Another one came, or data lay before it: something is lost.
+    out_of_order: bool,
 }
 
 impl<'a> Bits<'a> {
     fn new(data: &'a [u8]) -> Self {
-        Self { data, at: 0, buffer: 0, held: 0 }
+        Self { data, at: 0, buffer: 0, held: 0, next_restart: 0, out_of_order: false }
     }
 
     /// The next bits, 16 at most; `None` where the data end.
@@ -144,14 +169,26 @@ impl<'a> Bits<'a> {
     /// Goes on behind the next restart marker.
     fn restart(&mut self) -> Option<()> {
         self.held = 0;
+        let from = self.at;
         while let [first, second] = *self.data.get(self.at..self.at + 2)? {
             self.at += 1;
             if first == 0xFF && (0xD0..=0xD7).contains(&second) {
+                self.out_of_order |= self.at - 1 - from > PADDING || second & 7 != self.next_restart;
+                self.next_restart = (second + 1) & 7;
                 self.at += 1;
                 return Some(());
             }
         }
         None
+    }
+
+    /// Bytes that were not read; those of the same value at the very end are padding.
+    fn left_over(&self) -> usize {
+        let rest = self.data.get(self.at..).unwrap_or_default();
+        match rest.last() {
+            Some(last) => rest.len() - rest.iter().rev().take_while(|byte| *byte == last).count(),
+            None => 0,
+        }
     }
 }
 
@@ -186,8 +223,8 @@ impl Scan {
         sound.then_some(Self { parts, process, band, bits })
     }
 
-    /// Goes over every block of the scan; `None` where the data end before, or hold no code.
-    fn walk(&self, bits: &mut Bits, planes: &mut [Plane], tables: &Tables, frame: &Frame, interval: u16) -> Option<()> {
+    /// Goes over every block of the scan; gives the share of it before the data end or hold no code.
+    fn walk(&self, bits: &mut Bits, planes: &mut [Plane], tables: &Tables, frame: &Frame, interval: u16) -> f32 {
         let mut end_of_band = 0;
         let most = frame.most_sampled();
         let [across, down] = match *self.parts {
@@ -195,9 +232,12 @@ impl Scan {
             [(plane, _)] => planes[plane].blocks,
             _ => [(frame.width, most[0]), (frame.height, most[1])].map(|(side, most)| side.div_ceil(8 * most) as usize),
         };
+        let share = |unit: usize| unit as f32 / (across * down).max(1) as f32;
         for unit in 0..across * down {
             if interval > 0 && unit > 0 && unit.is_multiple_of(usize::from(interval)) {
-                bits.restart()?;
+                if bits.restart().is_none() {
+                    return share(unit);
+                }
                 end_of_band = 0;
             }
             let (x, y) = (unit % across, unit / across);
@@ -210,14 +250,16 @@ impl Scan {
                     // Sequential files have no use for it.
                     let mut none = 0;
                     let nonzero = plane.nonzero.get_mut(block).unwrap_or(&mut none);
-                    self.block(bits, nonzero, tables, tables_of_part, &mut end_of_band)?;
+                    if self.block(bits, nonzero, tables, tables_of_part, &mut end_of_band).is_none() {
+                        return share(unit);
+                    }
                 }
             }
         }
         for &(plane, _) in &self.parts {
             planes[plane].missing[self.band[0]..=self.band[1]].fill(self.bits[1]);
         }
-        Some(())
+        1.0
     }
 
     fn block(

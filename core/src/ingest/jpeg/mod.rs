@@ -134,11 +134,17 @@ impl Markers {
         if self.ended {
             return Ok(Cow::Borrowed(bytes));
         }
-        if entropy::is_whole(bytes, &self.frame) {
+        let extent = entropy::extent(bytes, &self.frame);
+        if extent.complete && extent.damage == 0.0 {
             Ok(Cow::Owned([bytes, &[0xFF, EOI]].concat()))
         } else {
             Err("the file ends before the image does")
         }
+    }
+
+    /// Share of the picture that is not as it was taken; takes about as long as decoding.
+    pub(super) fn damage(&self, bytes: &[u8]) -> f32 {
+        entropy::extent(bytes, &self.frame).damage
     }
 
     /// Bytes that coefficients take while a file is decoded: nothing where each row of blocks becomes pixels at once.
