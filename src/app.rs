@@ -18,7 +18,7 @@ use crate::access::{AccessConfig, KeyError, Keys};
 use crate::budget::Budget;
 use crate::decoders::Decoders;
 use crate::engine::{Engine, EngineConfig};
-use crate::memory::MemoryConfig;
+use crate::memory::{self, MemoryConfig};
 use crate::telemetry::metrics::Metrics;
 use crate::upload::{Reading, UploadLimits};
 
@@ -44,12 +44,13 @@ pub struct AppConfig {
     /// once it is there to be scored; but all its images have to come within ten times as long.
     #[arg(long, env = "CLEARSHOT_DEADLINE_MS", default_value = "30000")]
     pub deadline_ms: NonZeroU64,
-    /// Most bytes of uploads held at once, from all clients; what is beyond is refused with 503 [default: 128 MiB for each core].
-    #[arg(long, env = "CLEARSHOT_MAX_UPLOAD_MEMORY", default_value_t = cores().get() * (128 << 20), hide_default_value = true)]
+    /// Most bytes of uploads held at once, from all clients; what is beyond is refused with 503 [default: 128 MiB for each core,
+    /// at most a tenth of the memory that is there].
+    #[arg(long, env = "CLEARSHOT_MAX_UPLOAD_MEMORY", default_value_t = at_most_a_tenth(cores().get() * (128 << 20)), hide_default_value = true)]
     pub max_upload_memory: usize,
     /// Most bytes of corrected photos under way to their clients at once; a further one waits, and is refused with 503 if none gets
-    /// through in time.
-    #[arg(long, env = "CLEARSHOT_MAX_ANSWER_MEMORY", default_value_t = 256 << 20)]
+    /// through in time [default: 256 MiB, at most a tenth of the memory that is there].
+    #[arg(long, env = "CLEARSHOT_MAX_ANSWER_MEMORY", default_value_t = at_most_a_tenth(256 << 20), hide_default_value = true)]
     pub max_answer_memory: usize,
     /// Limits on images.
     #[command(flatten)]
@@ -77,6 +78,11 @@ impl AppConfig {
 /// Respects cgroup quotas and affinity.
 fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Together with what decoding takes it fits a small container.
+fn at_most_a_tenth(bytes: usize) -> usize {
+    bytes.min(usize::try_from(memory::available() / 10).unwrap_or(usize::MAX))
 }
 
 /// Why the service cannot start.
