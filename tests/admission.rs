@@ -160,8 +160,10 @@ async fn uploads_hold_no_more_than_they_may_together() {
     let held = stream::iter([Ok::<_, Infallible>(photo[..190_000].to_vec())]).chain(stream::pending());
     let request = server.client.post(format!("{}/score", server.url)).body(Body::wrap_stream(held));
     let holding = tokio::spawn(async move { request.send().await });
+    // It has to be there before others come: who comes while there is no room is refused, and that could be it.
+    server.until("clearshot_photos_in_flight 1", Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let started = Instant::now();
-    // Until the first is there.
     while server.post(photo.clone()).await.status() == 200 {
         assert!(started.elapsed() < Duration::from_secs(20), "both were held");
     }

@@ -21,13 +21,13 @@ fn number(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap_or_else(|| panic!("{name} is a number: {value}"))
 }
 
-/// Scores move by less than a fifth of their intervals: what is cut out differs by a line or two.
+/// Scores move by less than a third of their intervals: what is cut out differs by a line or two.
 fn assert_alike(framed: &Value, alone: &Value, what: &str) {
     for metric in ["blur", "brightness", "rotation"] {
         let (framed, alone) = (&framed["scores"][metric], &alone["scores"][metric]);
         let width = number(alone, "high") - number(alone, "low");
         let moved = (number(framed, "value") - number(alone, "value")).abs();
-        assert!(moved <= 0.2 * width, "{what}: {metric} {framed} instead of {alone}");
+        assert!(moved <= 0.33 * width, "{what}: {metric} {framed} instead of {alone}");
     }
 }
 
@@ -129,7 +129,8 @@ async fn a_profile_decides_whether_a_frame_matters() {
     assert_eq!((&reason["code"], &reason["metric"]), (&"framed".into(), &"frame".into()), "{reason}");
     assert_eq!(judged(strict, jpeg(&photo, 92)).await["verdict"], "pass", "without a frame");
     let checks: Value = server.get("/checks").await.json().await.expect("JSON");
-    assert_eq!(checks["checks"][0]["name"], "frame", "{checks}");
+    let listed = checks["checks"].as_array().expect("a list");
+    assert!(listed.iter().any(|check| check["name"] == "frame" && check["high"]["code"] == "framed"), "{checks}");
 }
 
 #[tokio::test]

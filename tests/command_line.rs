@@ -15,7 +15,7 @@ const SERVE: &str = "admin-listen allow-anonymous cors-origins cuda-conv-search 
     write-timeout-ms decode-memory";
 
 /// The same of `score`.
-const SCORE: &str = "cuda-conv-search cuda-memory-limit device log-format max-decoded-bytes max-pixels max-side min-side models \
+const SCORE: &str = "cuda-conv-search cuda-memory-limit decode-memory device log-format max-decoded-bytes max-pixels max-side min-side models \
     profiles";
 
 /// Each flag of a command, and its variable if it has one.

@@ -41,7 +41,6 @@ impl Assessor {
         deadline: Deadline,
         passage: &Passage,
     ) -> Result<Assessment, ApiError> {
-        passage.enter(Stage::Wait);
         let claim = self.inspect(bytes.clone(), self.app.limits).await?;
         self.assess_claimed(bytes, claim, tiles, deadline, passage).await
     }

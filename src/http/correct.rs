@@ -46,7 +46,7 @@ pub(crate) struct CorrectQuery {
     format: Option<OutputFormat>,
     /// What becomes of bars and frames around the photo: `drop` leaves them out, `keep` puts the corrected photo back into them.
     #[serde(default)]
-    #[param(inline, required = false, default = "drop")]
+    #[param(inline, required = false)]
     frame: FrameChoice,
     /// Quality of a JPEG.
     #[serde(default)]

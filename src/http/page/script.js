@@ -93,7 +93,8 @@ async function gauges(scores, profile) {
 
 // What was found beside the scores; a service may have no model for the turn, and no checks.
 function facts({ orientation, checks }) {
-  const facts = Object.entries(checks ?? {}).map(([name, value]) => `${inWords(name)}: ${Number(value.toPrecision(3))}`);
+  const found = Object.entries(checks ?? {}).filter(([, value]) => value !== 0);
+  const facts = found.map(([name, value]) => `${inWords(name)}: ${Number(value.toPrecision(3))}`);
   if (orientation) {
     const { turn, probability } = orientation;
     facts.unshift(`${turn ? `turned by ${turn}° clockwise` : "upright"}, ${Math.round(100 * probability)} % certain`);
