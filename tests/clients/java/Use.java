@@ -31,7 +31,7 @@ public class Use {
         ScoringApi scoringText = new ScoringApi(sending(client, text));
         check(code(client, () -> scoringText.score(text, null, null)).equals("unsupported_format"), text);
         CorrectingApi correcting = new CorrectingApi(sending(client, photo));
-        check(code(client, () -> correcting.correct(photo, null, null, null)).equals("nothing_to_correct"), photo);
+        check(code(client, () -> correcting.correct(photo, null, null, null, null)).equals("nothing_to_correct"), photo);
         System.out.println("java: ok");
     }
 
