@@ -30,6 +30,8 @@ const ENDS_WITH_OTHERS: f32 = 0.3;
 const LARGEST: f32 = 0.49;
 /// Share of the height from which on a single black bar at the bottom is no part of a phone's screen.
 const TAIL: f32 = 0.08;
+/// Lines that a photo has at least.
+const SMALLEST: usize = 16;
 /// A frame may have several lines of different colours.
 const NESTED: usize = 4;
 /// Lines after a bar that scaling and compression have mixed with it, at most.
@@ -152,10 +154,15 @@ impl Inner {
     fn take(&mut self, edge: Edge, lines: usize) {
         match edge {
             Edge::Top => self.top += lines,
-            Edge::Bottom => self.bottom -= lines,
+            Edge::Bottom => self.bottom = self.bottom.saturating_sub(lines),
             Edge::Left => self.left += lines,
-            Edge::Right => self.right -= lines,
+            Edge::Right => self.right = self.right.saturating_sub(lines),
         }
+    }
+
+    /// True where bars would leave next to nothing: what they were found around is no photo, or they are none.
+    fn is_too_small(&self) -> bool {
+        self.top + SMALLEST > self.bottom || self.left + SMALLEST > self.right
     }
 }
 
@@ -271,18 +278,22 @@ fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
         if found.is_empty() {
             break;
         }
+        let mut left = inner;
         for (edge, lines) in found {
-            inner.take(edge, lines);
+            left.take(edge, lines);
             if !moved.contains(&edge) {
                 moved.push(edge);
             }
         }
+        if left.is_too_small() {
+            break;
+        }
+        inner = left;
     }
     // A thin line inside another is mixed with both sides.
-    for edge in moved {
-        inner.take(edge, 1);
-    }
-    inner
+    let mut left = inner;
+    moved.into_iter().for_each(|edge| left.take(edge, 1));
+    if left.is_too_small() { inner } else { left }
 }
 
 /// The run of lines of one colour at an edge, if there is one that ends.
@@ -497,6 +508,23 @@ mod tests {
             assert!(Area::find(&compressed(&upload, 90)).is_whole(), "{name}: {:?}", Area::find(&upload));
         }
         assert!(Area::find(&RgbImage::from_pixel(300, 200, Rgb([255; 3]))).is_whole(), "nothing but white");
+    }
+
+    #[test]
+    fn small_and_dark_uploads_with_bars_keep_a_photo() {
+        use proptest::prelude::*;
+        proptest!(|(width in 1u32..70, height in 1u32..70, bar in 0u32..40, dark in 0u8..80, level in 0u8..120)| {
+            let upload = RgbImage::from_fn(width, height, |x, y| {
+                let inside = x >= bar && y >= bar && x + bar < width && y + bar < height;
+                Rgb([if inside { level } else { dark }; 3])
+            });
+            let area = Area::find(&upload);
+            let [left, top, inner_width, inner_height] = area.pixels(width, height);
+            prop_assert!(left + inner_width <= width && top + inner_height <= height && inner_width > 0 && inner_height > 0);
+        });
+        let strip =
+            RgbImage::from_fn(1024, 1024, |_, y| if (500..524).contains(&y) { Rgb([40; 3]) } else { Rgb([0; 3]) });
+        assert!(Area::find(&strip).height > 0.0);
     }
 
     #[test]

@@ -164,17 +164,20 @@ pub fn prepare<'a>(
     let steps = || {
         let budget = budget.into();
         let mut photo = ingest::decode(bytes, budget)?;
-        let area = photo.area();
+        let whole = ReferenceView::of(&photo, Area::WHOLE);
+        let area = Area::find(whole.pixels());
+        let mut lease = None;
         if photo.lacks(area, LONG_SIDE) {
             // The frame took most of the upload. Its memory is given back before more is asked for.
             drop(photo);
-            photo = ingest::decode_original(bytes, budget)?.photo;
+            let original = ingest::decode_original(bytes, budget)?;
+            (photo, lease) = (original.photo, original.lease);
         }
         let Photo { format, orientation, width, height, damage, .. } = photo;
         let sha256 = sha256_hex(bytes);
         let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, orientation, area };
-        let reference = ReferenceView::of(&photo, area);
-        drop(photo);
+        let reference = if area.is_whole() { whole } else { ReferenceView::of(&photo, area) };
+        drop((photo, lease));
         let evidence = Evidence { reference: &reference, area, damage };
         let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&evidence)))).collect();
         let map = tiles.then(|| {

@@ -231,7 +231,7 @@ async fn correct_upload(
     let (area, frame) = (before.image.area, query.frame);
     let models = Arc::clone(assessor.engine.models());
     let (encoded, change, prepared) = assessor
-        .decode(claim, deadline, passage, move |budget| {
+        .decode(claim.of_correction(), deadline, passage, move |budget| {
             let mut original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
             // Memory for what follows, until the answer is encoded.
             let lease = original.lease.take();

@@ -34,7 +34,9 @@ pub(super) async fn run(listener: std::net::TcpListener, connections: Connection
     }
     // Clients that the kernel has let in already believe that they are connected.
     for _ in 0..LAST {
-        let Some((tcp, place)) = accept(&listener, &places).now_or_never() else { break };
+        // Otherwise tokio would have the loop pause after some dozens.
+        let waiting = tokio::task::unconstrained(accept(&listener, &places));
+        let Some((tcp, place)) = waiting.now_or_never() else { break };
         open.spawn(connections.clone().serve(tcp, place));
     }
     drop(listener);

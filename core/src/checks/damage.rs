@@ -22,9 +22,11 @@ const LEAST_BLACK: f32 = 0.08;
 /// Rows that lie between fill and photo, at most: the fill begins within a row of blocks, and saving it again mixes the colours of
 /// another.
 const BLOCK: u32 = 34;
-/// Difference from the fill from which on a pixel is no part of it, and share of a row above the fill that must be none.
+/// Difference from the fill from which on a pixel is no part of it, share of the row above the fill that must be none, and share of
+/// it that may still be fill: behind an object on a black or gray ground the ground goes on at both sides.
 const FAR: u8 = 20;
 const ENDS: f32 = 0.4;
+const GOES_ON: f32 = 0.15;
 
 pub(super) fn check() -> Check {
     Check {
@@ -55,7 +57,10 @@ fn tail(view: &RgbImage) -> f32 {
     let filled = |y: &u32| share(*y, &|pixel| difference(pixel) <= NEAR) >= OF_A_ROW;
     let rows = (0..height).rev().take_while(filled).count() as u32;
     let found = rows as f32 / height as f32;
-    let ends = rows + BLOCK < height && share(height - 1 - rows - BLOCK, &|pixel| difference(pixel) > FAR) >= ENDS;
+    let above = height.checked_sub(1 + rows + BLOCK);
+    let ends = above.is_some_and(|y| {
+        share(y, &|pixel| difference(pixel) > FAR) >= ENDS && share(y, &|pixel| difference(pixel) <= NEAR) <= GOES_ON
+    });
     if found >= least && ends { found } else { 0.0 }
 }
 
@@ -114,5 +119,11 @@ mod tests {
         let night = with_bottom(&|x, y| [((x * 5 + y * 11 + x * y) % 24) as u8; 3]);
         let brown = with_bottom(&|_, _| [128, 110, 90]);
         assert_eq!([asphalt, floor, night, brown, tail(&photo(800, 600))], [0.0; 5]);
+        for ground in [[0; 3], [128; 3]] {
+            let inside = |x: u32, y: u32| (150..650).contains(&x) && (100..500).contains(&y);
+            let object =
+                RgbImage::from_fn(800, 600, |x, y| if inside(x, y) { Rgb([200, 60, 40]) } else { Rgb(ground) });
+            assert!(tail(&compressed(&object, 92)) == 0.0, "an object on a ground of {ground:?}");
+        }
     }
 }

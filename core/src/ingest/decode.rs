@@ -54,6 +54,14 @@ pub struct Claim {
     pub peak: u64,
 }
 
+impl Claim {
+    /// What a correction takes: turned upright, straightened and encoded, all pixels lie there three times more.
+    #[must_use]
+    pub fn of_correction(self) -> Self {
+        Self { peak: self.peak + 9 * self.pixels, ..self }
+    }
+}
+
 /// Reads an upload's header and checks it against the limits; no pixel is made.
 ///
 /// # Errors
@@ -122,6 +130,9 @@ impl<'a> Opened<'a> {
         budget.limits.check(size.0, size.1, total)?;
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
         let markers = (format == Format::Jpeg).then(|| Markers::read(&bytes).map_err(undecodable)).transpose()?;
+        if markers.as_ref().is_some_and(|markers| markers.size() != size) {
+            return Err(undecodable("its headers contradict each other"));
+        }
         let opened = Self { bytes, format, size, color, markers, profile_dropped };
         if let Some(memory) = budget.memory
             && opened.peak() > memory.whole()
@@ -156,15 +167,14 @@ impl<'a> Opened<'a> {
             Format::Webp => 5,
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
-        // One decoder reads the file into a buffer of its own.
-        self.bytes.len() as u64 + self.pixels() * (buffer + within) + coefficients + WORKING
+        // One decoder reads the file into a buffer of its own, and a file that lacks its end is copied to get it.
+        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + coefficients + WORKING
     }
 
     fn decode(&self, budget: &Budget, wanted: Wanted) -> Result<Original, IngestError> {
         let format = self.format;
-        // Turned upright, straightened and encoded, all pixels lie there three times more.
-        let further = if wanted == Wanted::All { self.pixels() * 9 } else { 0 };
-        let lease = |memory: &Arc<DecodeMemory>| memory.lease(self.peak() + further, budget.until);
+        let claim = if wanted == Wanted::All { self.claim().of_correction() } else { self.claim() };
+        let lease = |memory: &Arc<DecodeMemory>| memory.lease(claim.peak, budget.until);
         let lease = budget.memory.map(lease).transpose().map_err(|_| IngestError::OutOfTime)?;
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
         let bytes = match &self.markers {
@@ -180,7 +190,7 @@ impl<'a> Opened<'a> {
         let profile_dropped =
             self.profile_dropped || profile.as_ref().is_some_and(|profile| profile.len() > MOST_PROFILE_BYTES);
         let scaled = match &self.markers {
-            Some(markers) if wanted == Wanted::Enough => scaled::decode(&bytes, markers.scans()),
+            Some(markers) if wanted == Wanted::Enough => scaled::decode(&bytes, self.size, markers.scans()),
             _ => None,
         };
         // A decoder that has nothing to warn of saw every block.

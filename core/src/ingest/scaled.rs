@@ -7,13 +7,13 @@ use image::RgbImage;
 /// to the other: CMYK, lossless, the feature is off, or a file that it warns of or refuses. The other one then decides, so that
 /// the same photos are accepted with and without the feature.
 #[cfg(not(feature = "turbojpeg"))]
-pub(super) fn decode(_bytes: &[u8], _scans: u32) -> Option<RgbImage> {
+pub(super) fn decode(_bytes: &[u8], _size: (u32, u32), _scans: u32) -> Option<RgbImage> {
     None
 }
 
 /// See the twin without the feature.
 #[cfg(feature = "turbojpeg")]
-pub(super) fn decode(bytes: &[u8], scans: u32) -> Option<RgbImage> {
+pub(super) fn decode(bytes: &[u8], size: (u32, u32), scans: u32) -> Option<RgbImage> {
     use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
 
     // Left above the reference view, so that its own, better filter decides what the view shows.
@@ -21,6 +21,10 @@ pub(super) fn decode(bytes: &[u8], scans: u32) -> Option<RgbImage> {
     let mut decoder = Decompressor::new().ok()?;
     let header = decoder.read_header(bytes).ok()?;
     if header.is_lossless || matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK) {
+        return None;
+    }
+    // What was checked against the limits is what is decoded.
+    if (header.width, header.height) != (size.0 as usize, size.1 as usize) {
         return None;
     }
     let long_side = header.width.max(header.height);

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use clearshot_core::batch::{Panicked, guarded};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
 use parquet::errors::ParquetError;
@@ -20,19 +21,34 @@ use crate::bulk::row::{Cell, Column, FlatRow, Kind};
 /// Rows of a group.
 const GROUP: usize = 1 << 14;
 
-/// The rows of a file.
+/// The rows of a file. The reader panics on some malformed files; that is an error like others, and the last of the rows.
 pub(super) fn read(file: File, failed: Failed) -> Result<Rows, OutputError> {
-    let reader = SerializedFileReader::new(file).map_err(|error| failed(error.to_string()))?;
-    Ok(Box::new(RowIter::from_file_into(Box::new(reader)).map(move |row| {
-        let row = row.map_err(|error| failed(error.to_string()))?;
-        let cells = row.get_column_iter();
-        Ok(cells.filter_map(|(column, field)| Some((column.clone(), cell(field)?))).collect())
+    let rows = open(file)
+        .and_then(|reader| guarded(|| RowIter::from_file_into(Box::new(reader))).map_err(|Panicked| malformed()));
+    let mut rows = rows.map_err(|error| failed(error.to_string()))?;
+    let mut ended = false;
+    Ok(Box::new(std::iter::from_fn(move || {
+        let row = if ended { None } else { guarded(|| rows.next()).unwrap_or_else(|Panicked| Some(Err(malformed()))) };
+        let row = row.map(|row| row.map_err(|error| failed(error.to_string())));
+        ended = !matches!(row, Some(Ok(_)));
+        Some(row?.map(|row| {
+            let cells = row.get_column_iter();
+            cells.filter_map(|(column, field)| Some((column.clone(), cell(field)?))).collect()
+        }))
     })))
+}
+
+fn open(file: File) -> Result<SerializedFileReader<File>, ParquetError> {
+    guarded(|| SerializedFileReader::new(file)).unwrap_or_else(|Panicked| Err(malformed()))
+}
+
+fn malformed() -> ParquetError {
+    ParquetError::General("it is malformed".into())
 }
 
 /// The names of a file's columns.
 pub(super) fn columns(file: File) -> Result<Vec<String>, ParquetError> {
-    let reader = SerializedFileReader::new(file)?;
+    let reader = open(file)?;
     let schema = reader.metadata().file_metadata().schema_descr();
     Ok(schema.columns().iter().map(|column| column.path().string()).collect())
 }

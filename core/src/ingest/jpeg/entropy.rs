@@ -19,11 +19,8 @@ pub(super) struct Extent {
     pub(super) complete: bool,
 }
 
-/// Reads the coded data of every scan. What cannot be told (arithmetic coding, lossless files) counts as sound.
+/// Reads the coded data of every scan.
 pub(super) fn extent(bytes: &[u8], frame: &Frame) -> Extent {
-    if frame.process == Process::Other {
-        return Extent { damage: 0.0, complete: true };
-    }
     let mut damage = 0f32;
     let mut planes: Vec<Plane> = frame.components.iter().map(|component| Plane::new(*component, frame)).collect();
     let mut tables = Tables::default();
@@ -232,6 +229,10 @@ impl Scan {
             [(plane, _)] => planes[plane].blocks,
             _ => [(frame.width, most[0]), (frame.height, most[1])].map(|(side, most)| side.div_ceil(8 * most) as usize),
         };
+        // A scan that is cut off is there, as far as it goes.
+        for &(plane, _) in &self.parts {
+            planes[plane].missing[self.band[0]..=self.band[1]].fill(self.bits[1]);
+        }
         let share = |unit: usize| unit as f32 / (across * down).max(1) as f32;
         for unit in 0..across * down {
             if interval > 0 && unit > 0 && unit.is_multiple_of(usize::from(interval)) {
@@ -256,9 +257,6 @@ impl Scan {
                 }
             }
         }
-        for &(plane, _) in &self.parts {
-            planes[plane].missing[self.band[0]..=self.band[1]].fill(self.bits[1]);
-        }
         1.0
     }
 
@@ -281,19 +279,22 @@ impl Scan {
             return Some(());
         }
         let from = first.max(1);
-        match (self.process, refines) {
-            (Process::Progressive, true) => refine(bits, nonzero, table(1, ac)?, [from, last], end_of_band),
-            _ => coefficients(bits, nonzero, table(1, ac)?, [from, last], end_of_band),
+        if refines {
+            refine(bits, nonzero, table(1, ac)?, [from, last], end_of_band)
+        } else {
+            let runs = self.process == Process::Progressive;
+            coefficients(bits, nonzero, table(1, ac)?, [from, last], runs, end_of_band)
         }
     }
 }
 
-/// A block's coefficients, seen for the first time (F.2.2.2, G.1.2.2).
+/// A block's coefficients, seen for the first time (F.2.2.2, G.1.2.2). `runs`: an end of band may be that of several blocks.
 fn coefficients(
     bits: &mut Bits,
     nonzero: &mut u64,
     table: &Table,
     [mut at, last]: [usize; 2],
+    runs: bool,
     end_of_band: &mut u32,
 ) -> Option<()> {
     if *end_of_band > 0 {
@@ -306,7 +307,9 @@ fn coefficients(
         match (run, size) {
             (15, 0) => at += 16,
             (_, 0) => {
-                *end_of_band = (1 << run) - 1 + bits.take(u32::from(run))?;
+                if runs {
+                    *end_of_band = (1 << run) - 1 + bits.take(u32::from(run))?;
+                }
                 break;
             }
             _ => {

@@ -25,8 +25,6 @@ enum Process {
     Sequential,
     /// Progressive, Huffman coded.
     Progressive,
-    /// Lossless, hierarchical, or arithmetically coded.
-    Other,
 }
 
 /// A plane of the image.
@@ -48,12 +46,7 @@ struct Frame {
 
 impl Frame {
     /// Reads SOFn (B.2.2).
-    fn read(marker: u8, payload: &[u8]) -> Option<Self> {
-        let process = match marker {
-            0xC0 | 0xC1 => Process::Sequential,
-            0xC2 => Process::Progressive,
-            _ => Process::Other,
-        };
+    fn read(process: Process, payload: &[u8]) -> Option<Self> {
         let side = |at: usize| Some(u32::from(u16::from_be_bytes([*payload.get(at)?, *payload.get(at + 1)?])));
         let count = usize::from(*payload.get(5)?);
         let components = payload.get(6..6 + 3 * count)?.chunks_exact(3).map(|component| Component {
@@ -102,17 +95,18 @@ impl Markers {
             match segment.marker {
                 EOI => ended = true,
                 DHT => tables = true,
-                SOS => {
-                    let Some(Frame { process, .. }) = frame else { return Err("it has no frame header") };
-                    // One decoder would take the tables of motion JPEG for granted, another not.
-                    if process != Process::Other && !tables {
-                        return Err("it has no Huffman tables");
-                    }
-                    scans += 1;
+                SOS if frame.is_none() => return Err("it has no frame header"),
+                // One decoder would take the tables of motion JPEG for granted, another not.
+                SOS if !tables => return Err("it has no Huffman tables"),
+                SOS => scans += 1,
+                // What follows would mean one image to one decoder, another to the other.
+                0xC0..=0xC2 if frame.is_some() => return Err("it has two frame headers"),
+                0xC0..=0xC2 => {
+                    let process = if segment.marker == 0xC2 { Process::Progressive } else { Process::Sequential };
+                    frame = Some(Frame::read(process, segment.payload).ok_or("its frame header is not sound")?);
                 }
-                marker @ 0xC0..=0xCF if marker != 0xC8 && marker != 0xCC && frame.is_none() => {
-                    frame = Some(Frame::read(marker, segment.payload).ok_or("its frame header is not sound")?);
-                }
+                0xC3 | 0xC5..=0xCF => return Err("it is lossless, hierarchical or arithmetically coded"),
+                0x01 | 0xD0..=0xD8 => return Err("a marker has no place where it stands"),
                 _ => {}
             }
         }
@@ -150,6 +144,11 @@ impl Markers {
     /// Bytes that coefficients take while a file is decoded: nothing where each row of blocks becomes pixels at once.
     pub(super) fn coefficient_bytes(&self) -> u64 {
         if self.frame.process == Process::Sequential && self.scans == 1 { 0 } else { 2 * self.frame.coefficients() }
+    }
+
+    /// Width and height in the frame header.
+    pub(super) fn size(&self) -> (u32, u32) {
+        (self.frame.width, self.frame.height)
     }
 
     /// Passes over the image.
@@ -195,34 +194,32 @@ impl<'a> Iterator for Segments<'a> {
     type Item = Segment<'a>;
 
     fn next(&mut self) -> Option<Segment<'a>> {
-        loop {
-            let (marker, at) = self.next_marker(self.at)?;
-            self.at = at;
-            match marker {
-                EOI => {
-                    self.at = self.bytes.len();
-                    return Some(Segment { marker, payload: &[], coded: &[] });
-                }
-                // Without a length: TEM, RSTn, SOI.
-                0x01 | 0xD0..=0xD8 => {}
-                _ => {
-                    let length = self.bytes.get(at..at + 2)?;
-                    let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-                    let payload = self.bytes.get(at + 2..at + length)?;
-                    self.at = at + length;
-                    let mut coded: &[u8] = &[];
-                    if marker == SOS {
-                        let from = self.at;
-                        let mut to = from;
-                        // Restart markers belong to the data.
-                        while let Some((0xD0..=0xD7, end)) = self.next_marker(to) {
-                            to = end;
-                        }
-                        self.at = self.next_marker(to).map_or(self.bytes.len(), |(_, end)| end - 2);
-                        coded = &self.bytes[from..self.at];
+        let (marker, at) = self.next_marker(self.at)?;
+        self.at = at;
+        match marker {
+            EOI => {
+                self.at = self.bytes.len();
+                Some(Segment { marker, payload: &[], coded: &[] })
+            }
+            // Without a length: TEM, RSTn, SOI.
+            0x01 | 0xD0..=0xD8 => Some(Segment { marker, payload: &[], coded: &[] }),
+            _ => {
+                let length = self.bytes.get(at..at + 2)?;
+                let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+                let payload = self.bytes.get(at + 2..at + length)?;
+                self.at = at + length;
+                let mut coded: &[u8] = &[];
+                if marker == SOS {
+                    let from = self.at;
+                    let mut to = from;
+                    // Restart markers belong to the data.
+                    while let Some((0xD0..=0xD7, end)) = self.next_marker(to) {
+                        to = end;
                     }
-                    return Some(Segment { marker, payload, coded });
+                    self.at = self.next_marker(to).map_or(self.bytes.len(), |(_, end)| end - 2);
+                    coded = &self.bytes[from..self.at];
                 }
+                Some(Segment { marker, payload, coded })
             }
         }
     }
@@ -346,5 +343,31 @@ mod tests {
             sound[at] = sound[at].wrapping_add(by);
             let _ = Markers::read(&sound).map(|markers| markers.with_end(&sound).is_ok());
         });
+    }
+
+    #[test]
+    fn a_second_frame_header_or_a_marker_out_of_place_is_refused() {
+        let bytes = jpeg(|_| {});
+        let with = |inserted: &[u8]| Markers::read(&[&bytes[..2], inserted, &bytes[2..]].concat()).err();
+        let decoy = [0xFF, 0xC1, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0];
+        assert_eq!(with(&decoy), Some("it has two frame headers"));
+        let lossless = [&[0xFF, 0xC3][..], &decoy[2..]].concat();
+        assert_eq!(with(&lossless), Some("it is lossless, hierarchical or arithmetically coded"));
+        assert_eq!(with(&[0xFF, 0xD0]), Some("a marker has no place where it stands"));
+    }
+
+    #[test]
+    fn damage_is_the_share_from_the_first_block_on_that_is_not_there() {
+        for (name, bytes) in variants() {
+            let markers = Markers::read(&bytes).expect("it is sound");
+            assert!(markers.damage(&bytes) == 0.0, "{name}");
+        }
+        let bytes = jpeg(|_| {});
+        let cut = [&bytes[..bytes.len() * 8 / 10], &[0xFF, EOI]].concat();
+        let damage = Markers::read(&cut).expect("its markers are sound").damage(&cut);
+        assert!((0.1..0.4).contains(&damage), "{damage}");
+        let progressive = jpeg(|encoder| encoder.set_progressive(true));
+        let cut = [&progressive[..progressive.len() / 2], &[0xFF, EOI]].concat();
+        assert!(Markers::read(&cut).expect("its markers are sound").damage(&cut) >= 0.5);
     }
 }
