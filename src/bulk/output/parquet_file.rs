@@ -143,3 +143,23 @@ fn write_column<T: DataType>(
     writer.close()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::bulk::output;
+
+    #[test]
+    fn a_malformed_file_is_an_error_and_no_panic() {
+        let sound = std::fs::read("tests/fixtures/results/three_metrics.parquet").expect("the fixture is there");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("results.parquet");
+        for at in (0..sound.len()).step_by(5) {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 0xFF;
+            std::fs::write(&path, bytes).expect("it is written");
+            if let Ok(rows) = output::read(&path) {
+                rows.take(100).take_while(Result::is_ok).for_each(drop);
+            }
+        }
+    }
+}
