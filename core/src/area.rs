@@ -362,10 +362,20 @@ fn seams(view: &RgbImage, inner: Inner, across: bool) -> Option<[usize; 2]> {
         let [r, g, b] = view.get_pixel(x as u32, y as u32).0.map(f32::from);
         0.299 * r + 0.587 * g + 0.114 * b
     };
-    let rows: Vec<Vec<f32>> = (0..ROWS)
-        .map(|index| rows_from + index * (depth - 1) / (ROWS - 1))
-        .map(|row| (from..to).map(|at| luma(at, row)).collect())
-        .collect();
+    let row_at = |index: usize| rows_from + index * (depth - 1) / (ROWS - 1);
+    let smallest = ((length as f32 * SMALLEST) as usize).max(12);
+    // Most photos have detail at their edges: they are done with here, before all rows are read.
+    let smooth_edge = |first: usize| {
+        let second = |row: usize, at: usize| (luma(at - 1, row) - 2.0 * luma(at, row) + luma(at + 1, row)).abs();
+        let edge = first..first + smallest - 2;
+        let sum: f32 =
+            (0..ROWS).step_by(4).flat_map(|index| edge.clone().map(move |at| second(row_at(index), at))).sum();
+        sum <= 2.0 * SMOOTH * (ROWS.div_ceil(4) * edge.len()) as f32
+    };
+    if !smooth_edge(from + 1) || !smooth_edge(to + 1 - smallest) {
+        return None;
+    }
+    let rows: Vec<Vec<f32>> = (0..ROWS).map(row_at).map(|row| (from..to).map(|at| luma(at, row)).collect()).collect();
     let step = |at: usize| {
         rows.iter().filter(|row| (row[at + 1] - row[at - 2]).abs() > STEP).count() as f32 / rows.len() as f32
     };
@@ -375,7 +385,6 @@ fn seams(view: &RgbImage, inner: Inner, across: bool) -> Option<[usize; 2]> {
         let second = |row: &Vec<f32>, at: usize| (row[at - 1] - 2.0 * row[at] + row[at + 1]).abs();
         rows.iter().map(|row| range.clone().map(|at| second(row, at)).sum::<f32>()).sum::<f32>() / count as f32
     };
-    let smallest = ((length as f32 * SMALLEST) as usize).max(12);
     let seam =
         (smallest..length / 2 - 8).find(|&at| is_seam(at) && (at - 2..=at + 2).any(|left| is_seam(length - left)))?;
     let fills = [1..seam - 4, length - seam + 4..length - 1].map(&detail);
