@@ -214,7 +214,7 @@ impl Scan {
         let (band, bits) = match process {
             Process::Progressive => ([first.into(), last.into()], [bits >> 4, bits & 15]),
             // The other values mean nothing here, and some files have odd ones.
-            _ => ([0, BLOCK - 1], [0, 0]),
+            Process::Sequential => ([0, BLOCK - 1], [0, 0]),
         };
         let sound = band[0] <= band[1] && band[1] < BLOCK && (band[0] == 0 || parts.len() == 1) && !parts.is_empty();
         sound.then_some(Self { parts, process, band, bits })
