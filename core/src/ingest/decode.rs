@@ -46,8 +46,6 @@ enum Wanted {
 /// What an upload's header claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// Format found by its signature.
-    pub format: Format,
     /// Number of pixels.
     pub pixels: u64,
     /// Most memory in bytes that its decoding takes.
@@ -144,7 +142,7 @@ impl<'a> Opened<'a> {
     }
 
     fn claim(&self) -> Claim {
-        Claim { format: self.format, pixels: self.pixels(), peak: self.peak() }
+        Claim { pixels: self.pixels(), peak: self.peak() }
     }
 
     fn pixels(&self) -> u64 {

@@ -3,12 +3,12 @@
 
 use fast_image_resize::FilterType;
 use image::metadata::Orientation;
-use image::{DynamicImage, RgbImage, imageops};
+use image::{DynamicImage, RgbImage};
 
 use super::Format;
 use super::memory::Lease;
 use crate::area::Area;
-use crate::view::{LONG_SIDE, resize_part};
+use crate::view::{LONG_SIDE, shrink_part};
 
 /// A decoded upload.
 #[derive(Debug)]
@@ -89,16 +89,8 @@ impl Photo {
     #[must_use]
     pub fn shrunk(&self, area: Area, long_side: u32, filter: FilterType) -> RgbImage {
         let (width, height) = self.stored.dimensions();
-        let [left, top, width, height] = area.as_stored(self.to_upright).pixels(width, height);
-        let longest = width.max(height);
-        let part = if longest <= long_side {
-            imageops::crop_imm(&self.stored, left, top, width, height).to_image()
-        } else {
-            let scale = f64::from(long_side) / f64::from(longest);
-            let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-            let place = [left, top, width, height].map(f64::from);
-            resize_part(&self.stored, place, scaled(width), scaled(height), filter)
-        };
+        let part = area.as_stored(self.to_upright).pixels(width, height);
+        let part = shrink_part(&self.stored, part, long_side, filter);
         turned(part, self.to_upright)
     }
 }

@@ -3,6 +3,7 @@
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
+use image::imageops::crop_imm;
 
 /// Scales the part `[left, top, width, height]` (in pixels, within the image) to `width` x `height` pixels.
 #[must_use]
@@ -30,11 +31,18 @@ pub fn scale(image: &RgbImage, width: u32, height: u32) -> RgbImage {
 #[must_use]
 pub fn shrink_to(image: RgbImage, long_side: u32, filter: FilterType) -> RgbImage {
     let (width, height) = image.dimensions();
+    if width.max(height) <= long_side { image } else { shrink_part(&image, [0, 0, width, height], long_side, filter) }
+}
+
+/// The same for the part `[left, top, width, height]` of an image, in pixels and within it.
+#[must_use]
+pub fn shrink_part(image: &RgbImage, part: [u32; 4], long_side: u32, filter: FilterType) -> RgbImage {
+    let [left, top, width, height] = part;
     let longest = width.max(height);
     if longest <= long_side {
-        return image;
+        return crop_imm(image, left, top, width, height).to_image();
     }
     let scale = f64::from(long_side) / f64::from(longest);
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-    resize_part(&image, [0.0, 0.0, f64::from(width), f64::from(height)], scaled(width), scaled(height), filter)
+    resize_part(image, part.map(f64::from), scaled(width), scaled(height), filter)
 }
