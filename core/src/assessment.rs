@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::area::Area;
-use crate::batch::{Panicked, guarded};
 use crate::checks::{CHECKS, Check, Evidence};
 use crate::digest::sha256_hex;
+use crate::guard::{Panicked, guarded};
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;

@@ -1,7 +1,6 @@
 //! Running a batch so that one bad photo cannot fail its neighbours: what every worker does, over HTTP and in bulk.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+use crate::guard::{Panicked, guarded};
 use crate::scoring::calibration::RawOutput;
 use crate::session::RuntimeError;
 
@@ -20,20 +19,6 @@ impl From<Panicked> for RunError {
     fn from(Panicked: Panicked) -> Self {
         Self::Panicked
     }
-}
-
-/// A step panicked.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a step panicked")]
-pub struct Panicked;
-
-/// Runs a step whose panic must cost no more than its own photos. Only for steps that leave nothing behind but what they return, so
-/// that nothing half-done is ever seen.
-///
-/// # Errors
-/// [`Panicked`]; the panic's own message is in the log.
-pub fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(step)).map_err(|_| Panicked)
 }
 
 /// What came of a batch.

@@ -11,6 +11,7 @@ pub mod assessment;
 pub mod batch;
 pub mod checks;
 pub mod digest;
+pub mod guard;
 pub mod ingest;
 pub mod load;
 pub mod metric;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::assessment::{Assessment, Prepared};
-use crate::batch::{RunError, guarded, run_batch};
+use crate::batch::{RunError, run_batch};
+use crate::guard::guarded;
 use crate::models::ModelSet;
 use crate::scoring::calibration::RawOutput;
 use crate::scoring::profile::Profile;

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
-use clearshot_core::batch::{Panicked, RunError, guarded};
+use clearshot_core::batch::RunError;
+use clearshot_core::guard::{Panicked, guarded};
 use clearshot_core::ingest::{Budget, DecodeMemory, Limits};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scorer::Scorer;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +15,7 @@ use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
 use super::{Format, IngestError, Limits, foreign, scaled, sniff};
+use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl Claim {
 /// # Errors
 /// As [`decode`], but for what only decoding finds.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Claim, IngestError> {
-    guarded(bytes, |format| Opened::new(bytes, format, &limits.into()).map(|opened| opened.claim()))
+    sniffed(bytes, |format| Opened::new(bytes, format, &limits.into()).map(|opened| opened.claim()))
 }
 
 /// Decodes an upload to 8-bit RGB, in as many pixels as scoring needs.
@@ -75,7 +75,7 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Claim, IngestError> {
 /// and reported as not decodable.
 pub fn decode<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Photo, IngestError> {
     let budget = budget.into();
-    guarded(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::Enough))
+    sniffed(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::Enough))
         .map(|original| original.photo)
 }
 
@@ -85,7 +85,7 @@ pub fn decode<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Photo, 
 /// As [`decode`].
 pub fn decode_original<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Original, IngestError> {
     let budget = budget.into();
-    guarded(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::All))
+    sniffed(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::All))
 }
 
 /// Name of the library that decodes JPEGs in this build: its inverse transform decides the last bits of a pixel.
@@ -94,15 +94,15 @@ pub fn jpeg_decoder() -> &'static str {
     if cfg!(feature = "turbojpeg") { "libjpeg-turbo" } else { "zune-jpeg" }
 }
 
-fn guarded<T>(bytes: &[u8], work: impl FnOnce(Format) -> Result<T, IngestError>) -> Result<T, IngestError> {
+/// Works on bytes whose format is known.
+fn sniffed<T>(bytes: &[u8], work: impl FnOnce(Format) -> Result<T, IngestError>) -> Result<T, IngestError> {
     if bytes.is_empty() {
         return Err(IngestError::Empty);
     }
     let format = sniff(bytes).ok_or_else(|| IngestError::UnsupportedFormat(foreign(bytes)))?;
-    // Decoders meet hostile input; one that panics must cost its own request only. Nothing outlives the closure
-    // but its result, so no broken state can be observed.
-    catch_unwind(AssertUnwindSafe(|| work(format)))
-        .unwrap_or_else(|_| Err(IngestError::Undecodable { format, reason: "the decoder gave up".into() }))
+    // Decoders meet hostile input.
+    guarded(|| work(format))
+        .unwrap_or_else(|Panicked| Err(IngestError::Undecodable { format, reason: "the decoder gave up".into() }))
 }
 
 /// An upload whose header was read.
