@@ -44,9 +44,11 @@ pub fn calibrate(
     let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
     let plan = MeasurePlan { part: Part::Calibrate, per_photo, baselines: false };
     let mut samples = measure(library, &recipe, plan, &mut session)?;
-    // The magnitudes that matter most, once more: a crop made for a smaller range shows more of the photo.
-    recipe.range = intersection(settings.range, spec.evaluated);
+    // The magnitudes that uploads have, and twice as often: intervals calibrated on the whole range would be too wide for them. A
+    // crop made for a smaller range shows more of the photo, too.
+    recipe.range = intersection(settings.range, spec.usual);
     recipe.seed = recipe.seed.wrapping_add(1);
+    let plan = MeasurePlan { per_photo: 2 * per_photo, ..plan };
     samples.extend(measure(library, &recipe, plan, &mut session)?);
     let samples = balanced(samples);
     let range = intersection(settings.range, spec.range);

@@ -45,18 +45,19 @@ pub fn export(run: &Run, out: &Path) -> Result<[PathBuf; 2]> {
     Ok([onnx, weights])
 }
 
-/// Loads an encoder's weights into a fresh network. Returns how many tensors were found and how many stay fresh.
+/// Loads the weights of an encoder, or of a whole network, into a fresh network. Returns how many tensors were found and how many
+/// stay fresh.
 ///
 /// # Errors
-/// When the file is not an encoder of such a network.
+/// When the file holds anything that is not part of such a network.
 pub fn load(branch: &mut Branch, file: &Path) -> Result<(usize, usize)> {
-    let mut store = SafetensorsStore::from_file(file).with_predicate(is_encoder).allow_partial(true);
+    let mut store = SafetensorsStore::from_file(file).allow_partial(true);
     let result =
         branch.load_from(&mut store).map_err(|error| anyhow::anyhow!("cannot read {}: {error}", file.display()))?;
     ensure!(
         !result.applied.is_empty() && result.unused.is_empty() && result.errors.is_empty(),
-        "{} is not an encoder of this network",
+        "{} does not hold weights of this network",
         file.display()
     );
-    Ok((result.applied.len(), result.skipped.len()))
+    Ok((result.applied.len(), result.missing.len()))
 }

@@ -54,10 +54,11 @@ impl Recipe {
             .into_par_iter()
             .flat_map_iter(|slot| {
                 let mut rng = self.rng(part, step, slot);
-                let photo = pick(&photos, &chances, &mut rng);
+                let (photo, lean) = pick(&photos, &chances, &mut rng);
+                let inherent = self.transformation.inherent(lean);
                 (0..self.magnitudes).map(move |_| {
                     let magnitude = self.transformation.draw(self.range, &mut rng);
-                    (self.sample(&photo, magnitude, self.frame, &mut rng), magnitude)
+                    (self.sample(&photo, magnitude, self.frame, &mut rng), magnitude + inherent)
                 })
             })
             .collect();
@@ -143,14 +144,18 @@ impl Drop for Stream {
     }
 }
 
-/// A photo, mirrored half of the time: a mirrored upright photo is an upright photo. One in thirty is no photo at all but
+/// A photo and its own tilt, mirrored half of the time: a mirrored upright photo is an upright photo. One in thirty is no photo at all but
 /// a flat, shaded or noisy image, so that the network learns to say that it sees no evidence.
-fn pick(photos: &[&LibraryPhoto], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -> RgbImage {
+fn pick(photos: &[&LibraryPhoto], chances: &WeightedIndex<f64>, rng: &mut ChaCha8Rng) -> (RgbImage, f32) {
     if rng.random_ratio(1, 30) {
-        return no_photo(rng);
+        return (no_photo(rng), 0.0);
     }
-    let photo = &photos[chances.sample(rng)].pixels;
-    if rng.random_bool(0.5) { image::imageops::flip_horizontal(photo) } else { photo.clone() }
+    let photo = photos[chances.sample(rng)];
+    if rng.random_bool(0.5) {
+        (image::imageops::flip_horizontal(&photo.pixels), -photo.lean)
+    } else {
+        (photo.pixels.clone(), photo.lean)
+    }
 }
 
 /// How much more often a large photo is drawn than a small one: uploads are large, most training photos are not.

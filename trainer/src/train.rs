@@ -50,7 +50,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
                 network = fresh(load(network.branch, file)?);
             } else {
                 let (found, fresh) = encoder::load(&mut network.branch, file)?;
-                tracing::info!(found, fresh, "started from the encoder in {}", file.display());
+                tracing::info!(found, fresh, "started from the weights in {}", file.display());
             }
         }
         write_json(&run.folder.join("settings.json"), settings)?;

@@ -14,6 +14,8 @@ pub struct Orientation {
     pub probability: f32,
 }
 
+/// Name of the model that tells.
+pub const TURN: &str = "turn";
 /// Code of the reason for a photo on its side.
 pub const SIDEWAYS: &str = "sideways";
 /// Code of the reason for a photo on its head.

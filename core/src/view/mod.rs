@@ -9,6 +9,7 @@ mod brightness;
 mod reference;
 mod resample;
 mod rotation;
+mod turn;
 
 pub use blur::{GRID, MapTile, TILE, map as blur_map};
 pub use reference::{LONG_SIDE, ReferenceView};
@@ -24,10 +25,11 @@ pub struct View {
 }
 
 /// All views. One that changes gets a new version: a model that was trained on the old one must not be fed the new one.
-pub static VIEWS: [View; 3] = [
-    View { name: "blur-tiles/1", shape: blur::SHAPE, cut: blur::tensor },
+pub static VIEWS: [View; 4] = [
+    View { name: "blur-tiles/2", shape: blur::SHAPE, cut: blur::tensor },
     View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor },
     View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor },
+    View { name: "turn-copies/1", shape: turn::SHAPE, cut: turn::tensor },
 ];
 
 /// The view of that name and version.

@@ -65,8 +65,8 @@ pub(crate) struct TrainingArgs {
     /// Train on whole photos, without random parts, exposure and noise: to see what augmentation is worth.
     #[arg(long)]
     no_augmentation: bool,
-    /// Start from the weights of an encoder that `export --encoder` wrote (.safetensors), or from the whole network of
-    /// another run (its best.bpk): a second cosine, with a smaller learning rate, gains a little more.
+    /// Start from the weights of an encoder that `export --encoder` wrote or of a whole network (.safetensors), or from another run
+    /// (its best.bpk): a second cosine, with a smaller learning rate, gains a little more.
     #[arg(long)]
     init_from: Option<PathBuf>,
     /// Multi-task training: rank a second transformation beside, with a head of its own on the shared encoder. It must

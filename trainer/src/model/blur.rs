@@ -3,11 +3,11 @@
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view;
 
-use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum};
+use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum, sigmoid_in_full_lanes};
 
 pub(super) const ENCODED: usize = 64;
 /// What a tile tells, as a small plane: export can give a dimension back to the batch only if its size already stands
@@ -86,7 +86,7 @@ impl BlurNet {
         let normalised = centred / deviation.add_scalar(0.01);
         let encoded = self.shallow.forward(self.stem.forward(normalised));
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
-        let attention = sigmoid(self.attention.forward(encoded.clone()));
+        let attention = sigmoid_in_full_lanes(self.attention.forward(encoded.clone()));
         (plane_sum(encoded * attention.clone()) / plane_sum(attention).add_scalar(1e-3), contrast)
     }
 

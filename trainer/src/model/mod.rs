@@ -7,12 +7,13 @@
 mod blur;
 mod brightness;
 mod rotation;
+mod turn;
 
 use anyhow::{Result, bail};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view::View;
 
@@ -26,6 +27,8 @@ pub enum Branch {
     Brightness(brightness::BrightnessNet),
     /// Rotation by a learned vote over edge directions.
     Rotation(rotation::RotationNet),
+    /// Uprightness of right-angle copies.
+    Turn(turn::TurnNet),
 }
 
 impl Branch {
@@ -39,16 +42,18 @@ impl Branch {
             Some("blur-tiles") => Ok(Self::Blur(blur::BlurNet::new(device))),
             Some("brightness-whole") => Ok(Self::Brightness(brightness::BrightnessNet::new(device))),
             Some("rotation-discs") => Ok(Self::Rotation(rotation::RotationNet::new(device))),
+            Some("turn-copies") => Ok(Self::Turn(turn::TurnNet::new(device))),
             _ => bail!("no network looks at the view {}: add one to trainer/src/model", view.name),
         }
     }
 
-    /// Shape of one training sample: one view tensor, or for rotation one of its discs.
+    /// Shape of one training sample: one view tensor, or of rotation's one disc, of turn's one copy.
     #[must_use]
     pub fn training_shape(&self, view: &View) -> [usize; 3] {
         let [channels, height, width] = view.shape;
         match self {
             Self::Rotation(_) => [1, height, width],
+            Self::Turn(_) => [turn::CHANNELS, height, width],
             Self::Blur(_) | Self::Brightness(_) => [channels, height, width],
         }
     }
@@ -59,6 +64,7 @@ impl Branch {
             Self::Blur(_) => blur::ENCODED,
             Self::Brightness(_) => brightness::ENCODED,
             Self::Rotation(_) => rotation::DEEPEST,
+            Self::Turn(_) => turn::DEEPEST,
         }
     }
 
@@ -69,6 +75,7 @@ impl Branch {
             Self::Blur(net) => net.forward(&input),
             Self::Brightness(net) => net.forward(input),
             Self::Rotation(net) => net.forward(input),
+            Self::Turn(net) => net.forward(input),
         }
     }
 
@@ -80,17 +87,19 @@ impl Branch {
             Self::Blur(net) => net.encode(&input),
             Self::Brightness(net) => net.encode(input),
             Self::Rotation(net) => net.encode(input),
+            Self::Turn(net) => net.encode(input),
         };
         let [batch, count, _, _] = features.dims();
         features.reshape([batch, count])
     }
 
     /// Serving forward pass, as exported: the same for all but rotation, which looks at one disc mirrored and weighs what
-    /// it sees in each.
+    /// it sees in each, and turn, which gives how upright each of the four copies is: `[batch, 4]`.
     #[must_use]
     pub fn serve(&self, input: Tensor<4>) -> Tensor<2> {
         match self {
             Self::Rotation(net) => net.serve(&input),
+            Self::Turn(net) => net.serve(&input),
             Self::Blur(_) | Self::Brightness(_) => self.forward(input),
         }
     }
@@ -194,4 +203,13 @@ fn log_in_full_lanes<const D: usize>(values: Tensor<D>) -> Tensor<D> {
     shape[1] = LANES;
     let lanes = Tensor::<1>::from_floats([1.0; LANES], &device).reshape(shape);
     (values * lanes).log().select(1, Tensor::from_data([0i64], &device))
+}
+
+/// Logistic function of a tensor whose second dimension is 1, for the same reason: the values of an item's plane, four times over,
+/// fill whole registers if there is a multiple of four of them.
+fn sigmoid_in_full_lanes(values: Tensor<4>) -> Tensor<4> {
+    let device = values.device();
+    let [_, _, height, width] = values.dims();
+    debug_assert_eq!(4 * height * width % LANES, 0);
+    sigmoid(Tensor::cat(vec![values; 4], 1)).select(1, Tensor::from_data([0i64], &device))
 }

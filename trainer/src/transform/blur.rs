@@ -1,6 +1,7 @@
 //! Blur: pure Gaussian with a fixed window for calibration and for figures that can be compared; for training all that makes uploads
 //! unsharp (defocus, shake, enlargement), and what hides it (noise, overlays).
 
+mod drawn;
 mod enlarge;
 mod kernel;
 mod subject;
@@ -22,6 +23,9 @@ use enlarge::Enlargement;
 /// Below this many pixels nothing is blurred: a kernel would be a single pixel.
 const LEAST: f32 = 0.1;
 
+/// Parts narrower than so many pixels of the reference view get no overlay: it would hide them.
+const LEAST_OVERLAID: f64 = 220.0;
+
 /// Blur; magnitude is the standard deviation of what blurs, in pixels of the reference view.
 pub(super) struct Blur;
 
@@ -30,7 +34,7 @@ const SPEC: Spec = Spec {
     title: "Blur",
     unit: "px",
     range: [0.0, 6.0],
-    view: "blur-tiles/1",
+    view: "blur-tiles/2",
     low: None,
     high: FaultSpec {
         code: "blurred",
@@ -38,6 +42,7 @@ const SPEC: Spec = Spec {
         advice: "Take the photo again: hold still and focus.",
     },
     trained: [0.0, 6.0],
+    usual: [0.0, 4.0],
     evaluated: [0.0, 5.0],
     steps: 2000,
     // Degraded by Pillow, photos were covered by 0.86 without it, by 0.90 with it: tools differ in their blur.
@@ -70,6 +75,7 @@ impl Transformation for Blur {
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
         let (image, scale) = match frame {
+            Frame::Part if rng.random_ratio(1, 20) => part(&drawn::scene(rng), rng),
             Frame::Part => part(photo, rng),
             Frame::Whole => (view::shrink_to(photo.clone(), LONG_SIDE, FilterType::Lanczos3), 1.0),
         };
@@ -90,7 +96,14 @@ impl Transformation for Blur {
 fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> (RgbImage, f32) {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
     let oversampling = if rng.random_bool(0.2) { rng.random_range(1.0..1.7) } else { 1.0 };
-    let wanted = [rng.random_range(280.0..420.0) * oversampling, rng.random_range(250.0..400.0) * oversampling];
+    // Now and then as little as a part of the blur map shows.
+    let wanted = if rng.random_ratio(1, 8) {
+        let side = rng.random_range(100.0..LEAST_OVERLAID);
+        [side, side * rng.random_range(0.8..1.2)]
+    } else {
+        [rng.random_range(280.0..420.0), rng.random_range(250.0..400.0)]
+    };
+    let wanted = wanted.map(|side| side * oversampling);
     let largest_shrink = (width / wanted[0]).min(height / wanted[1]).clamp(1.0, 2.6);
     // Half of the parts show the scale that the photo has as an upload, the others smaller and sharper detail.
     let largest_shrink = if rng.random_bool(0.5) { largest_shrink.min(1.3) } else { largest_shrink };
@@ -122,7 +135,9 @@ fn as_uploaded(image: &RgbImage, magnitude: f32, scale: f32, frame: Frame, rng: 
     // Noise comes after blur: a clean image must not mean a blurred one.
     Noise::any(rng).lay_over(&mut plane, rng);
     let mut pixels = plane.quantise(rng);
-    overlay::sometimes(&mut pixels, scale, frame, rng);
+    if f64::from(image.width()) >= LEAST_OVERLAID * f64::from(scale) {
+        overlay::sometimes(&mut pixels, scale, frame, rng);
+    }
     pixels
 }
 
@@ -136,8 +151,13 @@ fn blurred(sharp: Plane, sigma: f32, rng: &mut ChaCha8Rng) -> Plane {
         0..=19 => sharp.convolve(&kernel::line(sigma, rng.random_range(0.0..PI))),
         20..=33 => sharp.convolve(&kernel::curve(sigma, rng)),
         34..=50 => sharp.convolve(&kernel::disk(sigma)),
-        51..=54 => Enlargement::Pixelated.blur(&sharp, sigma, rng),
-        55..=57 => Enlargement::Bilinear.blur(&sharp, sigma, rng),
+        51..=58 => {
+            // What is enlarged may have been blurred before; variances add up.
+            let share = rng.random_range(0.5f32..=1.0);
+            let soft = sharp.convolve_separable(&kernel::gaussian(sigma * (1.0 - share * share).sqrt()));
+            Enlargement::Pixelated.blur(&soft, sigma * share, rng)
+        }
+        59..=61 => Enlargement::Bilinear.blur(&sharp, sigma, rng),
         _ => sharp.convolve_separable(&kernel::gaussian(sigma)),
     }
 }

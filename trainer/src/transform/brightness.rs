@@ -1,10 +1,14 @@
 //! Brightness: a shift of HSV value V; in training also gamma and linear-light exposure changes that shift V as much.
 
+mod backlight;
+
+use clearshot_core::view::LONG_SIDE;
 use image::RgbImage;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation, exposed};
+use crate::overlay;
 use crate::raster::{Planes, hsv_value};
 
 /// Shift of V; magnitude in V, which runs from 0 to 1.
@@ -19,6 +23,7 @@ const SPEC: Spec = Spec {
     low: Some(FaultSpec { code: "too_dark", severity: Severity::Fixable, advice: "Brighten by {value:.2} of V." }),
     high: FaultSpec { code: "too_bright", severity: Severity::Fixable, advice: "Darken by {value:.2} of V." },
     trained: [-0.5, 0.5],
+    usual: [-0.3, 0.3],
     evaluated: [-0.4, 0.4],
     steps: 6000,
     // Degraded by Pillow, photos were covered by 0.88 without it, by 0.91 with it: tools differ in their HSV.
@@ -45,13 +50,19 @@ impl Transformation for Brightness {
         // A pure V shift lifts the black point, so that a network could read it off the histogram's ends and be blind
         // to a photo that is really under- or overexposed; hence the other two.
         match (frame, rng.random_range(0..10)) {
+            (Frame::Part, 0..=2) if magnitude < backlight::LEAST => backlight::darken(&mut planes, -magnitude, rng),
             (Frame::Part, 0..=2) => change_exposure(&mut planes, magnitude, gamma),
             (Frame::Part, 3..=5) => change_exposure(&mut planes, magnitude, linear_light),
             _ => shift_value(&mut planes, magnitude),
         }
         let noise = if frame == Frame::Part { rng.random_range(0.0..0.012) } else { 0.0 };
         let long_side = image.width().max(image.height());
-        Degraded { pixels: planes.quantise(noise, rng), long_side }
+        let mut pixels = planes.quantise(noise, rng);
+        if frame == Frame::Part {
+            // Parts show most of a photo; what is laid over it is not lit as it is.
+            overlay::sometimes(&mut pixels, long_side as f32 / LONG_SIDE as f32, frame, rng);
+        }
+        Degraded { pixels, long_side }
     }
 }
 
@@ -66,24 +77,32 @@ fn shift_value(planes: &mut Planes, shift: f32) {
 
 /// Applies `curve` with the strength whose mean change of V is `shift`; where no strength reaches it, shifts V.
 fn change_exposure(planes: &mut Planes, shift: f32, curve: fn(f32, f32) -> f32) {
-    let values: Vec<f32> = (0..planes.channels[0].len())
+    let all: Vec<usize> = (0..planes.channels[0].len()).collect();
+    match strength_of(planes, &all, shift, curve) {
+        Some(strength) => planes.map_pixels(|rgb| rgb.map(|channel| curve(channel, strength).clamp(0.0, 1.0))),
+        None => shift_value(planes, shift),
+    }
+}
+
+/// The strength at which a curve changes the mean V of some pixels by `shift`, if there is one.
+fn strength_of(planes: &Planes, pixels: &[usize], shift: f32, curve: fn(f32, f32) -> f32) -> Option<f32> {
+    let values: Vec<f32> = pixels
+        .iter()
         .step_by(7)
-        .map(|index| hsv_value(std::array::from_fn(|channel| planes.channels[channel][index])))
+        .map(|&index| hsv_value(std::array::from_fn(|channel| planes.channels[channel][index])))
         .collect();
     let mean_change = |strength: f32| {
         values.iter().map(|&value| curve(value, strength).clamp(0.0, 1.0) - value).sum::<f32>() / values.len() as f32
     };
     let (mut low, mut high) = (-6.0f32, 6.0f32);
     if mean_change(low) > shift || mean_change(high) < shift {
-        shift_value(planes, shift);
-        return;
+        return None;
     }
     for _ in 0..24 {
         let middle = f32::midpoint(low, high);
         if mean_change(middle) < shift { low = middle } else { high = middle }
     }
-    let strength = f32::midpoint(low, high);
-    planes.map_pixels(|rgb| rgb.map(|channel| curve(channel, strength).clamp(0.0, 1.0)));
+    Some(f32::midpoint(low, high))
 }
 
 /// Gamma 2^-strength.

@@ -28,6 +28,7 @@ const SPEC: Spec = Spec {
         advice: "Take the photo again with the whole subject in the frame.",
     },
     trained: [0.0, 0.5],
+    usual: [0.0, 0.3],
     evaluated: [0.0, 0.5],
     steps: 2000,
     widening: 1.1,

@@ -6,6 +6,7 @@ mod brightness;
 mod crop;
 mod rotation;
 mod saturation;
+mod turn;
 
 pub use clearshot_core::metric::Severity;
 use clearshot_core::metric::{Fault, Metric};
@@ -53,6 +54,8 @@ pub struct Spec {
     pub high: FaultSpec,
     /// Magnitudes that are trained by default, smallest and largest.
     pub trained: [f32; 2],
+    /// Magnitudes that uploads have: intervals are calibrated on these above all.
+    pub usual: [f32; 2],
     /// Magnitudes that are evaluated by default.
     pub evaluated: [f32; 2],
     /// Optimiser steps by default: what two cores do in 5 to 60 minutes.
@@ -112,6 +115,11 @@ pub trait Transformation: Send + Sync {
         rng.random_range(range[0]..=range[1])
     }
 
+    /// How much of it a photo has by itself, which adds to what is done to it. `lean`: the photo's own tilt.
+    fn inherent(&self, _lean: f32) -> f32 {
+        0.0
+    }
+
     /// Degrades a photo by `magnitude`; `range` holds all magnitudes that will be asked for, so that what depends on the
     /// largest (the crop of a rotation) is the same for all. Magnitude 0 takes the very same path as every other.
     fn degrade(
@@ -125,8 +133,8 @@ pub trait Transformation: Send + Sync {
 }
 
 /// All transformations.
-pub static REGISTRY: [&dyn Transformation; 5] =
-    [&blur::Blur, &brightness::Brightness, &rotation::Rotation, &saturation::Saturation, &crop::Crop];
+pub static REGISTRY: [&dyn Transformation; 6] =
+    [&blur::Blur, &brightness::Brightness, &rotation::Rotation, &turn::Turn, &saturation::Saturation, &crop::Crop];
 
 /// Finds a transformation by name.
 ///

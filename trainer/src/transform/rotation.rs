@@ -1,5 +1,7 @@
 //! Rotation: the scene turned about the centre of what is shown; clockwise is positive.
 
+mod picture;
+
 use clearshot_core::turn::turn_and_cut;
 use clearshot_core::view::{self, LONG_SIDE};
 use fast_image_resize::FilterType;
@@ -9,6 +11,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation};
+use crate::overlay;
 use crate::raster::{self, Planes};
 
 /// Tilt; magnitude in degrees, clockwise positive.
@@ -31,6 +34,7 @@ const SPEC: Spec = Spec {
         advice: "Rotate {value:.1} degrees counterclockwise.",
     },
     trained: [-40.0, 40.0],
+    usual: [-12.0, 12.0],
     evaluated: [-30.0, 30.0],
     steps: 5000,
     // Degraded by Pillow, photos were covered by 0.92: tools do not differ in what an angle is.
@@ -48,6 +52,10 @@ impl Transformation for Rotation {
         // Most uploads are nearly upright: a fifth of the samples lies within a tenth of the range.
         let magnitude = rng.random_range(range[0]..=range[1]);
         if rng.random_bool(0.2) { magnitude / 10.0 } else { magnitude }
+    }
+
+    fn inherent(&self, lean: f32) -> f32 {
+        lean
     }
 
     fn degrade(
@@ -78,7 +86,10 @@ fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage
     // Some are as small as the smallest uploads, the others at least 1.5 times the view.
     let wanted = if rng.random_bool(0.2) { rng.random_range(150.0..288.0) } else { rng.random_range(288.0..400.0f64) };
     let side = wanted.min(diameter).floor() as u32;
-    let square = view::resize_part(photo, [left, top, diameter, diameter], side, side, raster::any_filter(rng));
+    let mut square = view::resize_part(photo, [left, top, diameter, diameter], side, side, raster::any_filter(rng));
+    if rng.random_bool(0.1) {
+        picture::hang_crooked(&mut square, rng);
+    }
     let interpolation = if rng.random_bool(0.75) { Interpolation::Bilinear } else { Interpolation::Bicubic };
     let turned = rotate_about_center(&square, degrees.to_radians(), interpolation, Border::Replicate);
     let mut planes = Planes::from_image(&turned);
@@ -93,7 +104,11 @@ fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage
         let weight = rng.random_range(0.1f32..0.33);
         planes = planes.convolve_separable(&[weight, 1.0 - 2.0 * weight, weight]);
     }
-    planes.quantise(rng.random_range(0.0..0.012), rng)
+    let mut pixels = planes.quantise(rng.random_range(0.0..0.012), rng);
+    // What is laid over a photo is level, however the photo is.
+    let seen = diameter * f64::from(LONG_SIDE) / width.max(height);
+    overlay::sometimes(&mut pixels, side as f32 / seen as f32, Frame::Part, rng);
+    pixels
 }
 
 /// The whole photo turned, cut to the largest rectangle of its own shape that stays filled at the largest angle.

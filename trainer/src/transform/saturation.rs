@@ -20,6 +20,7 @@ const SPEC: Spec = Spec {
     low: Some(FaultSpec { code: "dull", severity: Severity::Fixable, advice: "Raise the saturation." }),
     high: FaultSpec { code: "oversaturated", severity: Severity::Fixable, advice: "Lower the saturation." },
     trained: [-2.0, 1.0],
+    usual: [-0.8, 0.8],
     evaluated: [-2.0, 1.0],
     steps: 2000,
     widening: 1.1,

@@ -1,0 +1,70 @@
+//! Turn view: the middle of the photo, small, four times: as it is and turned back by 90, 180 and 270 degrees. A square, so that its
+//! shape does not tell which side was up, and turned by whole pixels, so that nothing else does.
+
+use fast_image_resize::FilterType;
+
+use super::ReferenceView;
+use super::resample::resize_part;
+
+const COPIES: usize = 4;
+const CHANNELS: usize = 3;
+const SIDE: usize = 80;
+pub(super) const SHAPE: [usize; 3] = [COPIES * CHANNELS, SIDE, SIDE];
+
+/// Planes R, G, B of each copy; copy number k is upright where the scene appears turned clockwise by k right angles.
+pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
+    let pixels = view.pixels();
+    let (width, height) = (f64::from(pixels.width()), f64::from(pixels.height()));
+    let side = width.min(height);
+    let middle = [(width - side) / 2.0, (height - side) / 2.0, side, side];
+    let square = resize_part(pixels, middle, SIDE as u32, SIDE as u32, FilterType::Box);
+    let mut values = Vec::with_capacity(SHAPE.iter().product());
+    for copy in 0..COPIES {
+        for channel in 0..CHANNELS {
+            values.extend((0..SIDE * SIDE).map(|index| {
+                let [x, y] = source(copy, index % SIDE, index / SIDE);
+                f32::from(square.get_pixel(x as u32, y as u32)[channel]) / 255.0
+            }));
+        }
+    }
+    values
+}
+
+/// Where a pixel of a copy comes from: it was turned counterclockwise by so many right angles.
+fn source(copy: usize, x: usize, y: usize) -> [usize; 2] {
+    const LAST: usize = SIDE - 1;
+    match copy {
+        0 => [x, y],
+        1 => [LAST - y, x],
+        2 => [LAST - x, LAST - y],
+        _ => [y, LAST - x],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Rgb, RgbImage, imageops};
+
+    #[test]
+    fn a_copy_shows_what_was_turned_as_if_it_had_not_been() {
+        let upright = RgbImage::from_fn(200, 200, |x, y| Rgb([x as u8, y as u8, (x * y % 251) as u8]));
+        let copy = |photo: &RgbImage, copy: usize| {
+            let values = tensor(&ReferenceView::new(photo.clone()));
+            values[copy * CHANNELS * SIDE * SIDE..][..CHANNELS * SIDE * SIDE].to_vec()
+        };
+        let plain = copy(&upright, 0);
+        for (turns, turned) in
+            [(1, imageops::rotate90(&upright)), (2, imageops::rotate180(&upright)), (3, imageops::rotate270(&upright))]
+        {
+            assert!(copy(&turned, turns) == plain, "{turns}");
+            assert!(copy(&turned, 0) != plain, "{turns}");
+        }
+    }
+
+    #[test]
+    fn only_the_middle_square_is_seen() {
+        let wide = RgbImage::from_fn(300, 100, |x, _| Rgb([if (100..200).contains(&x) { 9 } else { 200 }; 3]));
+        assert!(tensor(&ReferenceView::new(wide)).iter().all(|value| (value - 9.0 / 255.0).abs() < 1e-6));
+    }
+}

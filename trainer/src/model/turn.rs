@@ -1,0 +1,92 @@
+//! Turn network: a small residual CNN that says how upright a picture looks. The same weights look at the four right-angle copies of
+//! a photo; the copy that looks most upright tells how the photo is turned.
+
+use burn::module::Module;
+use burn::nn::BatchNorm;
+use burn::nn::BatchNormConfig;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::activation::relu;
+use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::{Device, Tensor};
+
+use super::{ConvBlock, conv};
+
+/// Planes of a copy: R, G, B.
+pub(super) const CHANNELS: usize = 3;
+pub(super) const DEEPEST: usize = 128;
+const COPIES: usize = 4;
+/// Side of the deepest plane.
+const LEFT: usize = 3;
+
+/// See the module's header.
+#[derive(Module, Debug)]
+pub struct TurnNet {
+    stem: ConvBlock,
+    blocks: Vec<Residual>,
+    /// Over the whole plane: what is above and what is below is the evidence.
+    photo: Conv2d,
+    output: Conv2d,
+}
+
+impl TurnNet {
+    pub(super) fn new(device: &Device) -> Self {
+        let widths = [24, 32, 64, 112, DEEPEST];
+        Self {
+            stem: ConvBlock::new([CHANNELS, widths[0]], 3, 2, device),
+            blocks: widths.windows(2).map(|pair| Residual::new([pair[0], pair[1]], device)).collect(),
+            photo: Conv2dConfig::new([DEEPEST, 96], [LEFT, LEFT]).init(device),
+            output: conv([96, 2], 1, 1, true, device),
+        }
+    }
+
+    /// One copy of each photo, `[batch, 3, height, width]`, to `[batch, 2]`; the first output falls the more upright it looks.
+    pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
+        let batch = input.dims()[0];
+        self.output.forward(relu(self.photo.forward(self.planes(input)))).reshape([batch, 2])
+    }
+
+    /// All copies, `[batch, 12, height, width]`, to how upright each looks, `[batch, 4]`.
+    pub(super) fn serve(&self, input: &Tensor<4>) -> Tensor<2> {
+        let device = input.device();
+        let upright = |copy: usize| {
+            let channels = Tensor::arange((copy * CHANNELS) as i64..((copy + 1) * CHANNELS) as i64, &device);
+            let outputs = self.forward(input.clone().select(1, channels));
+            -outputs.select(1, Tensor::from_data([0i64], &device))
+        };
+        Tensor::cat((0..COPIES).map(upright).collect(), 1)
+    }
+
+    pub(super) fn encode(&self, input: Tensor<4>) -> Tensor<4> {
+        adaptive_avg_pool2d(self.planes(input), [1, 1])
+    }
+
+    fn planes(&self, input: Tensor<4>) -> Tensor<4> {
+        self.blocks.iter().fold(self.stem.forward(input - 0.5), |planes, block| block.forward(planes))
+    }
+}
+
+/// Two convolutions beside a projection (He et al., CVPR 2016); halves the planes.
+#[derive(Module, Debug)]
+struct Residual {
+    first: ConvBlock,
+    second: Conv2d,
+    norm: BatchNorm,
+    beside: Conv2d,
+}
+
+impl Residual {
+    fn new(channels: [usize; 2], device: &Device) -> Self {
+        let beside = Conv2dConfig::new(channels, [1, 1]).with_stride([2, 2]).with_bias(false);
+        Self {
+            first: ConvBlock::new(channels, 3, 2, device),
+            second: conv([channels[1]; 2], 3, 1, false, device),
+            norm: BatchNormConfig::new(channels[1]).init(device),
+            beside: beside.init(device),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let beside = self.beside.forward(input.clone());
+        relu(beside + self.norm.forward(self.second.forward(self.first.forward(input))))
+    }
+}

@@ -1,0 +1,123 @@
+//! Turn: a photo that lies on its side or stands on its head. Magnitude 0 is upright, 1 any wrong right angle: the network learns to
+//! rank the upright copy of a photo before the others.
+
+use clearshot_core::scoring::orientation::{SIDEWAYS, TURN};
+use clearshot_core::turn::turn_and_cut;
+use clearshot_core::view;
+use fast_image_resize::FilterType;
+use image::{RgbImage, imageops};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation};
+use crate::overlay;
+use crate::raster::{self, Planes};
+
+/// Right-angle turns.
+pub(super) struct Turn;
+
+const SPEC: Spec = Spec {
+    name: TURN,
+    title: "Turned by right angles",
+    unit: "",
+    range: [0.0, 1.0],
+    view: "turn-copies/1",
+    low: None,
+    high: FaultSpec { code: SIDEWAYS, severity: Severity::Fixable, advice: "Turn the photo upright." },
+    trained: [0.0, 1.0],
+    usual: [0.0, 1.0],
+    evaluated: [0.0, 1.0],
+    steps: 6000,
+    widening: 1.0,
+    intended_use: "Whether a property or car photo lies on its side or stands on its head although its file says nothing of \
+                   it. Close-ups, plans and views from above have no upright side; they get low probabilities.",
+};
+
+impl Transformation for Turn {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn draw(&self, _range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
+        f32::from(u8::from(rng.random_bool(0.6)))
+    }
+
+    fn degrade(
+        &self,
+        photo: &RgbImage,
+        magnitude: f32,
+        _range: [f32; 2],
+        frame: Frame,
+        rng: &mut ChaCha8Rng,
+    ) -> Degraded {
+        let mut pixels = match frame {
+            Frame::Part => square_part(photo, rng),
+            Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+        };
+        if magnitude > 0.5 {
+            pixels = match rng.random_range(0..3) {
+                0 => imageops::rotate90(&pixels),
+                1 => imageops::rotate180(&pixels),
+                _ => imageops::rotate270(&pixels),
+            };
+        }
+        if frame == Frame::Part {
+            // Laid over after the turn: marks are as upright as their portal's pages are, whatever the photo is.
+            overlay::sometimes(&mut pixels, 0.25, frame, rng);
+        }
+        Degraded { long_side: pixels.width().max(pixels.height()), pixels }
+    }
+}
+
+/// A square of the photo as cameras and owners would have made it: tilted a little, in another light, softer, noisy.
+fn square_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
+    let photo = view::shrink_to(photo.clone(), 300, FilterType::Bilinear);
+    let photo = if rng.random_bool(0.5) { turn_and_cut(&photo, rng.random_range(-10.0..10.0), 10.0) } else { photo };
+    let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
+    let side = (width.min(height) * rng.random_range(0.7..=1.0)).floor().max(1.0);
+    let left = rng.random_range(0.0..=width - side);
+    let top = rng.random_range(0.0..=height - side);
+    let scaled = rng.random_range(96..176);
+    let square = view::resize_part(&photo, [left, top, side, side], scaled, scaled, raster::any_filter(rng));
+    let mut planes = Planes::from_image(&square);
+    if rng.random_bool(0.15) {
+        planes.map_pixels(|rgb| [0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; 3]);
+    }
+    let gamma = rng.random_range(0.6f32..1.6);
+    let tint: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.85..1.15));
+    planes.map_pixels(|rgb| std::array::from_fn(|channel| (rgb[channel].powf(gamma) * tint[channel]).clamp(0.0, 1.0)));
+    if rng.random_bool(0.3) {
+        planes = planes.convolve_separable(&raster::gaussian(rng.random_range(0.3..2.0), 6));
+    }
+    planes.quantise(rng.random_range(0.0..0.03), rng)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+    use rand::SeedableRng;
+
+    #[test]
+    fn only_a_wrong_turn_moves_what_is_above() {
+        let photo = RgbImage::from_fn(400, 300, |_, y| Rgb([if y < 150 { 220 } else { 30 }; 3]));
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let sky_is_above = |photo: &RgbImage| {
+            let mean = |rows: std::ops::Range<u32>| {
+                rows.map(|y| u32::from(photo.get_pixel(photo.width() / 2, y)[0])).sum::<u32>()
+            };
+            let half = photo.height() / 2;
+            let left: u32 = (0..photo.height()).map(|y| u32::from(photo.get_pixel(2, y)[0])).sum();
+            let right: u32 = (0..photo.height()).map(|y| u32::from(photo.get_pixel(photo.width() - 3, y)[0])).sum();
+            mean(0..half) > 2 * mean(half..2 * half) && left.abs_diff(right) < 60 * photo.height()
+        };
+        for magnitude in [0.0, 1.0] {
+            for _ in 0..10 {
+                let degraded = Turn.degrade(&photo, magnitude, [0.0, 1.0], Frame::Whole, &mut rng).pixels;
+                assert_eq!(sky_is_above(&degraded), magnitude < 0.5);
+            }
+        }
+        let part = Turn.degrade(&photo, 0.0, [0.0, 1.0], Frame::Part, &mut rng).pixels;
+        assert_eq!(part.width(), part.height());
+    }
+}
