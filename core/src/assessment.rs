@@ -13,8 +13,9 @@ use crate::guard::{Panicked, guarded};
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;
-use crate::scoring::calibration::RawOutput;
+use crate::scoring::card::Reading;
 use crate::scoring::orientation::Orientation;
+use crate::scoring::output::Output;
 use crate::scoring::profile::Profile;
 use crate::scoring::sharpness::{BlurMap, max_usable_width};
 use crate::scoring::verdict::{Findings, Judgement, Reason, Scores, Verdict, judge};
@@ -89,13 +90,17 @@ pub struct Assessment {
 impl Assessment {
     /// Judges what the models said of a photo; outputs in the order of the models.
     #[must_use]
-    pub fn new(prepared: Prepared, outputs: &[RawOutput], models: &ModelSet, profile: &Profile) -> Self {
+    pub fn new(prepared: Prepared, outputs: &[Output], models: &ModelSet, profile: &Profile) -> Self {
         let Prepared { image, checks, .. } = prepared;
         let findings = Findings {
             metrics: (models.cards().zip(outputs))
-                .map(|(card, output)| (&card.metric, output.raw, card.calibration.apply(*output)))
+                .filter(|(card, _)| card.reading == Reading::Scalar)
+                .map(|(card, output)| {
+                    let output = output.scalar();
+                    (&card.metric, output.raw, card.calibration.apply(output))
+                })
                 .collect(),
-            orientation: None,
+            orientation: models.cards().zip(outputs).find_map(|(card, output)| Orientation::read(card, *output)),
             checks,
         };
         let Judgement { scores, quality, verdict, reasons } = judge(&findings, profile);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::metric::{Metric, REQUIRED};
-use crate::scoring::card::{CardError, ModelCard, VerifiedModel};
+use crate::scoring::card::{CardError, ModelCard, Reading, VerifiedModel};
 use crate::view::{ReferenceView, View};
 
 /// Models that are used together: always whole, in the order of [`Metric::rank`].
@@ -63,9 +63,9 @@ impl ModelSet {
         self.models.iter().map(|model| &model.card)
     }
 
-    /// Their metrics, in order.
-    pub fn metrics(&self) -> impl ExactSizeIterator<Item = &Metric> + Clone {
-        self.cards().map(|card| &card.metric)
+    /// The metrics that are scored, in order: of every model but one that tells the turn.
+    pub fn metrics(&self) -> impl Iterator<Item = &Metric> + Clone {
+        self.cards().filter(|card| card.reading == Reading::Scalar).map(|card| &card.metric)
     }
 
     /// The views that they look at, each once.
@@ -83,7 +83,7 @@ impl ModelSet {
     /// Place of a metric's model.
     #[must_use]
     pub fn position(&self, metric: &str) -> Option<usize> {
-        self.metrics().position(|found| found.name == metric)
+        self.cards().position(|card| card.metric.name == metric)
     }
 
     /// Card of the blur model, which also reads the blur map.

@@ -6,7 +6,7 @@ use crate::assessment::{Assessment, Prepared};
 use crate::batch::{RunError, run_batch};
 use crate::guard::guarded;
 use crate::models::ModelSet;
-use crate::scoring::calibration::RawOutput;
+use crate::scoring::output::Output;
 use crate::scoring::profile::Profile;
 use crate::session::{BranchSession, Runtime, RuntimeError};
 
@@ -40,7 +40,7 @@ impl Scorer {
 
     /// Runs every model on a batch of photos and judges each. A photo on which a model fails, fails alone.
     pub fn score(&mut self, batch: Vec<Prepared>, profile: &Profile) -> Vec<Result<Assessment, RunError>> {
-        let mut outputs: Vec<Result<Vec<RawOutput>, RunError>> = batch.iter().map(|_| Ok(Vec::new())).collect();
+        let mut outputs: Vec<Result<Vec<Output>, RunError>> = batch.iter().map(|_| Ok(Vec::new())).collect();
         for (index, session) in self.sessions.iter_mut().enumerate() {
             let view = self.models.view_of(index);
             let tensors: Vec<&[f32]> = batch.iter().map(|photo| photo.tensors[view].as_slice()).collect();
@@ -55,7 +55,7 @@ impl Scorer {
                 }
             }
         }
-        let judge = |(prepared, outputs): (Prepared, Result<Vec<RawOutput>, RunError>)| {
+        let judge = |(prepared, outputs): (Prepared, Result<Vec<Output>, RunError>)| {
             let outputs = outputs?;
             Ok(guarded(|| Assessment::new(prepared, &outputs, &self.models, profile))?)
         };

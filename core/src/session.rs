@@ -13,8 +13,8 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
 use crate::privacy;
-use crate::scoring::calibration::RawOutput;
 use crate::scoring::card::VerifiedModel;
+use crate::scoring::output::Output;
 use crate::view::View;
 
 /// Name of the library on this platform.
@@ -341,7 +341,7 @@ impl BranchSession {
     ///
     /// # Errors
     /// [`RuntimeError::Run`] when a tensor has the wrong length or ONNX Runtime fails.
-    pub fn run(&mut self, tensors: &[&[f32]]) -> Result<Vec<RawOutput>, RuntimeError> {
+    pub fn run(&mut self, tensors: &[&[f32]]) -> Result<Vec<Output>, RuntimeError> {
         let metric = &self.metric;
         let run_error = |reason: String| RuntimeError::Run { metric: metric.clone(), reason };
         let [channels, height, width] = self.view.shape;
@@ -361,10 +361,11 @@ impl BranchSession {
             .run(ort::inputs![self.input.as_str() => input])
             .map_err(|error| run_error(error.to_string()))?;
         let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|error| run_error(error.to_string()))?;
-        if values.len() != 2 * tensors.len() {
-            return Err(run_error(format!("{} outputs came for a batch of {}", values.len(), tensors.len())));
-        }
-        Ok(values.chunks_exact(2).map(|pair| RawOutput { raw: pair[0], log_scale: pair[1] }).collect())
+        let each = (values.len() / tensors.len().max(1)).max(1);
+        let outputs: Option<Vec<Output>> = values.chunks(each).map(Output::of).collect();
+        outputs
+            .filter(|outputs| outputs.len() == tensors.len())
+            .ok_or_else(|| run_error(format!("{} outputs came for a batch of {}", values.len(), tensors.len())))
     }
 }
 

@@ -201,6 +201,7 @@ mod tests {
 
     use clearshot_core::digest::sha256_hex;
     use clearshot_core::scoring::calibration::RawOutput;
+    use clearshot_core::scoring::output::Output;
     use clearshot_core::scoring::profile::Profiles;
 
     use super::*;
@@ -210,7 +211,7 @@ mod tests {
         let models = ModelSet::load(Path::new("models")).expect("models are shipped");
         let views = models.views().to_vec();
         let profile = Profiles::built_in().find("default").expect("it is built in").clone();
-        let outputs = vec![RawOutput { raw: 0.0, log_scale: 0.0 }; models.models().len()];
+        let outputs = vec![Output::Scalar(RawOutput { raw: 0.0, log_scale: 0.0 }); models.models().len()];
         let score = move |panics_on: String| -> Mutex<Score> {
             let (models, profile, outputs) = (models.clone(), profile.clone(), outputs.clone());
             Mutex::new(Box::new(move |photos| {

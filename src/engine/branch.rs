@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use clearshot_core::batch::run_batch;
 use clearshot_core::models::Tensor;
-use clearshot_core::scoring::calibration::RawOutput;
 use clearshot_core::scoring::card::VerifiedModel;
+use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{BranchSession, Runtime, RuntimeError};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::oneshot;
@@ -23,14 +23,14 @@ use crate::telemetry::metrics::Metrics;
 struct Job {
     tensor: Tensor,
     deadline: Instant,
-    reply: oneshot::Sender<Result<RawOutput, EngineError>>,
+    reply: oneshot::Sender<Result<Output, EngineError>>,
 }
 
 /// Gets the output of a queued photo.
-pub(super) type Waiting = oneshot::Receiver<Result<RawOutput, EngineError>>;
+pub(super) type Waiting = oneshot::Receiver<Result<Output, EngineError>>;
 
 /// What a worker does to a batch: a session's run, and in tests whatever is to go wrong.
-type Run = Box<dyn FnMut(&[&[f32]]) -> Result<Vec<RawOutput>, RuntimeError> + Send>;
+type Run = Box<dyn FnMut(&[&[f32]]) -> Result<Vec<Output>, RuntimeError> + Send>;
 
 /// Handle of a branch; workers end when it is dropped and the queue is empty.
 pub(super) struct Branch {
@@ -170,6 +170,7 @@ mod tests {
     use clearshot_core::batch::RunError;
 
     use super::*;
+    use clearshot_core::scoring::calibration::RawOutput;
 
     /// A model that counts what it is given: its output is the first value; -1 makes it panic, -2 fail.
     fn branch(config: &EngineConfig, gate: Option<mpsc::Receiver<()>>) -> (Branch, Arc<AtomicUsize>, Arc<Metrics>) {
@@ -186,7 +187,7 @@ mod tests {
             if batch.iter().any(|tensor| tensor[0] < -1.5) {
                 return Err(RuntimeError::Run { metric: "any".into(), reason: "injected".into() });
             }
-            Ok(batch.iter().map(|tensor| RawOutput { raw: tensor[0], log_scale: 0.0 }).collect())
+            Ok(batch.iter().map(|tensor| Output::Scalar(RawOutput { raw: tensor[0], log_scale: 0.0 })).collect())
         });
         let branch = Branch::with_workers("any", vec![run], config, &metrics).expect("threads start");
         (branch, seen, metrics)
@@ -210,7 +211,7 @@ mod tests {
         let [first, wrong, panicking, last] = replies.map(|reply| reply.blocking_recv().expect("the worker lives"));
         assert!(matches!(wrong, Err(EngineError::Run(RunError::Runtime(_)))), "{wrong:?}");
         assert!(matches!(panicking, Err(EngineError::Run(RunError::Panicked))), "{panicking:?}");
-        assert_eq!([first, last].map(|output| output.expect("a good photo is scored").raw), [0.25, 0.5]);
+        assert_eq!([first, last].map(|output| output.expect("a good photo is scored").scalar().raw), [0.25, 0.5]);
         let alone = submit(0.75).blocking_recv().expect("the worker lives").expect("it is scored");
         assert!((alone.raw - 0.75).abs() < 1e-6);
         let text = metrics.text();

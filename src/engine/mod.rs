@@ -8,7 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use clearshot_core::batch::RunError;
 use clearshot_core::models::{ModelSet, Tensor};
-use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{DeviceConfig, Runtime, RuntimeError};
 
 use crate::telemetry::metrics::Metrics;
@@ -125,7 +125,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`]. When one branch refuses or fails, the others are cancelled.
-    pub async fn run(&self, tensors: &[Tensor], deadline: Instant) -> Result<Vec<RawOutput>, EngineError> {
+    pub async fn run(&self, tensors: &[Tensor], deadline: Instant) -> Result<Vec<Output>, EngineError> {
         let submit = |(index, branch): (usize, &Branch)| {
             branch.submit(Arc::clone(&tensors[self.models.view_of(index)]), deadline)
         };
@@ -141,12 +141,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError`].
-    pub async fn run_one(&self, index: usize, tensor: Tensor, deadline: Instant) -> Result<RawOutput, EngineError> {
+    pub async fn run_one(&self, index: usize, tensor: Tensor, deadline: Instant) -> Result<Output, EngineError> {
         wait(self.branches[index].submit(tensor, deadline)?, deadline).await
     }
 }
 
-async fn wait(waiting: Waiting, deadline: Instant) -> Result<RawOutput, EngineError> {
+async fn wait(waiting: Waiting, deadline: Instant) -> Result<Output, EngineError> {
     tokio::time::timeout_at(deadline.into(), waiting)
         .await
         .map_err(|_| EngineError::DeadlineExceeded)?

@@ -109,7 +109,7 @@ impl Assessor {
         let (index, card) = self.engine.models().blur();
         let mut outputs = Vec::with_capacity(tiles.len());
         for tile in &tiles {
-            outputs.push(self.engine.run_one(index, Arc::new(tile.tensor()), deadline.instant()).await?);
+            outputs.push(self.engine.run_one(index, Arc::new(tile.tensor()), deadline.instant()).await?.scalar());
         }
         Ok(BlurMap::new(columns, rows, &tiles, &outputs, &card.calibration))
     }

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
+use clearshot_core::scoring::calibration::RawOutput;
+use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{BranchSession, Runtime};
 
 use crate::generator::Recipe;
 use crate::model::Branch;
 use crate::photos::{Library, Part};
 use crate::run::Run;
-use crate::siamese;
 use crate::transform::{Frame, Spec};
 
 /// Largest absolute difference between ONNX Runtime and the trainer that an export may show.
@@ -72,10 +73,15 @@ fn parity(
         let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
         let tensor = recipe.sample(&photo.pixels, magnitude, Frame::Whole, &mut rng);
         let input = Tensor::<4>::from_data(TensorData::new(tensor.clone(), [1, channels, height, width]), device);
-        let ours = siamese::to_pairs(branch.serve(input))?;
-        let theirs = session.run(&[tensor.as_slice()])?;
-        for (&(raw, log_scale), theirs) in ours.iter().zip(&theirs) {
-            let difference = (raw - theirs.raw).abs().max((log_scale - theirs.log_scale).abs());
+        let ours: Vec<f32> =
+            branch.serve(input).into_data().try_to_vec().map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let theirs = match session.run(&[tensor.as_slice()])?[0] {
+            Output::Scalar(RawOutput { raw, log_scale }) => vec![raw, log_scale],
+            Output::Copies(upright) => upright.to_vec(),
+        };
+        ensure!(ours.len() == theirs.len(), "the exported {} model gives another number of outputs", spec.name);
+        for (ours, theirs) in ours.iter().zip(&theirs) {
+            let difference = (ours - theirs).abs();
             ensure!(difference.is_finite(), "the {} network gives a number that is not finite", spec.name);
             largest = largest.max(difference);
         }

@@ -24,4 +24,5 @@ pub mod run;
 pub mod siamese;
 pub mod train;
 pub mod transform;
+pub mod turn;
 pub mod upload;

@@ -77,7 +77,7 @@ pub fn measure(
             })
             .collect();
         for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {
-            let output = session.run(&[tensor.as_slice()])?[0];
+            let output = session.run(&[tensor.as_slice()])?[0].scalar();
             samples.push(Sample {
                 file: photo.file.clone(),
                 category: photo.category.clone(),

@@ -24,7 +24,7 @@ pub fn reference(library: &Library, metric: &str, runtime: &Runtime, models: &Pa
     for photo in bar.wrap_iter(photos.iter()) {
         let tensor = view.tensor(&ReferenceView::new(photo.pixels.clone()));
         for output in session.run(&[tensor.as_slice()])? {
-            values.push(f64::from(card.calibration.apply(output).value));
+            values.push(f64::from(card.calibration.apply(output.scalar()).value));
         }
     }
     let up_to = |bound: f64| values.iter().filter(|value| **value <= bound).count() as f32 / values.len().max(1) as f32;

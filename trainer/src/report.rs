@@ -163,7 +163,7 @@ fn by_score(library: &Library, card: &ModelCard, session: &mut BranchSession) ->
 
 fn said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> Result<Estimate> {
     let tensor = session.view().tensor(view);
-    Ok(card.calibration.apply(session.run(&[tensor.as_slice()])?[0]))
+    Ok(card.calibration.apply(session.run(&[tensor.as_slice()])?[0].scalar()))
 }
 
 fn picture(image: &RgbImage, made: Option<String>, estimate: Estimate, unit: &str) -> Result<Picture> {

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::digest::sha256_hex;
 use crate::metric::Metric;
 use crate::scoring::calibration::Calibration;
+use crate::scoring::orientation::TURN;
 use crate::view::{self, View};
 
 /// Everything known about one branch model.
@@ -50,7 +51,7 @@ pub enum Reading {
     /// One number with an interval.
     #[default]
     Scalar,
-    /// One of several classes, with a probability.
+    /// Which of a photo's right-angle copies is upright, with a probability.
     Classes,
 }
 
@@ -199,12 +200,13 @@ impl ModelCard {
     }
 
     fn check(&self, name: &str) -> Result<&'static View, String> {
-        self.metric.check()?;
         if self.metric.name != name {
             return Err(format!("it is the card of {}, not of {name}", self.metric.name));
         }
-        if self.reading == Reading::Classes {
-            return Err("it reads classes, and this version serves scalar metrics only".to_owned());
+        match self.reading {
+            Reading::Classes if name == TURN => {}
+            Reading::Classes => return Err(format!("it reads classes; only `{TURN}` does")),
+            Reading::Scalar => self.metric.check()?,
         }
         let view = view::find(&self.metric.view);
         let view =

@@ -4,6 +4,7 @@ pub mod calibration;
 pub mod card;
 pub mod listing;
 pub mod orientation;
+pub mod output;
 pub mod profile;
 pub mod sharpness;
 pub mod verdict;

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::card::{ModelCard, Reading};
+use super::output::{COPIES, Output};
+use crate::rounding::thousandths;
+
 /// How a scene appears to be turned, by whole right angles.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Orientation {
@@ -26,7 +30,38 @@ const CERTAIN: f32 = 0.95;
 /// Probability from which on it is possible.
 const POSSIBLE: f32 = 0.5;
 
+/// Share of uploads that are turned in each of the three wrong ways: so much evidence a turn needs to be believed.
+const EXPECTED_SHARE: f32 = 0.05;
+
 impl Orientation {
+    /// What the model that tells the turn says; nothing for any other model.
+    #[must_use]
+    pub fn read(card: &ModelCard, output: Output) -> Option<Self> {
+        match output {
+            Output::Copies(upright) if card.reading == Reading::Classes => {
+                Some(Self::of(upright.map(|raw| card.calibration.value(raw))))
+            }
+            _ => None,
+        }
+    }
+
+    /// From the calibrated logarithm of how upright each copy looks, weighed with how often photos are turned.
+    fn of(logits: [f32; COPIES]) -> Self {
+        let largest = logits.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let expected = |copy: usize| if copy == 0 { 1.0 - 3.0 * EXPECTED_SHARE } else { EXPECTED_SHARE };
+        let evidence =
+            |logit: f32| if largest.is_finite() && logit.is_finite() { (logit - largest).exp() } else { 1.0 };
+        let weights: [f32; COPIES] = std::array::from_fn(|copy| expected(copy) * evidence(logits[copy]));
+        let total: f32 = weights.iter().sum();
+        let mut most = 0;
+        for copy in 1..COPIES {
+            if weights[copy] > weights[most] {
+                most = copy;
+            }
+        }
+        Self { turn: 90 * most as u16, probability: thousandths(weights[most] / total) }
+    }
+
     /// What is wrong with the photo, and whether that is certain.
     #[must_use]
     pub fn fault(self) -> Option<(&'static str, bool)> {
@@ -46,5 +81,32 @@ impl Orientation {
             270 => "Turn the photo by 90 degrees clockwise.".to_owned(),
             turn => format!("Turn the photo by {turn} degrees."),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_copy_that_looks_most_upright_tells_the_turn() {
+        for copy in 0..COPIES {
+            let mut logits = [0.0; COPIES];
+            logits[copy] = 8.0;
+            let found = Orientation::of(logits);
+            assert_eq!(found.turn, 90 * copy as u16);
+            assert!(found.probability > 0.95, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn without_evidence_a_photo_is_upright_as_most_are() {
+        for nothing in [[0.0; COPIES], [f32::NAN; COPIES], [1e30; COPIES], [f32::NEG_INFINITY; COPIES]] {
+            let found = Orientation::of(nothing);
+            assert_eq!((found.turn, found.fault()), (0, None));
+            assert!((found.probability - 0.85).abs() < 1e-3, "{found:?}");
+        }
+        // A little evidence does not outweigh what is expected.
+        assert_eq!(Orientation::of([0.0, 2.0, 0.0, 0.0]).turn, 0);
     }
 }

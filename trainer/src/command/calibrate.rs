@@ -2,10 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
+use clearshot_core::scoring::orientation::TURN;
 use clearshot_core::session::Runtime;
 use clearshot_trainer::calibrate::calibrate;
 use clearshot_trainer::photos::Library;
 use clearshot_trainer::transform::Transformation;
+use clearshot_trainer::turn;
 
 use crate::cli::{MeasureArgs, ModelsArgs, PhotosArgs, TransformationArgs, WorkArgs};
 
@@ -39,6 +41,11 @@ pub(crate) fn calibrate_one(
     models: &ModelsArgs,
     measure: MeasureArgs,
 ) -> Result<()> {
+    if transformation.spec().name == TURN {
+        let card = turn::calibrate(library, &work.run_of(transformation), runtime, &models.out)?;
+        println!("{}: calibrated on {} photos", card.version, card.calibration.samples());
+        return Ok(());
+    }
     let card = calibrate(library, &work.run_of(transformation), runtime, &models.out, measure.per_photo)?;
     println!("{}: calibrated on {} samples", card.version, card.calibration.samples());
     Ok(())

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use clearshot_core::scoring::orientation::TURN;
 use clearshot_trainer::evaluate::{EvaluateOptions, evaluate};
+use clearshot_trainer::turn;
 
 use crate::cli::{MeasureArgs, ModelsArgs, PhotosArgs, Range, TransformationArgs};
 
@@ -42,6 +44,10 @@ impl Evaluate {
             seed: self.seed,
         };
         let (library, runtime) = (self.photos.open()?, self.models.runtime()?);
+        if transformation.spec().name == TURN {
+            println!("{}", turn::evaluate(&library, &runtime, &self.models.out, self.seed)?);
+            return Ok(());
+        }
         let found = evaluate(&library, transformation, &runtime, &self.models.out, options)?;
         println!("{}", found.table);
         self.save.map_or(Ok(()), |file| found.save(&file))

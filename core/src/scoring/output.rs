@@ -1,0 +1,36 @@
+//! What a model says of a photo, before it is read by its card.
+
+use super::calibration::RawOutput;
+
+/// Copies of a photo that a model of classes ranks: turned by no right angle, by one, two and three.
+pub const COPIES: usize = 4;
+
+/// What a model says of one photo.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Output {
+    /// A ranking output and its expected error.
+    Scalar(RawOutput),
+    /// How upright each right-angle copy looks.
+    Copies([f32; COPIES]),
+}
+
+impl Output {
+    /// From the numbers that a model gives for a photo.
+    #[must_use]
+    pub fn of(values: &[f32]) -> Option<Self> {
+        match *values {
+            [raw, log_scale] => Some(Self::Scalar(RawOutput { raw, log_scale })),
+            [none, one, two, three] => Some(Self::Copies([none, one, two, three])),
+            _ => None,
+        }
+    }
+
+    /// The ranking output; of a model that ranks copies one that is no evidence.
+    #[must_use]
+    pub fn scalar(self) -> RawOutput {
+        match self {
+            Self::Scalar(output) => output,
+            Self::Copies(_) => RawOutput { raw: f32::NAN, log_scale: f32::NAN },
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Calibration and evaluation of the model that tells the turn. It ranks the four right-angle copies of a photo; what is calibrated is
+//! how sure it may be: a temperature divides its outputs before the softmax (Guo et al., ICML 2017).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use clearshot_core::digest::sha256_hex;
+use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
+use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training, VerifiedModel};
+use clearshot_core::scoring::orientation::{Orientation, TURN};
+use clearshot_core::scoring::output::{COPIES, Output};
+use clearshot_core::session::{BranchSession, Runtime};
+
+use crate::calibrate::write_card;
+use crate::category;
+use crate::generator::Recipe;
+use crate::photos::{Library, LibraryPhoto, Part, progress};
+use crate::run::Run;
+use crate::transform::{self, Frame};
+
+/// Upright photos and how upright each of their copies looked.
+struct Looked<'a> {
+    photo: &'a LibraryPhoto,
+    upright: [f32; COPIES],
+}
+
+/// Fits the temperature of an exported model on the calibration part and writes its card.
+///
+/// # Errors
+/// When the model has not been exported or cannot be run.
+pub fn calibrate(library: &Library, run: &Run, runtime: &Runtime, models: &Path) -> Result<ModelCard> {
+    let (settings, progress) = (run.settings()?, run.progress()?);
+    let recipe = Recipe { frame: Frame::Whole, ..settings.recipe()? };
+    let spec = recipe.transformation.spec();
+    let path = card::onnx_path(models, TURN);
+    let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
+    let mut session = BranchSession::new(runtime, TURN, spec.view(), &onnx, 1)?;
+    let looked = look(library, &recipe, Part::Calibrate, &mut session)?;
+    let sha256 = sha256_hex(&onnx);
+    let card = ModelCard {
+        metric: spec.metric(),
+        reading: Reading::Classes,
+        version: format!("{TURN}-{}", &sha256[..8]),
+        sha256,
+        preprocessing: Preprocessing::of(spec.view()),
+        calibration: of_temperature(temperature(&looked), looked.len())?,
+        training: Training {
+            photos: library.part(Part::Train).len(),
+            groups: library.groups(Part::Train),
+            photos_digest: library.digest.clone(),
+            magnitudes: settings.range,
+            seed: settings.seed,
+            steps: progress.best_step,
+            command: settings.command(),
+        },
+        evaluation: BTreeMap::new(),
+        reference: None,
+        intended_use: spec.intended_use.to_owned(),
+    };
+    write_card(models, &card)?;
+    Ok(card)
+}
+
+/// What a calibrated model says of the photos of the test part, upright and turned: a Markdown table.
+///
+/// # Errors
+/// When the model cannot be run.
+pub fn evaluate(library: &Library, runtime: &Runtime, models: &Path, seed: u64) -> Result<String> {
+    let model = VerifiedModel::load(models, TURN)?;
+    ensure!(
+        model.card.training.photos_digest == library.digest,
+        "the {TURN} model was trained on another set of photos: which of these are held out is unknown"
+    );
+    let mut session = BranchSession::of(runtime, &model, 1)?;
+    let transformation = transform::find(TURN).map_err(anyhow::Error::msg)?;
+    let recipe = Recipe { transformation, range: [0.0, 1.0], photos: 1, magnitudes: 1, frame: Frame::Whole, seed };
+    let looked = look(library, &recipe, Part::Test, &mut session)?;
+    let mut sets: BTreeMap<&str, Vec<&Looked>> = BTreeMap::new();
+    for found in &looked {
+        sets.entry("all").or_default().push(found);
+        sets.entry(&found.photo.category).or_default().push(found);
+    }
+    let mut table = String::from(
+        "| photos of | photos | upright copy found | upright, called turned: over .5, over .95 | turned: named over .5, over .95 | turned, named another way |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let card = &model.card;
+    for (set, looked) in &sets {
+        let said = |turns: usize| {
+            looked.iter().filter_map(move |found| {
+                // Turning a photo moves its copies along.
+                let copies = std::array::from_fn(|copy| found.upright[(copy + COPIES - turns) % COPIES]);
+                Orientation::read(card, Output::Copies(copies))
+            })
+        };
+        let share = |count: usize, of: usize| 100.0 * count as f32 / of.max(1) as f32;
+        let best =
+            looked.iter().filter(|found| found.upright[1..].iter().all(|other| *other < found.upright[0])).count();
+        let wrong = [0.5, 0.95].map(|least| said(0).filter(|said| said.turn != 0 && said.probability >= least).count());
+        let turned: Vec<(u16, Orientation)> =
+            (1..COPIES).flat_map(|turns| said(turns).map(move |said| (90 * turns as u16, said))).collect();
+        let named = [0.5, 0.95]
+            .map(|least| turned.iter().filter(|(turn, said)| said.turn == *turn && said.probability >= least).count());
+        let other = turned.iter().filter(|(turn, said)| said.turn != *turn && said.turn != 0).count();
+        let count = looked.len();
+        writeln!(
+            table,
+            "| {set} | {count} | {:.1} % | {:.1}, {:.1} % | {:.1}, {:.1} % | {:.1} % |",
+            share(best, count),
+            share(wrong[0], count),
+            share(wrong[1], count),
+            share(named[0], turned.len()),
+            share(named[1], turned.len()),
+            share(other, turned.len())
+        )?;
+    }
+    Ok(table)
+}
+
+/// Shows the model the photos of a part as uploads, upright.
+fn look<'a>(library: &'a Library, recipe: &Recipe, part: Part, session: &mut BranchSession) -> Result<Vec<Looked<'a>>> {
+    let photos = library.part(part);
+    let bar = progress(photos.len() as u64, TURN);
+    let mut looked = Vec::with_capacity(photos.len());
+    for (slot, photo) in photos.into_iter().enumerate() {
+        let mut rng = recipe.rng(part, 0, slot);
+        let tensor = recipe.sample(&photo.pixels, 0.0, Frame::Whole, &mut rng);
+        if let Output::Copies(upright) = session.run(&[tensor.as_slice()])?[0] {
+            looked.push(Looked { photo, upright });
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    ensure!(!looked.is_empty(), "the model ranks no copies");
+    Ok(looked)
+}
+
+/// The temperature at which the upright copies are most likely, categories weighed as in training.
+fn temperature(looked: &[Looked]) -> f32 {
+    let weights = category::weights(looked.iter().map(|found| found.photo.category.as_str()));
+    let loss = |temperature: f32| -> f64 {
+        let loss = |(found, weight): (&Looked, &f64)| {
+            let largest = found.upright.into_iter().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f32 = found.upright.iter().map(|raw| ((raw - largest) / temperature).exp()).sum();
+            weight * f64::from(sum.ln() - (found.upright[0] - largest) / temperature)
+        };
+        looked.iter().zip(&weights).map(loss).sum()
+    };
+    let candidates = (0..=200).map(|step| 0.02 * 1.03f32.powi(step));
+    candidates.min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(1.0)
+}
+
+/// A straight line through zero: raw outputs to logits.
+fn of_temperature(temperature: f32, samples: usize) -> Result<Calibration> {
+    const LARGEST: f32 = 100.0;
+    let curve = vec![[-temperature, -1.0], [temperature, 1.0]];
+    let exact = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0 };
+    Ok(Calibration::new(0.9, samples, [-LARGEST, LARGEST], curve, vec![exact])?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::RgbImage;
+
+    #[test]
+    fn a_model_that_is_too_sure_gets_a_higher_temperature() {
+        let photo = LibraryPhoto {
+            file: String::new(),
+            category: "car".to_owned(),
+            group: String::new(),
+            source: String::new(),
+            lean: 0.0,
+            part: Part::Calibrate,
+            pixels: RgbImage::new(1, 1),
+        };
+        // Always as sure; right in so many of ten.
+        let looked = |right: usize| -> Vec<Looked> {
+            let upright = |index: usize| if index < right { [1.0, 0.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0, 0.0] };
+            (0..10).map(|index| Looked { photo: &photo, upright: upright(index) }).collect()
+        };
+        let (sure, unsure) = (temperature(&looked(9)), temperature(&looked(6)));
+        assert!(sure < unsure, "{sure} {unsure}");
+        // The stated probability is the share that is right.
+        let stated = (1.0 / unsure).exp() / ((1.0 / unsure).exp() + 3.0);
+        assert!((stated - 0.6).abs() < 0.03, "{stated}");
+        let calibration = of_temperature(unsure, 10).expect("it is sound");
+        assert!((calibration.value(0.5) - 0.5 / unsure).abs() < 1e-3);
+    }
+}
