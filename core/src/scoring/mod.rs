@@ -2,6 +2,8 @@
 
 pub mod calibration;
 pub mod card;
+pub mod coverage;
+pub mod distribution;
 pub mod listing;
 pub mod orientation;
 pub mod profile;
