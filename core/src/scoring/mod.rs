@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod distribution;
 pub mod listing;
 pub mod orientation;
+pub mod posterior;
 pub mod profile;
 pub mod sharpness;
 pub mod verdict;
