@@ -42,11 +42,11 @@ def rotation(image, degrees):
 METRICS = {"blur": (blur, 0.0, 5.0), "brightness": (brightness, -0.4, 0.4), "rotation": (rotation, -30.0, 30.0)}
 
 
-def score(url, image, quality):
+def score(url, image, quality, profile="default"):
     """The server's answer to an image, saved as JPEG."""
     body = io.BytesIO()
     image.save(body, "JPEG", quality=quality)
-    request = urllib.request.Request(url + "/score", body.getvalue(), {"Content-Type": "image/jpeg"})
+    request = urllib.request.Request(f"{url}/score?profile={profile}", body.getvalue(), {"Content-Type": "image/jpeg"})
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
 

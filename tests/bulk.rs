@@ -174,7 +174,7 @@ fn a_backtest_tells_what_a_profile_would_have_decided() {
     score(&[text(folder.path()), "-o", text(&output)]);
     let profiles = folder.path().join("profiles.json");
     // Nobody's tilt matters; any blur fails.
-    let profile = r#"{"version": 1, "profiles": [{"name": "default", "blur": {"high": 0.001},
+    let profile = r#"{"version": 1, "profiles": [{"name": "default", "blur": {"high": 0.001, "expected_share": 0.999},
         "brightness": {"low": -0.5, "high": 0.5}, "rotation": {"low": -45, "high": 45}}]}"#;
     std::fs::write(&profiles, profile).expect("it is written");
     let found: Value =
@@ -250,7 +250,8 @@ fn columns_follow_from_the_models_in_every_format() {
     }
     // A profile may bound the fourth metric; results that lack it are judged by the others.
     let profiles = folder.path().join("profiles.json");
-    let profile = r#"{"version": 1, "profiles": [{"name": "default", "exposure": {"low": -0.001, "high": 0.001}}]}"#;
+    let profile = r#"{"version": 1, "profiles": [{"name": "default", "exposure": {"low": -0.001, "high": 0.001,
+            "expected_share": 0.999}}]}"#;
     std::fs::write(&profiles, profile).expect("it is written");
     let judged = |output: &Path| -> Value {
         let how = ["--models", text(models.path()), "--profile", text(&profiles), text(output), "--json"];
@@ -288,7 +289,7 @@ fn results_of_an_older_version_are_read_and_not_continued() {
     assert_eq!((&found["photos"], &found["not_scored"]), (&2.into(), &1.into()));
     let default = &found["profiles"][0];
     assert_eq!((&default["verdicts"]["pass"], &default["verdicts"]["fail"]), (&0.5.into(), &0.5.into()), "{found}");
-    assert_eq!((&default["reasons"]["tilted"], &default["reasons"]["possibly_too_dark"]), (&0.5.into(), &0.5.into()));
+    assert_eq!((&default["reasons"]["tilted"], &default["reasons"]["too_dark"]), (&0.5.into(), &0.5.into()));
 }
 
 #[test]

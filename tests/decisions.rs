@@ -31,13 +31,80 @@ async fn the_same_photo_is_judged_by_the_profile_asked_for_and_the_reason_says_i
     assert_eq!((reason["threshold"].as_f64(), reason["severity"].as_str()), (Some(4.0), Some("fixable")));
     let degrees = rotation["value"].as_f64().expect("a number");
     assert_eq!(reason["advice"], format!("Rotate {degrees:.1} degrees counterclockwise."));
+    let probability = reason["probability"].as_f64().expect("a number");
+    assert!(probability > 0.9 && probability <= 1.0, "four degrees beyond the threshold: {reason}");
     assert!(estate["quality"].as_u64() < Some(50), "{estate}");
     let dealer = score(&server, "profile=car-dealer", tilted).await;
-    assert_ne!(dealer["verdict"], "fail");
     assert!(dealer["quality"].as_u64() > Some(50), "a tilt weighs half for a dealer: {dealer}");
+    let slightly = jpeg(&turned(&room(1600, 1200, 5), 5.0), 92);
+    assert_ne!(score(&server, "profile=real-estate", slightly.clone()).await["verdict"], "pass");
+    assert_ne!(score(&server, "profile=car-dealer", slightly).await["verdict"], "fail");
     let soft = score(&server, "profile=real-estate", jpeg(&blurred(&room(1024, 768, 5), 4.0), 92)).await;
     assert_eq!(soft["reasons"][0]["severity"], "retake");
     assert_eq!(soft["reasons"][0]["advice"], "Rest the camera on something firm and take the photo again.");
+}
+
+/// Thresholds of the profiles decide, by the probability that is said: what is said is what was compared.
+#[tokio::test]
+async fn the_probabilities_said_and_the_profile_listed_lead_to_the_verdict() {
+    let server = Server::start(&[]);
+    let listed: Value = server.get("/profiles").await.json().await.expect("JSON");
+    let mut verdicts = std::collections::BTreeSet::new();
+    for profile in listed["profiles"].as_array().expect("a list") {
+        let [review_at, fail_at] = ["review_at", "fail_at"].map(|field| profile[field].as_f64().expect("a number"));
+        for degrees in [0.0, 3.5, 4.5, 5.5, 9.0] {
+            let query = format!("profile={}", profile["name"].as_str().expect("a name"));
+            let answer = score(&server, &query, jpeg(&turned(&room(800, 600, 5), degrees), 90)).await;
+            let reasons = answer["reasons"].as_array().expect("a list");
+            let said = reasons.iter().map(|reason| reason["probability"].as_f64().expect("a number"));
+            let worst = said.fold(0.0, f64::max);
+            let expected = match worst {
+                fault if fault >= fail_at => "fail",
+                fault if fault >= review_at => "unsure",
+                _ => "pass",
+            };
+            assert_eq!(answer["verdict"], expected, "{answer}");
+            verdicts.insert(expected);
+        }
+    }
+    assert!(verdicts.contains("pass") && verdicts.contains("fail"), "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn another_coverage_changes_intervals_and_nothing_else() {
+    let server = Server::start(&[]);
+    let tilted = jpeg(&turned(&room(800, 600, 5), 4.0), 92);
+    let plain = score(&server, "", tilted.clone()).await;
+    assert_eq!(score(&server, "coverage=0.9", tilted.clone()).await["scores"], plain["scores"]);
+    let [narrow, wide] = [
+        score(&server, "coverage=0.5", tilted.clone()).await,
+        score(&server, "coverage=0.99&profile=default", tilted.clone()).await,
+    ];
+    let number = |answer: &Value, pointer: &str| answer.pointer(pointer).and_then(Value::as_f64).expect("a number");
+    assert_eq!([&narrow, &plain, &wide].map(|answer| number(answer, "/coverage")), [0.5, 0.9, 0.99]);
+    for metric in ["blur", "brightness", "rotation"] {
+        let end = |answer: &Value, end: &str| number(answer, &format!("/scores/{metric}/{end}"));
+        let width = |answer: &Value| end(answer, "high") - end(answer, "low");
+        assert!(width(&narrow) < width(&plain) && width(&plain) < width(&wide), "{metric}: {narrow} {plain} {wide}");
+        assert!(end(&wide, "low") <= end(&plain, "low") && end(&plain, "low") <= end(&narrow, "low"));
+    }
+    let decided = |answer: &Value| {
+        let reasons = answer["reasons"].as_array().expect("a list").iter();
+        let reasons: Vec<_> = reasons.map(|reason| (reason["code"].clone(), reason["probability"].clone())).collect();
+        (answer["verdict"].clone(), answer["quality"].clone(), reasons)
+    };
+    assert_eq!([decided(&narrow), decided(&wide)], [decided(&plain), decided(&plain)]);
+    let form = || reqwest::multipart::Form::new().part("image", reqwest::multipart::Part::bytes(tilted.clone()));
+    let batch =
+        |query: &str| server.client.post(format!("{}/score/batch?{query}", server.url)).multipart(form()).send();
+    let answer: Value = batch("coverage=0.5").await.expect("an answer").json().await.expect("JSON");
+    assert_eq!(answer["results"][0]["score"]["scores"], narrow["scores"]);
+    problem(batch("coverage=2").await.expect("an answer"), 400, "bad_query").await;
+    for wrong in ["0.49", "0.999", "1", "-0.9", "NaN", "inf", "much", ""] {
+        let url = format!("{}/score?coverage={wrong}", server.url);
+        let refused = server.client.post(url).body(tilted.clone()).send().await;
+        problem(refused.expect("an answer"), 400, "bad_query").await;
+    }
 }
 
 #[tokio::test]
@@ -53,7 +120,7 @@ async fn profiles_are_listed_and_a_file_takes_their_place() {
     // What is listed can be changed and given back.
     let mut own = listed;
     own["profiles"][1]["name"] = "strict".into();
-    own["profiles"][1]["rotation"] = json!({"low": -0.1, "high": 0.1});
+    own["profiles"][1]["rotation"] = json!({"low": -0.1, "high": 0.1, "expected_share": 0.999});
     std::fs::write(&file, own.to_string()).expect("it can be written");
     let path = file.path().to_str().expect("text");
     let server = Server::start(&["--profiles", path]);
@@ -65,6 +132,11 @@ async fn profiles_are_listed_and_a_file_takes_their_place() {
     std::fs::write(&file, own.to_string()).expect("it can be written");
     let said = refusal(&["--profiles", path]);
     assert!(said.contains("profile `strict` is refused: rotation: `high`"), "{said}");
+    own["profiles"][1]["rotation"]["high"] = 0.1.into();
+    own["profiles"][1]["review_at"] = 0.9.into();
+    std::fs::write(&file, own.to_string()).expect("it can be written");
+    let said = refusal(&["--profiles", path]);
+    assert!(said.contains("profile `strict` is refused: `review_at`"), "{said}");
 }
 
 #[tokio::test]

@@ -14,11 +14,12 @@ use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;
 use crate::scoring::card::Reading;
+use crate::scoring::coverage::Coverage;
 use crate::scoring::orientation::Orientation;
 use crate::scoring::output::Output;
 use crate::scoring::profile::Profile;
 use crate::scoring::sharpness::{BlurMap, max_usable_width};
-use crate::scoring::verdict::{Findings, Judgement, Reason, Scores, Verdict, judge};
+use crate::scoring::verdict::{Findings, Judgement, Measurement, Reason, Scores, Verdict, judge};
 use crate::view::{self, LONG_SIDE, MapTile, ReferenceView, View};
 
 /// The scored image.
@@ -62,7 +63,7 @@ pub struct Assessment {
     #[serde(default)]
     #[schema(required)]
     pub checks: BTreeMap<String, f32>,
-    /// Share of photos whose true value lies inside the interval.
+    /// Share of photos whose true value lies inside the interval: what the models' cards state, or what `coverage` asked for.
     #[schema(example = 0.9)]
     pub coverage: f32,
     /// The worst quality of a score.
@@ -88,16 +89,32 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// Judges what the models said of a photo; outputs in the order of the models.
+    /// Judges what the models said of a photo; outputs in the order of the models. `coverage` of the intervals, where another than
+    /// the cards' is wanted: it changes what is reported, and decides nothing.
     #[must_use]
-    pub fn new(prepared: Prepared, outputs: &[Output], models: &ModelSet, profile: &Profile) -> Self {
+    pub fn new(
+        prepared: Prepared,
+        outputs: &[Output],
+        models: &ModelSet,
+        profile: &Profile,
+        coverage: Option<Coverage>,
+    ) -> Self {
         let Prepared { image, checks, .. } = prepared;
+        let stated = models.cards().map(|card| card.calibration.coverage()).fold(1.0, f32::min);
         let findings = Findings {
             metrics: (models.cards().zip(outputs))
                 .filter(|(card, _)| card.reading == Reading::Scalar)
                 .map(|(card, output)| {
                     let output = output.scalar();
-                    (&card.metric, output.raw, card.calibration.apply(output))
+                    Measurement {
+                        metric: &card.metric,
+                        raw: output.raw,
+                        estimate: match coverage {
+                            Some(coverage) => card.calibration.apply_at(output, coverage.share()),
+                            None => card.calibration.apply(output),
+                        },
+                        distribution: card.calibration.distribution(output),
+                    }
                 })
                 .collect(),
             orientation: models.cards().zip(outputs).find_map(|(card, output)| Orientation::read(card, *output)),
@@ -110,7 +127,7 @@ impl Assessment {
             scores,
             orientation: findings.orientation,
             checks: findings.checks.iter().map(|(check, value)| (check.name.to_owned(), *value)).collect(),
-            coverage: models.cards().map(|card| card.calibration.coverage()).fold(1.0, f32::min),
+            coverage: coverage.map_or(stated, Coverage::share),
             quality,
             profile: profile.name.to_string(),
             verdict,

@@ -14,13 +14,14 @@ use crate::name::Name;
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
 /// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 24] = [
     "area",
     "bytes",
     "checks",
     "coverage",
     "description",
     "detail",
+    "fail_at",
     "format",
     "height",
     "max_usable_width",
@@ -32,6 +33,7 @@ const RESERVED: [&str; 22] = [
     "profile",
     "quality",
     "reasons",
+    "review_at",
     "sha256",
     "turn",
     "turn_probability",

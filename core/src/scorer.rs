@@ -57,7 +57,7 @@ impl Scorer {
         }
         let judge = |(prepared, outputs): (Prepared, Result<Vec<Output>, RunError>)| {
             let outputs = outputs?;
-            Ok(guarded(|| Assessment::new(prepared, &outputs, &self.models, profile))?)
+            Ok(guarded(|| Assessment::new(prepared, &outputs, &self.models, profile, None))?)
         };
         batch.into_iter().zip(outputs).map(judge).collect()
     }

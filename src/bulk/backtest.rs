@@ -7,13 +7,17 @@ use clearshot_core::checks::CHECKS;
 use clearshot_core::load::LoadError;
 use clearshot_core::metric::REQUIRED;
 use clearshot_core::models::ModelSet;
+use clearshot_core::scoring::distribution::Distribution;
 use clearshot_core::scoring::profile::{Profile, Profiles};
-use clearshot_core::scoring::verdict::{Findings, Verdict, judge};
+use clearshot_core::scoring::verdict::{Findings, Measurement, Verdict, judge};
 use serde::Serialize;
 
 use super::config::BacktestConfig;
 use super::error::BulkError;
 use super::output;
+
+/// Coverage of intervals in results that do not say.
+const COVERAGE: f32 = 0.9;
 
 /// What each profile would have decided.
 #[derive(Debug, Serialize)]
@@ -37,7 +41,8 @@ pub struct Decisions {
     pub reasons: BTreeMap<String, f64>,
 }
 
-/// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound.
+/// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound. Rows keep intervals, not
+/// the whole distribution of errors: probabilities follow from the interval, and may differ in a hundredth from those of scoring.
 ///
 /// # Errors
 /// [`BulkError`] when profiles, models or results cannot be read.
@@ -60,10 +65,15 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
                 not_scored += 1;
                 continue;
             }
+            let coverage = row.number_of("coverage").filter(|share| *share > 0.0 && *share < 1.0).unwrap_or(COVERAGE);
             let findings = Findings {
-                // The ranking outputs decide nothing.
-                metrics: (models.metrics())
-                    .filter_map(|metric| Some((metric, 0.0, row.estimate(metric.name.as_str())?)))
+                metrics: (models.cards())
+                    .filter_map(|card| {
+                        let estimate = row.estimate(card.metric.name.as_str())?;
+                        let distribution = Distribution::of_interval(estimate, coverage, card.calibration.range());
+                        // The ranking outputs decide nothing.
+                        Some(Measurement { metric: &card.metric, raw: 0.0, estimate, distribution })
+                    })
                     .collect(),
                 orientation: row.orientation(),
                 checks: CHECKS.iter().filter_map(|check| Some((check, row.number_of(check.name)?))).collect(),

@@ -216,7 +216,7 @@ mod tests {
             let (models, profile, outputs) = (models.clone(), profile.clone(), outputs.clone());
             Mutex::new(Box::new(move |photos| {
                 assert!(photos.iter().all(|photo| photo.image.sha256 != panics_on), "injected");
-                photos.into_iter().map(|photo| Ok(Assessment::new(photo, &outputs, &models, &profile))).collect()
+                photos.into_iter().map(|photo| Ok(Assessment::new(photo, &outputs, &models, &profile, None))).collect()
             }))
         };
         let scorers = (0..sizes.sessions).map(|_| score(panics_on.to_owned())).collect();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::HeaderMap;
+use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::profile::Profile;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
@@ -20,6 +21,9 @@ use crate::upload;
 pub(crate) trait ScoringQuery: DeserializeOwned + Send {
     /// Name of the profile to judge by.
     fn profile(&self) -> &str;
+
+    /// Coverage of the intervals, where the query asks for another than the models' own.
+    fn coverage(&self) -> Option<Coverage>;
 
     /// What is done with each photo.
     fn work(&self) -> Work;
@@ -97,7 +101,8 @@ fn admit<Q: ScoringQuery>(
     let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
     // Last, so that what is refused for another reason costs the key nothing.
     payer.pay(query.work())?;
-    let assessor = Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile };
+    let coverage = query.coverage();
+    let assessor = Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile, coverage };
     Ok((query, assessor, Place { _permit: permit, _of_key: of_key }))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
 use clearshot_core::ingest::{Budget, Claim, Limits, inspect};
+use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::profile::Profile;
 use clearshot_core::scoring::sharpness::BlurMap;
 use clearshot_core::view::MapTile;
@@ -30,6 +31,8 @@ pub(super) struct Assessor {
     /// The same models from the first step to the last, whatever is reloaded meanwhile.
     pub(super) engine: Arc<Engine>,
     pub(super) profile: Arc<Profile>,
+    /// Coverage of the intervals, where another than the models' own was asked for.
+    pub(super) coverage: Option<Coverage>,
 }
 
 impl Assessor {
@@ -92,7 +95,7 @@ impl Assessor {
     pub(super) async fn judge(&self, mut prepared: Prepared, deadline: Deadline) -> Result<Assessment, ApiError> {
         let outputs = self.engine.run(&prepared.tensors, deadline.instant()).await?;
         let map = prepared.map.take();
-        let mut assessment = Assessment::new(prepared, &outputs, self.engine.models(), &self.profile);
+        let mut assessment = Assessment::new(prepared, &outputs, self.engine.models(), &self.profile, self.coverage);
         self.app.metrics.judged(&assessment);
         if let Some(map) = map {
             assessment.tiles = Some(self.blur_map(map, deadline).await?);

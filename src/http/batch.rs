@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::response::Response;
 use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::listing::{Listing, summarise};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinSet};
@@ -31,6 +32,10 @@ pub(crate) struct BatchQuery {
     /// `tiles` adds to each photo the map of where it is blurred.
     #[param(inline, required = false)]
     detail: Option<Detail>,
+    /// Share of photos whose true value the intervals (`low` to `high`) are to hold; default: what the models were calibrated for, 0.9.
+    /// It decides nothing: the verdict stays as it is.
+    #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
+    coverage: Option<Coverage>,
     /// Add what the photos say as the set of one listing.
     #[serde(default)]
     #[param(default = false)]
@@ -40,6 +45,10 @@ pub(crate) struct BatchQuery {
 impl ScoringQuery for BatchQuery {
     fn profile(&self) -> &str {
         &self.profile
+    }
+
+    fn coverage(&self) -> Option<Coverage> {
+        self.coverage
     }
 
     fn work(&self) -> Work {

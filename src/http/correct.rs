@@ -10,6 +10,7 @@ use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
+use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::verdict::{Scores, Verdict};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -57,6 +58,11 @@ pub(crate) struct CorrectQuery {
 impl ScoringQuery for CorrectQuery {
     fn profile(&self) -> &str {
         &self.profile
+    }
+
+    /// What is corrected is decided by the models' own intervals, and a receipt has none.
+    fn coverage(&self) -> Option<Coverage> {
+        None
     }
 
     fn work(&self) -> Work {
@@ -164,8 +170,9 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, 
 /// Correct a photo
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
-/// highlights off), as far as the scores are certain. The ICC profile is kept; EXIF, GPS with it, is dropped. What was done
-/// stands in the header `Clearshot-Receipt`, a JSON object of the schema `Receipt`. Send the image as for `/score`.
+/// highlights off), as far as the scores are certain: where the interval does not hold zero, whatever the probability of a fault. The
+/// ICC profile is kept; EXIF, GPS with it, is dropped. What was done stands in the header `Clearshot-Receipt`, a JSON object of the
+/// schema `Receipt`. Send the image as for `/score`.
 #[utoipa::path(
     post,
     path = "/correct",

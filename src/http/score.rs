@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::response::Response;
 use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::coverage::Coverage;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -24,6 +25,10 @@ pub(crate) struct ScoreQuery {
     /// `tiles` adds the map of where the photo is blurred.
     #[param(inline, required = false)]
     detail: Option<Detail>,
+    /// Share of photos whose true value the intervals (`low` to `high`) are to hold; default: what the models were calibrated for, 0.9.
+    /// It decides nothing: the verdict stays as it is.
+    #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
+    coverage: Option<Coverage>,
 }
 
 /// What to add to an answer.
@@ -37,6 +42,10 @@ pub(crate) enum Detail {
 impl ScoringQuery for ScoreQuery {
     fn profile(&self) -> &str {
         &self.profile
+    }
+
+    fn coverage(&self) -> Option<Coverage> {
+        self.coverage
     }
 
     fn work(&self) -> Work {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin, RawOutput};
 use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training};
+use clearshot_core::scoring::distribution::LEVELS;
 use clearshot_core::session::{BranchSession, Runtime};
 
 use crate::category;
@@ -127,7 +128,7 @@ fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration
     ensure!(samples.len() >= 2, "{} samples are too few to calibrate", samples.len());
     samples.sort_by(|a, b| a.output.raw.total_cmp(&b.output.raw));
     let curve = curve(&samples, range);
-    let whole = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0 };
+    let whole = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0, errors: None };
     let values = Calibration::new(COVERAGE, samples.len(), range, curve.clone(), vec![whole])?;
     let intervals = intervals(&samples, &values, widening);
     Ok(Calibration::new(COVERAGE, samples.len(), range, curve, intervals)?)
@@ -187,7 +188,8 @@ fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
     }
 }
 
-/// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale.
+/// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale; with them the whole
+/// distribution of the residuals, as widened as the intervals are.
 fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
     let residual =
         |sample: &WeightedSample| (sample.truth - values.value(sample.output.raw)) / sample.output.log_scale.exp();
@@ -207,7 +209,11 @@ fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) ->
             widening * weighted_quantile(signed, level, to_come).max(0.0)
         };
         if intervals.last().is_none_or(|last| last.max_log_scale < max_log_scale) {
-            intervals.push(IntervalBin { max_log_scale, below: end(-1.0), above: end(1.0) });
+            let errors = LEVELS.map(|level| {
+                let residuals = part.iter().map(|residual| (residual.1, residual.2)).collect();
+                widening * weighted_quantile(residuals, level, 0.0)
+            });
+            intervals.push(IntervalBin { max_log_scale, below: end(-1.0), above: end(1.0), errors: Some(errors) });
         }
     }
     intervals
@@ -272,6 +278,35 @@ mod tests {
             estimate.high - estimate.low
         };
         assert!(width(1.0f32.ln()) > 4.0 * width(0.1f32.ln()));
+    }
+
+    #[test]
+    fn the_card_keeps_the_distribution_of_errors() {
+        // Errors spread evenly from -1 to 3 times the predicted scale, about a value that lies below most of them.
+        let samples: Vec<Sample> = (0..4000)
+            .map(|index| {
+                let value = (index % 100) as f32 / 10.0 - 5.0;
+                let noise = ((index * 7919) % 1001) as f32 / 250.0 - 1.0;
+                sample(value, value + noise, 0.0)
+            })
+            .collect();
+        let calibration = fit(&samples, [-20.0, 20.0], 1.0).expect("there are enough samples");
+        for (coverage, least, most) in [(0.5, 0.48, 0.56), (0.8, 0.78, 0.84), (0.98, 0.965, 1.0)] {
+            let inside = samples.iter().filter(|sample| {
+                let estimate = calibration.apply_at(sample.output, coverage);
+                estimate.low <= sample.truth && sample.truth <= estimate.high
+            });
+            let found = inside.count() as f32 / samples.len() as f32;
+            assert!((least..=most).contains(&found), "{found} inside intervals of {coverage}");
+        }
+        // And what is stated of a threshold is true of the samples beyond it.
+        let (mut stated, mut beyond) = (0.0, 0);
+        for sample in &samples {
+            stated += calibration.distribution(sample.output).above(1.0) / samples.len() as f64;
+            beyond += usize::from(sample.truth > 1.0);
+        }
+        let observed = beyond as f64 / samples.len() as f64;
+        assert!((stated - observed).abs() < 0.02, "{stated} stated, {observed} observed");
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn temperature(looked: &[Looked]) -> f32 {
 fn of_temperature(temperature: f32, samples: usize) -> Result<Calibration> {
     const LARGEST: f32 = 100.0;
     let curve = vec![[-temperature, -1.0], [temperature, 1.0]];
-    let exact = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0 };
+    let exact = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0, errors: None };
     Ok(Calibration::new(0.9, samples, [-LARGEST, LARGEST], curve, vec![exact])?)
 }
 

@@ -3,10 +3,15 @@
 //! Value: a strictly increasing piecewise-linear curve, fitted by isotonic regression. Interval: split conformal
 //! prediction on residuals normalised by the scale that the network itself predicts (Lei et al., "Distribution-free
 //! predictive inference for regression", 2018), with quantiles per bin of that scale (Mondrian conformal prediction,
-//! Vovk et al. 2003), so that a photo without evidence gets a wide interval. Fitting lives in the trainer.
+//! Vovk et al. 2003), so that a photo without evidence gets a wide interval. Fitting lives in the trainer. A bin may keep the
+//! whole distribution of its errors: from it follow intervals of other coverages, and the probability that the true value lies
+//! beyond a threshold. Where it keeps the two ends of its interval only, a two-sided exponential (Laplace) distribution through
+//! them stands for it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::distribution::{Distribution, Errors, laplace, laplace_reach, quantile};
 
 /// What a branch network emits for one photo.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +42,11 @@ pub struct IntervalBin {
     pub below: f32,
     /// Interval above the value, in units of the predicted scale.
     pub above: f32,
+    /// Quantiles of the error (true value less calibrated one) in units of the predicted scale, at 1, 2.5, 5, 10, 20, ... 80, 90,
+    /// 95, 97.5 and 99 %. Cards of older trainers have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub errors: Option<[f32; 15]>,
 }
 
 /// A fitted calibration, as stored in a model card.
@@ -112,6 +122,13 @@ impl Calibration {
             intervals.iter().all(|bin| bin.below >= 0.0 && bin.above >= 0.0),
             "interval widths must not be negative",
         )?;
+        let ascending = |errors: [f32; 15]| {
+            errors.iter().all(|error| error.is_finite()) && errors.windows(2).all(|pair| pair[0] <= pair[1])
+        };
+        require(
+            intervals.iter().filter_map(|bin| bin.errors).all(ascending),
+            "quantiles of errors must be finite and ascending",
+        )?;
         require(
             intervals.windows(2).all(|pair| pair[0].max_log_scale < pair[1].max_log_scale),
             "interval bins must be in ascending order",
@@ -123,6 +140,12 @@ impl Calibration {
     #[must_use]
     pub fn coverage(&self) -> f32 {
         self.coverage
+    }
+
+    /// What bounds values and intervals.
+    #[must_use]
+    pub fn range(&self) -> [f32; 2] {
+        self.range
     }
 
     /// Number of samples the calibration was fitted on.
@@ -139,14 +162,44 @@ impl Calibration {
         if !output.raw.is_finite() || !output.log_scale.is_finite() {
             return Estimate { value: f32::midpoint(min, max), low: min, high: max };
         }
-        let value = self.value(output.raw);
         let bin = self.bin(output.log_scale);
-        // Bounded: an infinite scale times an interval of zero would be no number.
-        let scale = output.log_scale.min(50.0).exp();
+        self.reaching([bin.below, bin.above], output)
+    }
+
+    /// The same with an interval that holds the true value with another coverage.
+    #[must_use]
+    pub fn apply_at(&self, output: RawOutput, coverage: f32) -> Estimate {
+        // What the card states is given as it states it, to the last bit.
+        if coverage == self.coverage || !output.raw.is_finite() || !output.log_scale.is_finite() {
+            return self.apply(output);
+        }
+        let reach = self.bin(output.log_scale).reach(coverage, self.coverage);
+        self.reaching(reach, output)
+    }
+
+    /// Where the true value may lie, given a photo's output.
+    #[must_use]
+    pub fn distribution(&self, output: RawOutput) -> Distribution {
+        let Estimate { value, .. } = self.apply(output);
+        if !output.raw.is_finite() || !output.log_scale.is_finite() {
+            return Distribution::new(value, self.range, Errors::Unknown);
+        }
+        let (bin, scale) = (self.bin(output.log_scale), scale(output));
+        let errors = match bin.errors {
+            Some(quantiles) => Errors::Measured { quantiles, scale },
+            None => laplace([bin.below * scale, bin.above * scale], self.coverage),
+        };
+        Distribution::new(value, self.range, errors)
+    }
+
+    /// The interval that reaches so far below and above the value, in units of the predicted scale.
+    fn reaching(&self, [below, above]: [f32; 2], output: RawOutput) -> Estimate {
+        let [min, max] = self.range;
+        let (value, scale) = (self.value(output.raw), scale(output));
         Estimate {
             value,
-            low: (value - bin.below * scale).clamp(min, value),
-            high: (value + bin.above * scale).clamp(value, max),
+            low: (value - below * scale).clamp(min, value),
+            high: (value + above * scale).clamp(value, max),
         }
     }
 
@@ -165,6 +218,31 @@ impl Calibration {
     }
 }
 
+/// Bounded: an infinite scale times an interval of zero would be no number.
+fn scale(output: RawOutput) -> f32 {
+    output.log_scale.min(50.0).exp()
+}
+
+impl IntervalBin {
+    /// How far the interval of a coverage reaches below and above the value. That of the `stated` coverage is known with the
+    /// correction for few samples; a wider one must not be narrower than it, nor the other way round.
+    fn reach(&self, coverage: f32, stated: f32) -> [f32; 2] {
+        let known = [self.below, self.above];
+        let Some(errors) = &self.errors else {
+            // Divided first: a wider coverage must not be rounded to a narrower interval.
+            let times = laplace_reach(coverage) / laplace_reach(stated);
+            return known.map(|reach| reach * times);
+        };
+        let tail = (1.0 - coverage) / 2.0;
+        let found = [-quantile(errors, tail), quantile(errors, 1.0 - tail)];
+        let nested = |index: usize| {
+            let (found, known) = (found[index].max(0.0), known[index]);
+            if coverage > stated { found.max(known) } else { found.min(known) }
+        };
+        [nested(0), nested(1)]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +250,9 @@ mod tests {
 
     fn calibration() -> Calibration {
         let bins = [(-1.0, 1.0, 2.0), (0.0, 3.0, 4.0)];
-        let intervals = bins.map(|(max_log_scale, below, above)| IntervalBin { max_log_scale, below, above }).to_vec();
+        let intervals =
+            bins.map(|(max_log_scale, below, above)| IntervalBin { max_log_scale, below, above, errors: None });
+        let intervals = intervals.to_vec();
         let curve = vec![[-2.0, -10.0], [0.0, 0.5], [1.0, 8.0]];
         Calibration::new(0.9, 1000, [-20.0, 20.0], curve, intervals).expect("it is sound")
     }
@@ -191,7 +271,7 @@ mod tests {
 
     #[test]
     fn refuses_a_curve_with_a_plateau() {
-        let bin = IntervalBin { max_log_scale: 0.0, below: 1.0, above: 1.0 };
+        let bin = IntervalBin { max_log_scale: 0.0, below: 1.0, above: 1.0, errors: None };
         let plateau = vec![[0.0, 0.0], [1.0, 1.0], [2.0, 1.0]];
         assert!(Calibration::new(0.9, 10, [0.0, 1.0], plateau, vec![bin]).is_err());
         let stored = r#"{"coverage":0.9,"samples":1,"range":[0,1],"curve":[[0,1],[1,0]],"intervals":[]}"#;
@@ -211,7 +291,88 @@ mod tests {
         [calibration(), blur, brightness, rotation]
     }
 
+    /// The synthetic one with measured errors, which lie above the value more often than below it.
+    fn measured() -> Calibration {
+        let errors = [-3.9, -3.5, -3.0, -1.5, -0.5, 0.0, 0.1, 0.3, 0.6, 1.0, 2.0, 3.0, 3.8, 4.4, 5.0];
+        let intervals = vec![IntervalBin { max_log_scale: 0.0, below: 3.1, above: 4.0, errors: Some(errors) }];
+        Calibration { intervals, ..calibration() }
+    }
+
+    #[test]
+    fn the_stated_coverage_is_the_cards_to_the_last_bit() {
+        for calibration in calibrations().into_iter().chain([measured()]) {
+            for step in -40i16..40 {
+                let output = RawOutput { raw: f32::from(step) / 4.0, log_scale: f32::from(step) / 9.0 };
+                assert_eq!(calibration.apply_at(output, 0.9), calibration.apply(output));
+            }
+        }
+    }
+
+    #[test]
+    fn intervals_and_probabilities_follow_the_measured_errors() {
+        let calibration = measured();
+        let output = RawOutput { raw: 0.0, log_scale: 0.0 };
+        let Estimate { value, low, high } = calibration.apply_at(output, 0.8);
+        assert!((value - 0.5).abs() < 1e-6 && (low - -1.0).abs() < 1e-5 && (high - 3.5).abs() < 1e-5, "{low} {high}");
+        let distribution = calibration.distribution(output);
+        for (threshold, above) in [(-1.0, 0.9), (0.5, 0.7), (0.8, 0.5), (3.5, 0.1)] {
+            assert!(
+                (distribution.above(threshold) - above).abs() < 1e-3,
+                "{threshold}: {}",
+                distribution.above(threshold)
+            );
+            assert!((distribution.below(threshold) - (1.0 - above)).abs() < 1e-3);
+        }
+        // In twice the scale, errors are twice as large.
+        let distribution = calibration.distribution(RawOutput { raw: 0.0, log_scale: 2.0f32.ln() });
+        assert!((distribution.above(6.5) - 0.1).abs() < 1e-3);
+    }
+
+    #[test]
+    fn without_measured_errors_the_ends_of_the_interval_speak_for_them() {
+        let output = RawOutput { raw: 0.0, log_scale: 0.0 };
+        let distribution = calibration().distribution(output);
+        let Estimate { low, high, .. } = calibration().apply(output);
+        assert!((distribution.below(low) - 0.05).abs() < 2e-3 && (distribution.above(high) - 0.05).abs() < 2e-3);
+        let Estimate { low, high, .. } = calibration().apply_at(output, 0.99);
+        assert!((distribution.below(low) - 0.005).abs() < 1e-3 && (distribution.above(high) - 0.005).abs() < 1e-3);
+    }
+
+    #[test]
+    fn quantiles_must_ascend() {
+        let card = serde_json::to_string(&measured()).expect("it serialises");
+        assert_eq!(serde_json::from_str(&card).ok(), Some(measured()));
+        let refused = serde_json::from_str::<Calibration>(&card.replace("-3.5", "-4.5")).expect_err("it is refused");
+        assert!(refused.to_string().contains("ascending"), "{refused}");
+    }
+
     proptest! {
+        #[test]
+        fn a_wider_coverage_contains_a_narrower_one(
+            raw in -3.0f32..3.0, log_scale in -9.0f32..9.0, one in 0.5f32..0.99, other in 0.5f32..0.99,
+        ) {
+            let output = RawOutput { raw, log_scale };
+            let mut coverages = [one, other, 0.9];
+            coverages.sort_by(f32::total_cmp);
+            for calibration in calibrations().into_iter().chain([measured()]) {
+                let [narrow, middle, wide] = coverages.map(|coverage| calibration.apply_at(output, coverage));
+                prop_assert!(wide.low <= middle.low && middle.low <= narrow.low && narrow.low <= narrow.value);
+                prop_assert!(wide.high >= middle.high && middle.high >= narrow.high && narrow.high >= narrow.value);
+            }
+        }
+
+        #[test]
+        fn the_farther_a_threshold_the_less_lies_beyond_it(
+            raw in -9.0f32..9.0, log_scale in -20.0f32..60.0, one in -20.0f32..20.0, other in -20.0f32..20.0,
+        ) {
+            for calibration in calibrations().into_iter().chain([measured()]) {
+                let distribution = calibration.distribution(RawOutput { raw, log_scale });
+                let (near, far) = (distribution.above(one.min(other)), distribution.above(one.max(other)));
+                prop_assert!((0.0..=1.0).contains(&far) && far <= near && near <= 1.0, "{} {}", near, far);
+                prop_assert!((distribution.above(one) + distribution.below(one) - 1.0).abs() < 1e-6);
+            }
+        }
+
         #[test]
         fn value_is_monotone_and_inside_its_interval(a in -50.0f32..50.0, b in -50.0f32..50.0, log_scale in -20.0f32..20.0) {
             let (low, high) = if a <= b { (a, b) } else { (b, a) };

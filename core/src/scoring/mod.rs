@@ -2,9 +2,12 @@
 
 pub mod calibration;
 pub mod card;
+pub mod coverage;
+pub mod distribution;
 pub mod listing;
 pub mod orientation;
 pub mod output;
+pub mod posterior;
 pub mod profile;
 pub mod sharpness;
 pub mod verdict;

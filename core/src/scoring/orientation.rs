@@ -25,9 +25,7 @@ pub const SIDEWAYS: &str = "sideways";
 /// Code of the reason for a photo on its head.
 pub const UPSIDE_DOWN: &str = "upside_down";
 
-/// Probability from which on a turn is certain.
-const CERTAIN: f32 = 0.95;
-/// Probability from which on it is possible.
+/// Probability below which a turn is no reason: the scene rather stands another way.
 const POSSIBLE: f32 = 0.5;
 
 /// Share of uploads that are turned in each of the three wrong ways: so much evidence a turn needs to be believed.
@@ -62,15 +60,15 @@ impl Orientation {
         Self { turn: 90 * most as u16, probability: thousandths(weights[most] / total) }
     }
 
-    /// What is wrong with the photo, and whether that is certain.
+    /// What is wrong with the photo, if something is; with the turn's own probability.
     #[must_use]
-    pub fn fault(self) -> Option<(&'static str, bool)> {
+    pub fn fault(self) -> Option<&'static str> {
         let code = match self.turn {
             0 => return None,
             180 => UPSIDE_DOWN,
             _ => SIDEWAYS,
         };
-        (self.probability >= POSSIBLE).then_some((code, self.probability >= CERTAIN))
+        (self.probability >= POSSIBLE).then_some(code)
     }
 
     /// What to do about it.

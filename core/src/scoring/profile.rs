@@ -31,10 +31,19 @@ pub struct Band {
     #[serde(default = "full_weight")]
     #[schema(example = 1.0, minimum = 0, maximum = 1)]
     pub weight: f32,
+    /// Share of the uploads that are expected to lie beyond the thresholds: what is believed of a photo before it is looked at,
+    /// and all that is believed of one that shows no evidence.
+    #[serde(default = "few")]
+    #[schema(example = 0.05, minimum = 0, maximum = 1)]
+    pub expected_share: f32,
 }
 
 fn full_weight() -> f32 {
     1.0
+}
+
+fn few() -> f32 {
+    0.05
 }
 
 /// Accepted values of a check.
@@ -61,6 +70,12 @@ pub struct Profile {
     /// Whom it suits.
     #[schema(example = "Rooms and houses: straight walls matter.")]
     pub description: String,
+    /// Probability of a fault from which on the verdict is `unsure`.
+    #[schema(example = 0.3, minimum = 0, maximum = 1)]
+    pub review_at: f32,
+    /// Probability of a fault from which on the verdict is `fail`.
+    #[schema(example = 0.5, minimum = 0, maximum = 1)]
+    pub fail_at: f32,
     /// Accepted values by metric, in the metric's unit. A metric without is reported and not judged.
     #[serde(flatten)]
     pub bands: BTreeMap<String, Band>,
@@ -80,6 +95,10 @@ struct Unchecked {
     name: Name,
     #[serde(default)]
     description: String,
+    #[serde(default = "review_at")]
+    review_at: f32,
+    #[serde(default = "fail_at")]
+    fail_at: f32,
     #[serde(default)]
     checks: BTreeMap<String, Bound>,
     #[serde(default)]
@@ -88,11 +107,21 @@ struct Unchecked {
     bands: BTreeMap<String, serde_json::Value>,
 }
 
+/// Chosen on held-out photos, see docs/profiles.md.
+fn review_at() -> f32 {
+    0.3
+}
+
+/// A fault that is likelier than not; chosen on held-out photos, see docs/profiles.md.
+fn fail_at() -> f32 {
+    0.5
+}
+
 impl TryFrom<Unchecked> for Profile {
     type Error = String;
 
     fn try_from(stored: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, description, checks, messages, bands } = stored;
+        let Unchecked { name, description, review_at, fail_at, checks, messages, bands } = stored;
         let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
             Ok(band) => Ok((metric, band)),
             Err(error) => {
@@ -100,7 +129,7 @@ impl TryFrom<Unchecked> for Profile {
             }
         };
         let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
-        Ok(Self { name, description, bands, checks, messages })
+        Ok(Self { name, description, review_at, fail_at, bands, checks, messages })
     }
 }
 
@@ -218,6 +247,11 @@ impl Profile {
     }
 
     fn check<'a>(&self, metrics: impl Iterator<Item = &'a Metric> + Clone) -> Result<(), String> {
+        if !(self.review_at > 0.0 && self.review_at <= self.fail_at && self.fail_at < 1.0) {
+            return Err(
+                "`review_at` must lie above 0, `fail_at` below 1, and the first be at most the second".to_owned()
+            );
+        }
         for (name, band) in &self.bands {
             let Some(metric) = metrics.clone().find(|metric| metric.name == name.as_str()) else {
                 let known: Vec<_> = metrics.map(|metric| metric.name.as_str()).collect();
@@ -254,6 +288,9 @@ impl Band {
         if !(0.0..=1.0).contains(&self.weight) {
             return Err("`weight` must lie between 0 and 1".to_owned());
         }
+        if !(self.expected_share > 0.0 && self.expected_share < 1.0) {
+            return Err("`expected_share` must lie above 0 and below 1".to_owned());
+        }
         Ok(())
     }
 
@@ -280,7 +317,7 @@ mod tests {
 
     #[test]
     fn quality_is_100_at_zero_and_50_at_either_threshold() {
-        let band = Band { low: Some(-0.2), high: 0.4, weight: 1.0 };
+        let band = Band { low: Some(-0.2), high: 0.4, weight: 1.0, expected_share: 0.05 };
         assert_eq!([0.0, -0.2, 0.4, 5.0].map(|value| band.quality(value)), [100, 50, 50, 0]);
         assert!(band.quality(-0.1) > band.quality(-0.15));
         let half = Band { weight: 0.5, ..band };
@@ -297,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_silent_on_probabilities_has_the_defaults() {
+        let text = r#"{"version": 1, "profiles": [{"name": "default", "blur": {"high": 1.6}}]}"#;
+        let profiles = Profiles::parse(text).expect("it is sound");
+        let profile = profiles.find("default").expect("it is there");
+        let share = profile.band("blur").expect("it is bounded").expected_share;
+        assert_eq!((share, profile.review_at, profile.fail_at), (0.05, 0.3, 0.5));
+        profiles.check(required().iter()).expect("they fit the shipped models");
+    }
+
+    #[test]
     fn a_file_that_is_not_sound_is_refused_and_says_where() {
         let with = |from: &str, to: &str| {
             let parsed = Profiles::parse(&BUILT_IN.replacen(from, to, 1));
@@ -308,10 +355,15 @@ mod tests {
         assert!(with("\"name\": \"default\"", "\"name\": \"other\"").contains("no profile `default`"));
         assert!(with("\"name\": \"real-estate\"", "\"name\": \"default\"").contains("twice"));
         assert!(with("\"name\": \"real-estate\"", "\"name\": \"a b\"").contains("letters"));
-        assert!(with("{\"high\": 1.6}", "{\"high\": -1.6}").contains("profile `default` is refused: blur: `high`"));
-        assert!(with("{\"high\": 1.6}", "{\"high\": 1.6, \"low\": -1.0}").contains("leave `low` out"));
+        assert!(with("{\"high\": 1.6", "{\"high\": -1.6").contains("profile `default` is refused: blur: `high`"));
+        assert!(with("{\"high\": 1.6", "{\"high\": 1.6, \"low\": -1.0").contains("leave `low` out"));
         assert!(with("\"low\": -0.25, ", "").contains("brightness: `low`"));
         assert!(with("\"weight\": 0.5", "\"weight\": 1.5").contains("`weight`"));
+        assert!(with("\"expected_share\": 0.1", "\"expected_share\": 0.0").contains("blur: `expected_share`"));
+        assert!(with("\"expected_share\": 0.1", "\"expected_share\": 1.0").contains("blur: `expected_share`"));
+        assert!(with("\"review_at\": 0.3", "\"review_at\": 0.6").contains("`review_at`"));
+        assert!(with("\"review_at\": 0.3", "\"review_at\": 0.0").contains("`review_at`"));
+        assert!(with("\"fail_at\": 0.5", "\"fail_at\": 1.0").contains("`fail_at`"));
         assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));
         assert!(with("\"description\"", "\"descripton\"").contains("descripton"));
         assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::calibration::Estimate;
+use super::distribution::Distribution;
 use super::orientation::Orientation;
+use super::posterior::{Beyond, beyond};
 use super::profile::{Band, Profile};
 use crate::checks::Check;
 use crate::metric::{Metric, Severity};
@@ -74,11 +76,11 @@ impl Scores {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every whole interval lies within the profile's thresholds.
+    /// Every fault's probability is below the profile's `review_at`.
     Pass,
-    /// A whole interval lies beyond a threshold.
+    /// A fault's probability is at least the profile's `fail_at`.
     Fail,
-    /// Neither is certain.
+    /// A fault's probability is at least `review_at`, and none reaches `fail_at`: let a person look.
     Unsure,
 }
 
@@ -97,8 +99,8 @@ impl Verdict {
 /// Why a photo did not pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `blurred`, `too_dark`, `too_bright`, `tilted` or that of a further metric or check; with `possibly_` before it where the
-    /// interval crosses the threshold.
+    /// `blurred`, `too_dark`, `too_bright`, `tilted` or that of a further metric or check; with `possibly_` before it where its
+    /// probability is below the profile's `fail_at`.
     #[schema(example = "tilted")]
     pub code: String,
     /// The metric or check at fault.
@@ -118,6 +120,12 @@ pub struct Reason {
     /// The threshold at stake.
     #[schema(example = -5.0)]
     pub threshold: f32,
+    /// Probability that the true value lies beyond the threshold, weighed with the share of faulty uploads that the profile expects
+    /// (of a metric that is at fault on either side alike, as a tilt is: beyond either threshold). Of a check 1, of `orientation` that
+    /// of its turn. The verdict is `fail` where it is at least the profile's `fail_at`.
+    #[serde(default = "certain")]
+    #[schema(required, example = 0.97, minimum = 0, maximum = 1)]
+    pub probability: f32,
     /// What it takes to make the photo acceptable.
     pub severity: Severity,
     /// What to do, in a sentence.
@@ -125,11 +133,29 @@ pub struct Reason {
     pub advice: String,
 }
 
+/// Results of older versions do not say; there a reason was certain, unless it was `possibly_` one.
+fn certain() -> f32 {
+    1.0
+}
+
+/// What a model found in a photo.
+#[derive(Clone, Copy)]
+pub struct Measurement<'a> {
+    /// What it measures.
+    pub metric: &'a Metric,
+    /// Its ranking output.
+    pub raw: f32,
+    /// The calibrated value with the interval to report.
+    pub estimate: Estimate,
+    /// Where the true value may lie.
+    pub distribution: Distribution,
+}
+
 /// What is known of a photo before it is judged.
 #[derive(Default)]
 pub struct Findings<'a> {
-    /// For each metric, the required ones first: its ranking output and its calibrated value.
-    pub metrics: Vec<(&'a Metric, f32, Estimate)>,
+    /// What was measured by models, the required metrics first.
+    pub metrics: Vec<Measurement<'a>>,
     /// How the photo is turned by right angles, where a model tells.
     pub orientation: Option<Orientation>,
     /// Values of the checks.
@@ -156,39 +182,39 @@ pub struct Judgement {
 #[must_use]
 pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
-    // Whether it is certain, how acceptable the photo is, and why.
-    let mut found: Vec<(bool, u8, Reason)> = Vec::new();
-    for &(metric, raw, estimate) in &findings.metrics {
+    // How acceptable the photo is, and why.
+    let mut found: Vec<(u8, Reason)> = Vec::new();
+    for &Measurement { metric, raw, estimate, distribution } in &findings.metrics {
         let band = profile.band(&metric.name);
         let score = score(metric, raw, estimate, band);
-        if let Some((certain, threshold)) = band.and_then(|band| crossing(&score, band)) {
-            found.push((certain, score.quality, reason(metric, &score, threshold)));
-        }
+        found.extend(band.map(|band| (score.quality, suspicion(metric, &score, band, &distribution))));
         scores.insert(metric.name.to_string(), score);
     }
     found.extend(findings.orientation.and_then(turned));
     for &(check, value) in &findings.checks {
-        found.extend(profile.checks.get(check.name).and_then(|bound| beyond(check, value, bound.low, bound.high)));
+        found.extend(profile.checks.get(check.name).and_then(|bound| violated(check, value, bound.low, bound.high)));
     }
-    for (certain, _, reason) in &mut found {
+    found.retain(|(_, reason)| reason.probability >= profile.review_at);
+    let is_certain = |reason: &Reason| reason.probability >= profile.fail_at;
+    for (_, reason) in &mut found {
         if let Some(message) = profile.messages.get(&reason.code) {
             reason.advice.clone_from(message);
         }
-        if !*certain {
+        if !is_certain(reason) {
             reason.code.insert_str(0, "possibly_");
         }
     }
-    found.sort_by_key(|(certain, quality, _)| (!certain, *quality));
+    found.sort_by_key(|(quality, reason)| (!is_certain(reason), *quality));
     let verdict = match found.first() {
         None => Verdict::Pass,
-        Some((true, ..)) => Verdict::Fail,
-        Some((false, ..)) => Verdict::Unsure,
+        Some((_, worst)) if is_certain(worst) => Verdict::Fail,
+        Some(_) => Verdict::Unsure,
     };
     let quality = scores.values().map(|score| score.quality).min().unwrap_or(0);
     let mut required = |name: &str| scores.remove(name).expect("required metrics are always scored");
     let [blur, brightness, rotation] = crate::metric::REQUIRED.map(&mut required);
     let scores = Scores { blur, brightness, rotation, further: scores };
-    Judgement { scores, quality, verdict, reasons: found.into_iter().map(|(_, _, reason)| reason).collect() }
+    Judgement { scores, quality, verdict, reasons: found.into_iter().map(|(_, reason)| reason).collect() }
 }
 
 /// Numbers are rounded before they are judged, so that a client that checks the verdict against the answer's numbers
@@ -206,26 +232,15 @@ fn score(metric: &Metric, raw: f32, estimate: Estimate, band: Option<Band>) -> S
     }
 }
 
-/// The threshold that the interval lies beyond (true) or crosses (false).
-fn crossing(score: &Score, band: Band) -> Option<(bool, f32)> {
-    if score.low > band.high {
-        return Some((true, band.high));
-    }
-    if let Some(low) = band.low.filter(|low| score.high < *low) {
-        return Some((true, low));
-    }
-    let below = band.low.is_some_and(|low| score.low < low);
-    let above = score.high > band.high;
-    match (below, above) {
-        (false, false) => None,
-        (true, true) => Some((false, band.threshold(score.value))),
-        (true, false) => band.low.map(|low| (false, low)),
-        (false, true) => Some((false, band.high)),
-    }
-}
-
-fn reason(metric: &Metric, score: &Score, threshold: f32) -> Reason {
+/// What would be wrong with the photo, and how probable that is; rounded as answers give it, so that a client that compares it with
+/// the profile's `review_at` and `fail_at` comes to the same verdict.
+fn suspicion(metric: &Metric, score: &Score, band: Band, distribution: &Distribution) -> Reason {
+    let Beyond { low, high } = beyond(distribution, band);
+    let threshold = band.low.filter(|_| low > high).unwrap_or(band.high);
     let fault = metric.fault(threshold);
+    // A tilt is a tilt, to whichever side; a photo is not both too dark and too bright.
+    let one_fault = metric.low.as_ref().is_some_and(|low| low.code == metric.high.code);
+    let probability = if one_fault { low + high } else { low.max(high) };
     Reason {
         code: fault.code.to_string(),
         metric: metric.name.to_string(),
@@ -233,14 +248,15 @@ fn reason(metric: &Metric, score: &Score, threshold: f32) -> Reason {
         low: Some(score.low),
         high: Some(score.high),
         threshold,
+        probability: thousandths(probability as f32),
         severity: fault.severity,
         advice: metric.advice(score.value, threshold),
     }
 }
 
 /// A photo that is turned by a right angle is not acceptable at all.
-fn turned(orientation: Orientation) -> Option<(bool, u8, Reason)> {
-    let (code, certain) = orientation.fault()?;
+fn turned(orientation: Orientation) -> Option<(u8, Reason)> {
+    let code = orientation.fault()?;
     let reason = Reason {
         code: code.to_owned(),
         metric: "orientation".to_owned(),
@@ -248,13 +264,14 @@ fn turned(orientation: Orientation) -> Option<(bool, u8, Reason)> {
         low: None,
         high: None,
         threshold: 0.0,
+        probability: thousandths(orientation.probability),
         severity: Severity::Fixable,
         advice: orientation.advice(),
     };
-    Some((certain, 0, reason))
+    Some((0, reason))
 }
 
-fn beyond(check: &Check, value: f32, low: Option<f32>, high: Option<f32>) -> Option<(bool, u8, Reason)> {
+fn violated(check: &Check, value: f32, low: Option<f32>, high: Option<f32>) -> Option<(u8, Reason)> {
     let too_low = low.filter(|low| value < *low).zip(check.low.as_ref());
     let too_high = high.filter(|high| value > *high).zip(check.high.as_ref());
     let (threshold, fault) = too_low.or(too_high)?;
@@ -265,10 +282,11 @@ fn beyond(check: &Check, value: f32, low: Option<f32>, high: Option<f32>) -> Opt
         low: None,
         high: None,
         threshold,
+        probability: certain(),
         severity: fault.severity,
         advice: fault.advice_for(value),
     };
-    Some((true, 0, reason))
+    Some((0, reason))
 }
 
 #[cfg(test)]
@@ -283,9 +301,15 @@ mod tests {
         Profiles::built_in().find("default").expect("it is built in").clone()
     }
 
+    /// Where the true value of a metric may lie, as an interval that nothing cuts off speaks for it.
+    fn measurement(metric: &Metric, (low, value, high): (f32, f32, f32)) -> Measurement<'_> {
+        let estimate = Estimate { value, low, high };
+        let distribution = Distribution::of_interval(estimate, 0.9, metric.range);
+        Measurement { metric, raw: 0.0, estimate, distribution }
+    }
+
     fn findings(metrics: &[Metric], intervals: [(f32, f32, f32); 3]) -> Findings<'_> {
-        let estimates = intervals.map(|(low, value, high)| Estimate { value, low, high });
-        let metrics = metrics.iter().zip(estimates).map(|(metric, estimate)| (metric, 0.0, estimate)).collect();
+        let metrics = metrics.iter().zip(intervals).map(|(metric, interval)| measurement(metric, interval)).collect();
         Findings { metrics, ..Findings::default() }
     }
 
@@ -305,12 +329,13 @@ mod tests {
     }
 
     #[test]
-    fn a_photo_on_its_side_fails_where_that_is_certain() {
+    fn a_photo_on_its_side_fails_from_the_profiles_probability_on() {
         let metrics = required();
         let turned = |turn: u16, probability: f32| {
             let findings =
                 Findings { orientation: Some(Orientation { turn, probability }), ..findings(&metrics, GOOD) };
-            let judgement = judge(&findings, &default_profile());
+            let judgement = judge(&findings, &Profile { fail_at: 0.95, ..default_profile() });
+            assert!(judgement.reasons.iter().all(|reason| (reason.probability - probability).abs() < 1e-3));
             (judgement.verdict, judgement.reasons.first().map(|reason| reason.code.clone()))
         };
         assert_eq!(turned(90, 0.99), (Verdict::Fail, Some("sideways".into())));
@@ -341,6 +366,7 @@ mod tests {
             (judgement.reasons[0].low, judgement.reasons[0].advice.as_str()),
             (None, "Wipe the lens: contrast is 0.10.")
         );
+        assert!((judgement.reasons[0].probability - 1.0).abs() < f32::EPSILON);
     }
 
     #[test]
@@ -356,30 +382,80 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_across_a_threshold_is_unsure() {
-        let judgement = judged([(0.0, 0.3, 0.8), (-0.3, -0.2, 0.1), (-1.0, 0.0, 1.0)]);
-        assert_eq!(judgement.verdict, Verdict::Unsure);
-        assert_eq!(judgement.reasons[0].code, "possibly_too_dark");
-        assert_eq!(judged([(0.0, 0.3, 0.8), (-0.1, 0.0, 0.1), (-1.0, 0.0, 1.0)]).verdict, Verdict::Pass);
+    fn a_photo_at_a_threshold_is_unsure_or_faulty_and_one_far_within_passes() {
+        // A little more than half of the distribution lies beyond; what is expected makes it less likely.
+        let mut profile = default_profile();
+        let verdict = |profile: &Profile, low: f32, value: f32, high: f32| {
+            let judgement = judge(&findings(&required(), [GOOD[0], (low, value, high), GOOD[2]]), profile);
+            (judgement.verdict, judgement.reasons.first().map(|reason| reason.code.clone()))
+        };
+        assert_eq!(verdict(&profile, -0.35, -0.26, -0.17), (Verdict::Unsure, Some("possibly_too_dark".into())));
+        assert_eq!(verdict(&profile, -0.45, -0.36, -0.27), (Verdict::Fail, Some("too_dark".into())));
+        assert_eq!(verdict(&profile, -0.3, -0.2, 0.1), (Verdict::Pass, None), "its interval crosses the threshold");
+        // Who expects more faulty uploads gets more of them.
+        profile.bands.get_mut("brightness").expect("it is bounded").expected_share = 0.9;
+        assert_eq!(verdict(&profile, -0.35, -0.26, -0.17), (Verdict::Fail, Some("too_dark".into())));
+    }
+
+    #[test]
+    fn a_photo_that_shows_nothing_passes_and_is_as_probably_faulty_as_any() {
+        let mut profile = default_profile();
+        let nothing = [GOOD[0], GOOD[1], (-45.0, 12.0, 45.0)];
+        let metrics = required();
+        let judgement = judge(&findings(&metrics, nothing), &profile);
+        assert_eq!((judgement.verdict, judgement.reasons), (Verdict::Pass, vec![]));
+        // Told to speak up, it says what was expected.
+        profile.review_at = 0.2;
+        let judgement = judge(&findings(&metrics, nothing), &profile);
+        let share = profile.bands["rotation"].expected_share;
+        assert_eq!((judgement.verdict, judgement.reasons[0].probability), (Verdict::Unsure, share));
+        assert_eq!(judgement.reasons[0].code, "possibly_tilted");
+    }
+
+    #[test]
+    fn what_is_certain_comes_first_and_then_what_is_worst() {
+        let mut profile = default_profile();
+        profile.bands.get_mut("blur").expect("it is bounded").weight = 0.1;
+        // Blur is certain and weighs little; brightness is worse and less certain.
+        let metrics = required();
+        let judgement =
+            judge(&findings(&metrics, [(2.8, 3.0, 3.2), (-0.35, -0.26, -0.17), (9.0, 10.0, 11.0)]), &profile);
+        let codes: Vec<_> = judgement.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        assert_eq!(codes, ["tilted", "blurred", "possibly_too_dark"]);
     }
 
     proptest! {
         #[test]
         fn the_verdict_follows_from_the_answers_own_numbers(
-            blur in (0.0f32..6.0, 0.0f32..3.0, 0.0f32..3.0),
-            brightness in (-0.5f32..0.5, 0.0f32..0.4, 0.0f32..0.4),
-            rotation in (-45.0f32..45.0, 0.0f32..20.0, 0.0f32..20.0),
+            blur in (0.0f32..6.0, 0.01f32..3.0),
+            brightness in (-0.5f32..0.5, 0.01f32..0.4),
+            rotation in (-45.0f32..45.0, 0.01f32..20.0),
+            [review_at, more] in [0.05f32..0.5, 0.0f32..0.45],
         ) {
-            let interval = |(value, below, above): (f32, f32, f32)| (value - below, value, value + above);
-            let judgement = judged([interval(blur), interval(brightness), interval(rotation)]);
-            let profile = default_profile();
-            let band = |name: &str| profile.band(name).expect("every metric is bounded");
-            let bands: Vec<_> = judgement.scores.iter().map(|(name, score)| (score.clone(), band(name))).collect();
-            let beyond = bands.iter().any(|(score, band)| score.low > band.high || band.low.is_some_and(|low| score.high < low));
-            let within = bands.iter().all(|(score, band)| score.high <= band.high && band.low.is_none_or(|low| score.low >= low));
-            let expected = if beyond { Verdict::Fail } else if within { Verdict::Pass } else { Verdict::Unsure };
+            let interval = |(value, reach): (f32, f32)| (value - reach, value, value + reach);
+            let intervals = [interval(blur), interval(brightness), interval(rotation)];
+            let profile = Profile { review_at, fail_at: review_at + more, ..default_profile() };
+            let metrics = required();
+            let judgement = judge(&findings(&metrics, intervals), &profile);
+            let probable = judgement.reasons.iter().map(|reason| reason.probability).fold(0.0, f32::max);
+            let expected = match probable {
+                fault if fault >= profile.fail_at => Verdict::Fail,
+                fault if fault >= profile.review_at => Verdict::Unsure,
+                _ => Verdict::Pass,
+            };
             prop_assert_eq!(judgement.verdict, expected);
-            prop_assert_eq!(judgement.reasons.is_empty(), expected == Verdict::Pass);
+            for reason in &judgement.reasons {
+                prop_assert_eq!(reason.code.starts_with("possibly_"), reason.probability < profile.fail_at);
+                prop_assert!((reason.probability - thousandths(reason.probability)).abs() < f32::EPSILON);
+            }
+            // Nothing is held back: each fault that is probable enough is a reason.
+            for measured in &findings(&metrics, intervals).metrics {
+                let band = profile.band(&measured.metric.name).expect("every metric is bounded");
+                let Beyond { low, high } = beyond(&measured.distribution, band);
+                let named = judgement.reasons.iter().any(|reason| measured.metric.name == reason.metric.as_str());
+                prop_assert!(named || low.max(high) < f64::from(review_at) + 0.001);
+                prop_assert!(!named || low + high > f64::from(review_at) - 0.001);
+            }
         }
     }
 }

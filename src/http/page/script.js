@@ -163,7 +163,7 @@ async function show(file) {
   find(".reasons", card).append(
     ...answer.reasons.map((reason) => {
       const item = document.createElement("li");
-      item.textContent = `${inWords(reason.code)}: ${reason.advice}`;
+      item.textContent = `${inWords(reason.code)} (${Math.round(100 * reason.probability)} %): ${reason.advice}`;
       return item;
     }),
   );
