@@ -39,10 +39,11 @@ async fn probes_models_and_document_answer() {
     let models: serde_json::Value = server.get("/models").await.json().await.expect("JSON");
     let metrics: Vec<_> =
         models["models"].as_array().expect("cards").iter().map(|card| card["metric"]["name"].clone()).collect();
-    assert_eq!(metrics, ["blur", "brightness", "rotation"]);
+    assert_eq!(metrics, ["blur", "brightness", "rotation", "turn"]);
     assert_eq!(models["provider"], "cpu");
     for card in models["models"].as_array().expect("cards") {
-        assert!(card["evaluation"]["all"]["samples"].as_u64().is_some_and(|samples| samples > 500), "{card}");
+        let samples = card["evaluation"]["all"]["samples"].as_u64().or(card["turns"]["all"]["photos"].as_u64());
+        assert!(samples.is_some_and(|samples| samples > 500), "{card}");
     }
     let document: serde_json::Value = server.get("/openapi.json").await.json().await.expect("JSON");
     assert!(document["paths"]["/score"]["post"].is_object());

@@ -48,3 +48,30 @@ async fn the_files_own_orientation_is_no_turn() {
     let answer = server.score(support::photos::with_orientation(&jpeg(&sideways, 92), 6)).await;
     assert_eq!((&answer["orientation"]["turn"], &answer["image"]["orientation"]), (&0.into(), &6.into()), "{answer}");
 }
+
+#[tokio::test]
+async fn a_photo_on_its_side_is_set_upright() {
+    let server = Server::start(&[]);
+    let upright = pixels(&pavilion());
+    for (degrees, _, turned) in turned_ways(&upright) {
+        let body = support::photos::encoded(&turned, image::ImageFormat::Png);
+        let found = server.score(body.clone()).await;
+        let certain = found["reasons"].as_array().expect("a list").iter().any(|reason| {
+            reason["metric"] == "orientation" && !reason["code"].as_str().expect("a code").starts_with("possibly_")
+        });
+        let answer = server.client.post(format!("{}/correct", server.url)).body(body).send().await.expect("an answer");
+        if !certain {
+            assert_eq!(answer.status(), 409, "{degrees}");
+            continue;
+        }
+        assert_eq!(answer.status(), 200, "{degrees}");
+        let receipt = answer.headers()["clearshot-receipt"].to_str().expect("text").to_owned();
+        let receipt: Value = serde_json::from_str(&receipt).expect("JSON");
+        let back = if degrees == 270 { 90.0 } else { -(degrees as f64) };
+        assert_eq!(receipt["rotation"].as_f64(), Some(back));
+        let corrected = pixels(&answer.bytes().await.expect("a body"));
+        assert_eq!(corrected.dimensions(), upright.dimensions());
+        let changed = corrected.iter().zip(upright.iter()).filter(|(a, b)| a.abs_diff(**b) > 40).count();
+        assert!(changed < upright.len() / 20, "{degrees}: the photo as it was before it was turned");
+    }
+}

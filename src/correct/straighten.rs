@@ -1,7 +1,18 @@
 //! Straightening: turn about the centre, then cut to the largest rectangle of the same shape that is filled everywhere.
 
 use clearshot_core::turn::{inscribed_share, turn_and_cut};
-use image::RgbImage;
+use image::{RgbImage, imageops};
+
+/// Undoes a turn of the scene by whole right angles clockwise.
+#[must_use]
+pub fn set_upright(photo: RgbImage, turn: u16) -> RgbImage {
+    match turn {
+        90 => imageops::rotate270(&photo),
+        180 => imageops::rotate180(&photo),
+        270 => imageops::rotate90(&photo),
+        _ => photo,
+    }
+}
 
 /// Turns a photo by `degrees`, clockwise positive, and cuts it to its own shape. Returns it with the share of the frame's area
 /// that is kept.

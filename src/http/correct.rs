@@ -11,6 +11,7 @@ use clearshot_core::assessment::{Assessment, prepare};
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::coverage::Coverage;
+use clearshot_core::scoring::orientation::{SIDEWAYS, UPSIDE_DOWN};
 use clearshot_core::scoring::verdict::{Scores, Verdict};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -28,7 +29,7 @@ use super::problem::may_answer;
 use super::score::{ImageBytes, ScoreForm};
 use crate::access::Work;
 use crate::budget::Reserved;
-use crate::correct::{CorrectionPlan, cut_out, shift_value, straighten};
+use crate::correct::{CorrectionPlan, cut_out, set_upright, shift_value, straighten};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
 
@@ -170,7 +171,8 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, 
 /// Correct a photo
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
-/// highlights off), as far as the scores are certain: where the interval does not hold zero, whatever the probability of a fault. The
+/// highlights off), as far as the scores are certain: where the interval does not hold zero, whatever the probability of a fault. A photo
+/// that is certainly `sideways` or `upside_down` is set upright, and may be sent again for its tilt. The
 /// ICC profile is kept; EXIF, GPS with it, is dropped. What was done stands in the header `Clearshot-Receipt`, a JSON object of the
 /// schema `Receipt`. Send the image as for `/score`.
 #[utoipa::path(
@@ -256,7 +258,8 @@ async fn correct_upload(
         .await?;
     let after = assessor.judge(prepared, deadline).await?;
     let (before, after_values) = (Values::from(&before.scores), Values::from(&after.scores));
-    if !helps(plan, before, after_values) {
+    let is_upright = plan.turn == 0 || after.orientation.is_some_and(|orientation| orientation.turn == 0);
+    if !(is_upright && helps(plan, before, after_values)) {
         return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
     }
     let Change { rotation, kept, v_shift, profile_dropped } = change;
@@ -289,7 +292,9 @@ fn plan(found: &Assessment) -> Result<CorrectionPlan, ApiError> {
         let detail = "The photo is blurred beyond the profile's threshold; take it again.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
-    CorrectionPlan::of(&found.scores).ok_or_else(|| {
+    let turned = found.reasons.iter().any(|reason| reason.code == SIDEWAYS || reason.code == UPSIDE_DOWN);
+    let turn = found.orientation.filter(|_| turned).map_or(0, |orientation| orientation.turn);
+    CorrectionPlan::of(&found.scores, turn).ok_or_else(|| {
         if found.verdict == Verdict::Pass {
             ApiError::NothingToCorrect("The photo is upright and well exposed.".to_owned())
         } else {
@@ -328,16 +333,22 @@ fn apply(
     }
     let rotation = plan.rotation.unwrap_or(0.0);
     let (pixels, around) = cut_out(photo.upright(), area);
+    let pixels = set_upright(pixels, plan.turn);
     let (pixels, kept) = if plan.rotation.is_some() { straighten(&pixels, rotation) } else { (pixels, 1.0) };
     let (pixels, v_shift) = match plan.value_shift {
         Some(shift) => shift_value(pixels, shift),
         None => (pixels, 0.0),
     };
     let pixels = match around {
-        Some(around) if frame == FrameChoice::Keep => around.around(&pixels),
+        // A photo that was turned no longer fits its frame.
+        Some(around) if frame == FrameChoice::Keep && plan.turn == 0 => around.around(&pixels),
         _ => pixels,
     };
-    Ok((pixels, icc_profile, Change { rotation, kept, v_shift, profile_dropped }))
+    let undone = match plan.turn {
+        270 => 90.0,
+        turn => -f32::from(turn),
+    };
+    Ok((pixels, icc_profile, Change { rotation: undone + rotation, kept, v_shift, profile_dropped }))
 }
 
 /// The photo's bytes and their type.
@@ -379,11 +390,11 @@ mod tests {
     #[test]
     fn a_correction_helps_if_all_that_was_planned_came_nearer_to_zero() {
         let values = |brightness, rotation| Values { blur: 0.0, brightness, rotation };
-        let both = CorrectionPlan { rotation: Some(-3.0), value_shift: Some(0.2) };
+        let both = CorrectionPlan { turn: 0, rotation: Some(-3.0), value_shift: Some(0.2) };
         assert!(helps(both, values(-0.2, 3.0), values(0.1, -0.4)));
         assert!(!helps(both, values(-0.2, 3.0), values(0.1, -3.0)), "as tilted as before, to the other side");
         assert!(!helps(both, values(-0.2, 3.0), values(0.3, 0.1)), "too bright instead of too dark");
-        let turn = CorrectionPlan { rotation: Some(-3.0), value_shift: None };
+        let turn = CorrectionPlan { turn: 0, rotation: Some(-3.0), value_shift: None };
         assert!(helps(turn, values(-0.02, 3.0), values(-0.03, 0.1)), "brightness was none of its business");
     }
 

@@ -71,6 +71,7 @@ pub fn calibrate(
             command: settings.command(),
         },
         evaluation: BTreeMap::new(),
+        turns: BTreeMap::new(),
         reference: None,
         intended_use: spec.intended_use.to_owned(),
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
-use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training, VerifiedModel};
+use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training, TurnFigures, VerifiedModel};
 use clearshot_core::scoring::orientation::{Orientation, TURN};
 use clearshot_core::scoring::output::{COPIES, Output};
 use clearshot_core::session::{BranchSession, Runtime};
@@ -56,6 +56,7 @@ pub fn calibrate(library: &Library, run: &Run, runtime: &Runtime, models: &Path)
             command: settings.command(),
         },
         evaluation: BTreeMap::new(),
+        turns: BTreeMap::new(),
         reference: None,
         intended_use: spec.intended_use.to_owned(),
     };
@@ -63,10 +64,10 @@ pub fn calibrate(library: &Library, run: &Run, runtime: &Runtime, models: &Path)
     Ok(card)
 }
 
-/// What a calibrated model says of the photos of the test part, upright and turned: a Markdown table.
+/// Writes what a calibrated model says of the photos of the test part, upright and turned, into its card; gives a Markdown table.
 ///
 /// # Errors
-/// When the model cannot be run.
+/// When the model cannot be run or its card not be written.
 pub fn evaluate(library: &Library, runtime: &Runtime, models: &Path, seed: u64) -> Result<String> {
     let model = VerifiedModel::load(models, TURN)?;
     ensure!(
@@ -82,38 +83,60 @@ pub fn evaluate(library: &Library, runtime: &Runtime, models: &Path, seed: u64) 
         sets.entry("all").or_default().push(found);
         sets.entry(&found.photo.category).or_default().push(found);
     }
+    let mut card = model.card;
+    card.turns = sets.iter().map(|(&set, looked)| (set.to_owned(), figures(&card, looked))).collect();
+    write_card(models, &card)?;
+    Ok(table(&card.turns)?)
+}
+
+fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
+    let said = |turns: usize| {
+        looked.iter().filter_map(move |found| {
+            // Turning a photo moves its copies along.
+            let copies = std::array::from_fn(|copy| found.upright[(copy + COPIES - turns) % COPIES]);
+            Orientation::read(card, Output::Copies(copies))
+        })
+    };
+    let share = |count: usize, of: usize| count as f32 / of.max(1) as f32;
+    let photos = looked.len();
+    let found = looked.iter().filter(|found| found.upright[1..].iter().all(|other| *other < found.upright[0])).count();
+    let called_turned =
+        |least: f32| share(said(0).filter(|said| said.turn != 0 && said.probability >= least).count(), photos);
+    let turned: Vec<(u16, Orientation)> =
+        (1..COPIES).flat_map(|turns| said(turns).map(move |said| (90 * turns as u16, said))).collect();
+    let named = |least: f32| {
+        let named = turned.iter().filter(|(turn, said)| said.turn == *turn && said.probability >= least);
+        share(named.count(), turned.len())
+    };
+    let wrongly = turned.iter().filter(|(turn, said)| said.turn != *turn && said.turn != 0).count();
+    TurnFigures {
+        photos,
+        upright_copy_found: share(found, photos),
+        upright_called_turned: called_turned(0.5),
+        upright_called_turned_for_certain: called_turned(0.95),
+        turned_named: named(0.5),
+        turned_named_for_certain: named(0.95),
+        turned_named_wrongly: share(wrongly, turned.len()),
+    }
+}
+
+fn table(figures: &BTreeMap<String, TurnFigures>) -> Result<String, std::fmt::Error> {
     let mut table = String::from(
-        "| photos of | photos | upright copy found | upright, called turned: over .5, over .95 | turned: named over .5, over .95 | turned, named another way |\n\
-         |---|---|---|---|---|---|\n",
+        "| photos of | photos | upright copy found | upright, called turned: over .5, over .95 | turned, named: over .5, over .95 \
+         | turned, named another way |\n|---|---|---|---|---|---|\n",
     );
-    let card = &model.card;
-    for (set, looked) in &sets {
-        let said = |turns: usize| {
-            looked.iter().filter_map(move |found| {
-                // Turning a photo moves its copies along.
-                let copies = std::array::from_fn(|copy| found.upright[(copy + COPIES - turns) % COPIES]);
-                Orientation::read(card, Output::Copies(copies))
-            })
-        };
-        let share = |count: usize, of: usize| 100.0 * count as f32 / of.max(1) as f32;
-        let best =
-            looked.iter().filter(|found| found.upright[1..].iter().all(|other| *other < found.upright[0])).count();
-        let wrong = [0.5, 0.95].map(|least| said(0).filter(|said| said.turn != 0 && said.probability >= least).count());
-        let turned: Vec<(u16, Orientation)> =
-            (1..COPIES).flat_map(|turns| said(turns).map(move |said| (90 * turns as u16, said))).collect();
-        let named = [0.5, 0.95]
-            .map(|least| turned.iter().filter(|(turn, said)| said.turn == *turn && said.probability >= least).count());
-        let other = turned.iter().filter(|(turn, said)| said.turn != *turn && said.turn != 0).count();
-        let count = looked.len();
+    let percent = |share: f32| 100.0 * share;
+    for (set, found) in figures {
         writeln!(
             table,
-            "| {set} | {count} | {:.1} % | {:.1}, {:.1} % | {:.1}, {:.1} % | {:.1} % |",
-            share(best, count),
-            share(wrong[0], count),
-            share(wrong[1], count),
-            share(named[0], turned.len()),
-            share(named[1], turned.len()),
-            share(other, turned.len())
+            "| {set} | {} | {:.1} % | {:.1}, {:.1} % | {:.1}, {:.1} % | {:.1} % |",
+            found.photos,
+            percent(found.upright_copy_found),
+            percent(found.upright_called_turned),
+            percent(found.upright_called_turned_for_certain),
+            percent(found.turned_named),
+            percent(found.turned_named_for_certain),
+            percent(found.turned_named_wrongly)
         )?;
     }
     Ok(table)

@@ -36,6 +36,10 @@ pub struct ModelCard {
     /// Held-out figures by set (`all` and each category), on groups that neither training nor calibration saw.
     #[serde(default)]
     pub evaluation: BTreeMap<String, Figures>,
+    /// The same of a model of classes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub turns: BTreeMap<String, TurnFigures>,
     /// What the model says of good photos.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -115,6 +119,25 @@ pub struct Figures {
     /// The same by true magnitude, in ascending order; given for all photos together only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_magnitude: Vec<MagnitudeFigures>,
+}
+
+/// What a model that tells the turn says of held-out photos, upright and turned in each of three ways; all but `photos` are shares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TurnFigures {
+    /// Number of photos.
+    pub photos: usize,
+    /// The upright copy looks most upright.
+    pub upright_copy_found: f32,
+    /// Upright photos that are called turned, with a probability over 0.5.
+    pub upright_called_turned: f32,
+    /// The same with a probability of at least 0.95.
+    pub upright_called_turned_for_certain: f32,
+    /// Turned photos whose turn is named, with a probability over 0.5.
+    pub turned_named: f32,
+    /// The same with a probability of at least 0.95.
+    pub turned_named_for_certain: f32,
+    /// Turned photos that are called turned in another way.
+    pub turned_named_wrongly: f32,
 }
 
 /// Figures of merit on the held-out photos whose true magnitude lies in a bin.
