@@ -3,6 +3,7 @@
 pub mod calibration;
 pub mod card;
 pub mod listing;
+pub mod no_photo;
 pub mod orientation;
 pub mod profile;
 pub mod sharpness;
