@@ -3,7 +3,8 @@
 //!
 //! Mean absolute differences of neighbouring pixels, column by column over some rows and row by row over some columns, have a
 //! spectrum (Hann window) with a peak at the frequency 1/factor along both sides; a smooth enlargement and a photo have none.
-//! The grid of strong JPEG compression has, too, at 8 pixels and its fractions, and so needs to be stronger there.
+//! The grid of JPEG compression has, too, at 8 pixels of the upload and their fractions: a peak there needs to be stronger, and counts for
+//! nothing where the compression is so strong that blocks are all there is.
 
 use image::RgbImage;
 
@@ -25,9 +26,11 @@ const MOST: i16 = 48;
 const HALF: usize = 16;
 /// Largest factor, as the lowest frequency of the spectrum.
 const LOWEST: usize = LENGTH / 9;
-/// Amplitude from which on a peak is a grid, in shares of the mean difference; and at the fractions of 8 pixels.
+/// Amplitude from which on a peak is a grid, in shares of the mean difference; and where compression has one.
 const GRID: f32 = 0.15;
 const JPEG_GRID: f32 = 0.22;
+/// Quality of a JPEG below which its own grid is as strong as any.
+const BLOCKY: u8 = 15;
 /// A peak at a lower frequency is the grid itself and not a harmonic if it is this much of the highest.
 const FUNDAMENTAL: f32 = 0.6;
 
@@ -43,11 +46,15 @@ pub(super) fn check() -> Check {
             "Send the photo in its own size: it was enlarged {value:.1} times.",
         )),
         of_photos: true,
-        measure: |Evidence { reference, .. }| Some(factor(reference.pixels())),
+        measure: |Evidence { reference, size, jpeg_quality, .. }| {
+            let scale = reference.pixels().width() as f32 / size[0] as f32;
+            Some(factor(reference.pixels(), scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))
+        },
     }
 }
 
-fn factor(view: &RgbImage) -> f32 {
+/// `scale` is what a pixel of the upload measures on the view.
+fn factor(view: &RgbImage, scale: f32, blocky: bool) -> f32 {
     let (width, height) = (view.width() as usize, view.height() as usize);
     if width.min(height) < SHORTEST || width.max(height) > LENGTH {
         return 1.0;
@@ -63,9 +70,9 @@ fn factor(view: &RgbImage) -> f32 {
     let Some(first) = (LOWEST..both.len()).find(|at| both[*at] >= FUNDAMENTAL * highest) else { return 1.0 };
     let end = (first + 6).min(both.len());
     let peak = (first..end).fold(first, |best, at| if both[at] > both[best] { at } else { best });
-    let of_blocks = (peak as f32 * 8.0 / LENGTH as f32 + 0.5).fract() - 0.5;
-    let least = if of_blocks.abs() < 0.03 { JPEG_GRID } else { GRID };
-    if highest >= least { LENGTH as f32 / peak as f32 } else { 1.0 }
+    let of_blocks = ((peak as f32 * 8.0 * scale / LENGTH as f32 + 0.5).fract() - 0.5).abs() < 0.03;
+    let least = if of_blocks { JPEG_GRID } else { GRID };
+    if highest >= least && !(of_blocks && blocky) { LENGTH as f32 / peak as f32 } else { 1.0 }
 }
 
 /// Mean differences of neighbours along a side, over some lines across it.
@@ -161,7 +168,7 @@ mod tests {
             let small = scene((1024.0 / wanted) as u32, (683.0 / wanted) as u32);
             let large = imageops::resize(&small, 1024, 683, FilterType::Nearest);
             for quality in [80, 92] {
-                let found = factor(&compressed(&large, quality));
+                let found = factor(&compressed(&large, quality), 1.0, false);
                 assert!((found - wanted).abs() < 0.1, "{found} instead of {wanted} at {quality}");
             }
         }
@@ -172,13 +179,13 @@ mod tests {
         let photo = scene(1024, 683);
         let smooth = imageops::resize(&scene(256, 171), 1024, 683, FilterType::CatmullRom);
         for (name, view) in [("photo", &photo), ("smooth", &smooth)] {
-            for quality in [30, 60, 90] {
-                let found = factor(&compressed(view, quality));
+            for quality in [5, 10, 30, 60, 90] {
+                let found = factor(&compressed(view, quality), 1.0, quality < BLOCKY);
                 assert!((found - 1.0).abs() < 1e-6, "{name} at {quality}: {found}");
             }
         }
-        assert!((factor(&RgbImage::new(40, 40)) - 1.0).abs() < 1e-6);
-        assert!((factor(&RgbImage::from_pixel(400, 300, Rgb([255; 3]))) - 1.0).abs() < 1e-6);
+        assert!((factor(&RgbImage::new(40, 40), 1.0, false) - 1.0).abs() < 1e-6);
+        assert!((factor(&RgbImage::from_pixel(400, 300, Rgb([255; 3])), 1.0, false) - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -17,10 +17,15 @@ const FEW_STROKES: f32 = 0.002;
 /// Blocks of which the levels are sorted, at most.
 const SORTED: usize = 600;
 
-/// The features in the order of the weights; nothing for a view that is smaller than a block.
+/// Range of a block that has an edge in it, and number of such blocks from which on there is something drawn.
+const EDGE: u8 = 48;
+const LEAST_EDGES: usize = 4;
+
+/// The features in the order of the weights; nothing for a view without any edge: a black frame is no drawing.
 pub(super) fn features(sample: &Sample) -> Option<[f32; COUNT]> {
     let blocks = &sample.blocks;
-    if blocks.is_empty() {
+    let with_edges: Vec<&Block> = blocks.iter().filter(|block| block.range() >= EDGE).collect();
+    if with_edges.len() < LEAST_EDGES {
         return None;
     }
     let histogram = &sample.histogram;
@@ -29,7 +34,7 @@ pub(super) fn features(sample: &Sample) -> Option<[f32; COUNT]> {
     let peak = histogram.windows(7).map(|levels| levels.iter().sum::<u32>()).max().unwrap_or(0);
     let steps = steps(blocks);
     let strokes = strokes(blocks);
-    let two_levels = two_levels(blocks);
+    let two_levels = two_levels(&with_edges);
     Some([
         entropy(histogram),
         entropy(&histogram[BLACK..WHITE]),
@@ -117,11 +122,7 @@ struct TwoLevels {
     uneven: f32,
 }
 
-fn two_levels(blocks: &[Block]) -> TwoLevels {
-    let with_edges: Vec<&Block> = blocks.iter().filter(|block| block.range() >= 48).collect();
-    if with_edges.len() < 4 {
-        return TwoLevels { either: 0.0, uneven: 0.0 };
-    }
+fn two_levels(with_edges: &[&Block]) -> TwoLevels {
     let (mut near, mut looked_at, mut uneven) = (0, 0, 0.0);
     for block in with_edges.iter().step_by(with_edges.len().div_ceil(SORTED)) {
         let range = f32::from(block.range());

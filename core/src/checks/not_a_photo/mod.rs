@@ -126,7 +126,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_smaller_than_a_block_is_a_photo() {
+    fn what_has_no_edge_is_a_photo() {
+        assert!(of(&RgbImage::new(640, 480)) < THRESHOLD);
         assert!(of(&RgbImage::new(7, 40)) < THRESHOLD);
     }
 }
