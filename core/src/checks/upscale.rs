@@ -19,7 +19,7 @@ const LENGTH: usize = 1024;
 /// Rows and columns that are looked at.
 const LINES: usize = 64;
 /// Sides from which on a grid can be told.
-const SHORTEST: usize = 64;
+const SHORTEST: usize = 128;
 /// Differences count up to this many levels: one edge of the scene is no grid.
 const MOST: i16 = 48;
 /// Half of the window over which a local mean is taken off.
