@@ -6,6 +6,8 @@ mod support;
 
 use std::time::Duration;
 
+use clearshot_core::area::Area;
+use clearshot_core::checks::{CHECKS, Evidence};
 use clearshot_core::ingest::{self, Limits};
 use clearshot_core::models::tensors;
 use clearshot_core::scorer::Scorer;
@@ -20,6 +22,7 @@ const SIZES: [[u32; 2]; 4] = [[640, 480], [1600, 1200], [4000, 3000], [8000, 600
 fn everything(criterion: &mut Criterion) {
     let (mut scorers, profile) = support::scorers(1);
     branches(criterion, &mut scorers[0]);
+    checks(criterion);
     photos(criterion, &mut scorers[0], &profile);
 }
 
@@ -63,6 +66,17 @@ fn branches(criterion: &mut Criterion, scorer: &mut Scorer) {
         });
     });
     group.finish();
+}
+
+/// All checks of one photo's reference view: the budget is 1.5 ms.
+fn checks(criterion: &mut Criterion) {
+    let reference = ReferenceView::new(photo(SIZES[1]));
+    criterion.bench_function("checks", |bench| {
+        bench.iter(|| {
+            let evidence = Evidence::new(&reference, Area::WHOLE, SIZES[1], 0.0, Some(90));
+            CHECKS.iter().filter_map(|check| (check.measure)(&evidence)).sum::<f32>()
+        });
+    });
 }
 
 criterion_group! {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::area::Area;
-use crate::checks::{CHECKS, Check, Evidence};
+use crate::checks::{CHECKS, Check, Evidence, UPSCALE};
 use crate::digest::sha256_hex;
 use crate::guard::{Panicked, guarded};
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
@@ -122,7 +122,7 @@ impl Assessment {
         };
         let Judgement { scores, quality, verdict, reasons } = judge(&findings, profile);
         Self {
-            max_usable_width: usable_width(&image, scores.blur.value),
+            max_usable_width: usable_width(&image, scores.blur.value, &findings.checks),
             image,
             scores,
             orientation: findings.orientation,
@@ -138,10 +138,12 @@ impl Assessment {
     }
 }
 
-/// Largest width at which the photo still looks sharp; a frame around it is none of it.
-fn usable_width(image: &ScoredImage, sigma: f32) -> u32 {
+/// Largest width at which the photo still looks sharp; a frame around it is none of it, and an enlargement has the pixels that it
+/// was made from.
+fn usable_width(image: &ScoredImage, sigma: f32, checks: &[(&Check, f32)]) -> u32 {
     let [_, _, width, height] = image.area.pixels(image.width, image.height);
-    max_usable_width(width, height, sigma)
+    let enlarged = checks.iter().find(|(check, _)| check.name == UPSCALE).map_or(1.0, |(_, factor)| *factor);
+    max_usable_width(width, height, sigma, enlarged)
 }
 
 /// The versions of models, by metric.
@@ -195,13 +197,14 @@ pub fn prepare<'a>(
             let original = ingest::decode_original(bytes, budget)?;
             (photo, lease) = (original.photo, original.lease);
         }
-        let Photo { format, orientation, width, height, damage, .. } = photo;
+        let Photo { format, orientation, width, height, damage, jpeg_quality, .. } = photo;
         let sha256 = sha256_hex(bytes);
         let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, orientation, area };
         let reference = if area.is_whole() { whole } else { ReferenceView::of(&photo, area) };
         drop((photo, lease));
-        let evidence = Evidence { reference: &reference, area, damage };
-        let checks = CHECKS.iter().map(|check| (check, thousandths((check.measure)(&evidence)))).collect();
+        let evidence = Evidence::new(&reference, area, [width, height], damage, jpeg_quality);
+        let measured = |check: &'static Check| Some((check, thousandths((check.measure)(&evidence)?)));
+        let checks = CHECKS.iter().filter_map(measured).collect();
         let map = tiles.then(|| {
             let (columns, rows, mut tiles) = view::blur_map(&reference);
             tiles.iter_mut().for_each(|tile| tile.place = area.to_upload(tile.place));

@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
+use clearshot_core::checks::NOT_A_PHOTO;
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::coverage::Coverage;
@@ -288,6 +289,11 @@ async fn room_for_answer(assessor: &Assessor, photo: &Assessment, deadline: Dead
 
 /// What can be done for a photo.
 fn plan(found: &Assessment) -> Result<CorrectionPlan, ApiError> {
+    if found.reasons.iter().any(|reason| reason.code == NOT_A_PHOTO) {
+        let detail = "This is no photo but a plan, a map, a document or a screenshot (not_a_photo), which has no tilt and no light \
+            to correct.";
+        return Err(ApiError::NotCorrectable(detail.to_owned()));
+    }
     if found.reasons.iter().any(|reason| reason.code == "blurred") {
         let detail = "The photo is blurred beyond the profile's threshold; take it again.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));

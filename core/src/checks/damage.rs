@@ -35,7 +35,8 @@ pub(super) fn check() -> Check {
         unit: "share",
         low: None,
         high: Some(fault("damaged", Severity::Retake, "Send the photo again: the file is damaged.")),
-        measure: |Evidence { reference, damage, .. }| damage.max(tail(reference.pixels())),
+        of_photos: false,
+        measure: |Evidence { reference, damage, .. }| Some(damage.max(tail(reference.pixels()))),
     }
 }
 

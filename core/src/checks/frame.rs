@@ -11,6 +11,7 @@ pub(super) fn check() -> Check {
         unit: "share",
         low: None,
         high: Some(fault("framed", Severity::Fixable, "Send the photo without bars or a frame around it.")),
-        measure: |Evidence { area, .. }| area.frame_share(),
+        of_photos: false,
+        measure: |Evidence { area, .. }| Some(area.frame_share()),
     }
 }

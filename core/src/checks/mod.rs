@@ -1,14 +1,27 @@
 //! Closed-form measurements of a photo, without a network: each is one file here and one line in [`CHECKS`]. Answers give
 //! their values under `checks`, profiles may bound them, result files have a column for each.
 
+mod aspect;
+mod colourfulness;
+mod contrast;
 mod damage;
 mod frame;
+mod jpeg_quality;
+mod not_a_photo;
+mod sample;
+mod short_side;
+mod upscale;
 
 use std::sync::LazyLock;
 
+use self::sample::Sample;
 use crate::area::Area;
 use crate::metric::{Fault, Severity};
 use crate::view::ReferenceView;
+
+pub use not_a_photo::NAME as NOT_A_PHOTO;
+pub(crate) use not_a_photo::THRESHOLD as NOT_A_PHOTO_FROM;
+pub use upscale::NAME as UPSCALE;
 
 /// What checks look at.
 pub struct Evidence<'a> {
@@ -18,6 +31,27 @@ pub struct Evidence<'a> {
     pub area: Area,
     /// Share of the picture that the file's coded data do not hold.
     pub damage: f32,
+    /// Width and height of the photo in the upload's own pixels, without a frame.
+    pub size: [u32; 2],
+    /// Quality that the photo was compressed with; JPEG only.
+    pub jpeg_quality: Option<u8>,
+    /// Some of the photo's pixels, which several checks count.
+    sample: Sample,
+}
+
+impl<'a> Evidence<'a> {
+    /// Collects what checks look at; `size` is that of the upload.
+    #[must_use]
+    pub fn new(
+        reference: &'a ReferenceView,
+        area: Area,
+        size: [u32; 2],
+        damage: f32,
+        jpeg_quality: Option<u8>,
+    ) -> Self {
+        let [_, _, width, height] = area.pixels(size[0], size[1]);
+        Self { reference, area, damage, size: [width, height], jpeg_quality, sample: Sample::of(reference.pixels()) }
+    }
 }
 
 /// A measurement.
@@ -32,12 +66,26 @@ pub struct Check {
     pub low: Option<Fault>,
     /// What is wrong with a photo above a profile's upper bound.
     pub high: Option<Fault>,
-    /// Measures a photo.
-    pub measure: fn(&Evidence) -> f32,
+    /// True where it means nothing for what is no photo: a plan has no colours to be missed.
+    pub of_photos: bool,
+    /// Measures a photo; nothing where the check does not apply (the quality of a PNG).
+    pub measure: fn(&Evidence) -> Option<f32>,
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 2]> = LazyLock::new(|| [damage::check(), frame::check()]);
+pub static CHECKS: LazyLock<[Check; 9]> = LazyLock::new(|| {
+    [
+        damage::check(),
+        frame::check(),
+        not_a_photo::check(),
+        contrast::check(),
+        colourfulness::check(),
+        upscale::check(),
+        jpeg_quality::check(),
+        short_side::check(),
+        aspect::check(),
+    ]
+});
 
 /// A fault that a check finds.
 fn fault(code: &str, severity: Severity, advice: &str) -> Fault {

@@ -205,6 +205,7 @@ impl<'a> Opened<'a> {
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
         let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
+        photo.jpeg_quality = self.markers.as_ref().and_then(Markers::quality);
         let lease = photo.lease.take_if(|_| wanted == Wanted::All);
         Ok(Original { photo, icc_profile: profile.filter(|_| !profile_dropped), profile_dropped, transparent, lease })
     }

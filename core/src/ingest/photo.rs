@@ -23,6 +23,8 @@ pub struct Photo {
     pub height: u32,
     /// Share of the picture that is not as it was taken, as its coded data tell: they end early, or hold what no encoder writes.
     pub damage: f32,
+    /// Quality that a JPEG was compressed with, 1 to 100, as its first quantisation table tells.
+    pub jpeg_quality: Option<u8>,
     /// 8-bit RGB as stored; transparent parts lie on white. Where a decoder can, a large JPEG is decoded at a fraction of its
     /// size, always larger than the reference view.
     stored: RgbImage,
@@ -58,7 +60,7 @@ impl Photo {
     ) -> Self {
         let orientation = to_upright.to_exif();
         let (width, height) = if orientation > 4 { (size.1, size.0) } else { size };
-        Self { format, orientation, width, height, damage, stored, to_upright, lease }
+        Self { format, orientation, width, height, damage, jpeg_quality: None, stored, to_upright, lease }
     }
 
     /// The pixels, upright. They may be fewer than `width` times `height`, see [`super::decode`].

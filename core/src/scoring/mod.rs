@@ -5,6 +5,7 @@ pub mod card;
 pub mod coverage;
 pub mod distribution;
 pub mod listing;
+pub mod no_photo;
 pub mod orientation;
 pub mod output;
 pub mod posterior;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::no_photo::NoPhoto;
 use super::orientation::{SIDEWAYS, UPSIDE_DOWN};
 use crate::checks;
 use crate::metric::Metric;
@@ -83,6 +84,10 @@ pub struct Profile {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     pub checks: BTreeMap<String, Bound>,
+    /// What is done about plans, maps, documents and screenshots: `unsure` (default), `fail`, or `ignore` to judge them as photos.
+    #[serde(skip_serializing_if = "NoPhoto::is_default")]
+    #[schema(inline, required = false)]
+    pub not_a_photo: NoPhoto,
     /// Advice to give in place of the built-in one, by the reason's code without `possibly_`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
@@ -101,6 +106,8 @@ struct Unchecked {
     fail_at: f32,
     #[serde(default)]
     checks: BTreeMap<String, Bound>,
+    #[serde(default)]
+    not_a_photo: NoPhoto,
     #[serde(default)]
     messages: BTreeMap<String, String>,
     #[serde(flatten)]
@@ -121,7 +128,7 @@ impl TryFrom<Unchecked> for Profile {
     type Error = String;
 
     fn try_from(stored: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, description, review_at, fail_at, checks, messages, bands } = stored;
+        let Unchecked { name, description, review_at, fail_at, checks, not_a_photo, messages, bands } = stored;
         let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
             Ok(band) => Ok((metric, band)),
             Err(error) => {
@@ -129,7 +136,7 @@ impl TryFrom<Unchecked> for Profile {
             }
         };
         let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
-        Ok(Self { name, description, review_at, fail_at, bands, checks, messages })
+        Ok(Self { name, description, review_at, fail_at, bands, checks, not_a_photo, messages })
     }
 }
 
@@ -368,5 +375,6 @@ mod tests {
         assert!(with("\"description\"", "\"descripton\"").contains("descripton"));
         assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));
         assert!(with("\"damage\"", "\"x\"").contains("no check `x`"));
+        assert!(with("\"blur\"", "\"not_a_photo\": \"maybe\", \"blur\"").contains("maybe"));
     }
 }

@@ -13,12 +13,14 @@ const LOOKS_SHARP: f32 = 0.8;
 const SMALLEST_TOLD: f32 = 0.2;
 
 /// Largest width in pixels at which a photo still looks sharp: there its blur is 0.8 pixels of the screen. Never more than the
-/// photo's own width, and never more than four times that of the reference view, where the score was taken.
+/// photo's own width, and never more than four times that of the reference view, where the score was taken. On the view, a picture that was
+/// enlarged by repeating pixels has `enlarged` of them for each of its own.
 #[must_use]
-pub fn max_usable_width(width: u32, height: u32, sigma: f32) -> u32 {
+pub fn max_usable_width(width: u32, height: u32, sigma: f32, enlarged: f32) -> u32 {
     let view_width = width as f32 * (LONG_SIDE as f32 / width.max(height) as f32).min(1.0);
     let usable = view_width * LOOKS_SHARP / sigma.max(SMALLEST_TOLD);
-    width.min(usable.round() as u32)
+    let own = if enlarged > 1.0 { view_width / enlarged } else { width as f32 };
+    width.min(usable.min(own).round() as u32)
 }
 
 /// Where a photo is blurred: a grid of tiles, row by row.
@@ -88,11 +90,14 @@ mod tests {
     #[test]
     fn a_photo_may_be_shown_as_large_as_its_blur_stays_below_a_pixel() {
         // Blur of 1.6 px on a view 1024 px wide is 0.8 px when shown half as wide.
-        assert_eq!(max_usable_width(4000, 3000, 1.6), 512);
-        assert_eq!(max_usable_width(3000, 4000, 1.6), 384);
-        assert_eq!(max_usable_width(4000, 3000, 0.4), 2048);
-        assert_eq!(max_usable_width(8000, 6000, 0.0), 4096);
-        assert_eq!(max_usable_width(640, 480, 0.1), 640);
-        assert_eq!(max_usable_width(640, 480, 3.2), 160);
+        assert_eq!(max_usable_width(4000, 3000, 1.6, 1.0), 512);
+        assert_eq!(max_usable_width(3000, 4000, 1.6, 1.0), 384);
+        assert_eq!(max_usable_width(4000, 3000, 0.4, 1.0), 2048);
+        assert_eq!(max_usable_width(8000, 6000, 0.0, 1.0), 4096);
+        assert_eq!(max_usable_width(640, 480, 0.1, 1.0), 640);
+        assert_eq!(max_usable_width(640, 480, 3.2, 1.0), 160);
+        // field/README.md, kind 16: pixels repeated four times are no pixels.
+        assert_eq!(max_usable_width(1024, 768, 0.3, 4.0), 256);
+        assert_eq!(max_usable_width(4000, 3000, 0.3, 2.0), 512);
     }
 }

@@ -7,10 +7,11 @@ use utoipa::ToSchema;
 
 use super::calibration::Estimate;
 use super::distribution::Distribution;
+use super::no_photo::no_photo;
 use super::orientation::Orientation;
 use super::posterior::{Beyond, beyond};
 use super::profile::{Band, Profile};
-use crate::checks::Check;
+use crate::checks::{Check, NOT_A_PHOTO};
 use crate::metric::{Metric, Severity};
 use crate::rounding::thousandths;
 
@@ -184,37 +185,47 @@ pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
     let mut scores: BTreeMap<String, Score> = BTreeMap::new();
     // How acceptable the photo is, and why.
     let mut found: Vec<(u8, Reason)> = Vec::new();
+    // What is no photo has neither tilt nor light nor focus: see `no_photo`.
+    let no_photo = no_photo(findings, profile);
+    let is_photo = no_photo.is_none();
     for &Measurement { metric, raw, estimate, distribution } in &findings.metrics {
-        let band = profile.band(&metric.name);
+        let band = profile.band(&metric.name).filter(|_| is_photo);
         let score = score(metric, raw, estimate, band);
         found.extend(band.map(|band| (score.quality, suspicion(metric, &score, band, &distribution))));
         scores.insert(metric.name.to_string(), score);
     }
-    found.extend(findings.orientation.and_then(turned));
-    for &(check, value) in &findings.checks {
+    found.extend(findings.orientation.filter(|_| is_photo).and_then(turned));
+    let judged = |check: &Check| check.name != NOT_A_PHOTO && (is_photo || !check.of_photos);
+    for &(check, value) in findings.checks.iter().filter(|(check, _)| judged(check)) {
         found.extend(profile.checks.get(check.name).and_then(|bound| violated(check, value, bound.low, bound.high)));
     }
     found.retain(|(_, reason)| reason.probability >= profile.review_at);
-    let is_certain = |reason: &Reason| reason.probability >= profile.fail_at;
-    for (_, reason) in &mut found {
-        if let Some(message) = profile.messages.get(&reason.code) {
-            reason.advice.clone_from(message);
-        }
-        if !is_certain(reason) {
-            reason.code.insert_str(0, "possibly_");
-        }
-    }
-    found.sort_by_key(|(quality, reason)| (!is_certain(reason), *quality));
+    let mut found: Vec<(bool, u8, Reason)> = found
+        .into_iter()
+        .map(|(quality, mut reason)| {
+            let certain = reason.probability >= profile.fail_at;
+            if let Some(message) = profile.messages.get(&reason.code) {
+                reason.advice.clone_from(message);
+            }
+            if !certain {
+                reason.code.insert_str(0, "possibly_");
+            }
+            (certain, quality, reason)
+        })
+        .collect();
+    // It is certain even where somebody shall look at it: its code has no `possibly_`.
+    found.extend(no_photo.map(|(fails, reason)| (fails, 0, reason)));
+    found.sort_by_key(|(certain, quality, _)| (!certain, *quality));
     let verdict = match found.first() {
         None => Verdict::Pass,
-        Some((_, worst)) if is_certain(worst) => Verdict::Fail,
-        Some(_) => Verdict::Unsure,
+        Some((true, ..)) => Verdict::Fail,
+        Some((false, ..)) => Verdict::Unsure,
     };
     let quality = scores.values().map(|score| score.quality).min().unwrap_or(0);
     let mut required = |name: &str| scores.remove(name).expect("required metrics are always scored");
     let [blur, brightness, rotation] = crate::metric::REQUIRED.map(&mut required);
     let scores = Scores { blur, brightness, rotation, further: scores };
-    Judgement { scores, quality, verdict, reasons: found.into_iter().map(|(_, reason)| reason).collect() }
+    Judgement { scores, quality, verdict, reasons: found.into_iter().map(|(_, _, reason)| reason).collect() }
 }
 
 /// Numbers are rounded before they are judged, so that a client that checks the verdict against the answer's numbers
@@ -294,6 +305,7 @@ mod tests {
     use super::*;
     use crate::metric::Fault;
     use crate::metric::tests::required;
+    use crate::scoring::no_photo::NoPhoto;
     use crate::scoring::profile::Profiles;
     use proptest::prelude::*;
 
@@ -352,7 +364,15 @@ mod tests {
             severity: Severity::Retake,
             advice: "Wipe the lens: contrast is {value:.2}.".to_owned(),
         };
-        let check = Check { name: "contrast", title: "", unit: "", low: Some(low), high: None, measure: |_| 0.0 };
+        let check = Check {
+            name: "contrast",
+            title: "",
+            unit: "",
+            low: Some(low),
+            high: None,
+            of_photos: true,
+            measure: |_| None,
+        };
         let metrics = required();
         let with =
             |profile: &Profile| judge(&Findings { checks: vec![(&check, 0.1)], ..findings(&metrics, GOOD) }, profile);
@@ -367,6 +387,38 @@ mod tests {
             (None, "Wipe the lens: contrast is 0.10.")
         );
         assert!((judgement.reasons[0].probability - 1.0).abs() < f32::EPSILON);
+    }
+
+    /// field/README.md, kind 20: a plan is neither too bright nor tilted nor without contrast.
+    #[test]
+    fn what_is_no_photo_is_not_judged_as_one() {
+        let metrics = required();
+        let spoilt = [GOOD[0], (0.3, 0.35, 0.4), (8.0, 9.8, 11.0)];
+        let check = |name: &str| crate::checks::find(name).expect("it is listed");
+        let with = |drawn: f32, profile: &Profile| {
+            let checks = vec![(check("damage"), 0.0), (check("not_a_photo"), drawn), (check("contrast"), 0.01)];
+            let orientation = Some(Orientation { turn: 90, probability: 0.99 });
+            let judgement = judge(&Findings { checks, orientation, ..findings(&metrics, spoilt) }, profile);
+            let codes: Vec<String> = judgement.reasons.iter().map(|reason| reason.code.clone()).collect();
+            (judgement.verdict, codes)
+        };
+        let mut profile = default_profile();
+        assert_eq!(with(0.9, &profile), (Verdict::Unsure, vec!["not_a_photo".to_owned()]));
+        assert_eq!(with(0.5, &profile).1.len(), 4, "a photo, and spoilt");
+        profile.not_a_photo = NoPhoto::Fail;
+        assert_eq!(with(0.9, &profile), (Verdict::Fail, vec!["not_a_photo".to_owned()]));
+        profile.not_a_photo = NoPhoto::Ignore;
+        assert_eq!(with(0.9, &profile), with(0.1, &profile));
+        // A bound moves the border, damage is damage, and the advice may be one's own.
+        profile.not_a_photo = NoPhoto::Unsure;
+        profile.messages.insert("not_a_photo".to_owned(), "Photos only.".to_owned());
+        profile.checks.insert("not_a_photo".to_owned(), crate::scoring::profile::Bound { low: None, high: Some(0.95) });
+        assert_eq!(with(0.9, &profile).1.len(), 4);
+        let checks = vec![(check("damage"), 0.3), (check("not_a_photo"), 0.97)];
+        let judgement = judge(&Findings { checks, ..findings(&metrics, spoilt) }, &profile);
+        let codes: Vec<&str> = judgement.reasons.iter().map(|reason| reason.code.as_str()).collect();
+        assert_eq!((judgement.verdict, codes), (Verdict::Fail, vec!["damaged", "not_a_photo"]));
+        assert_eq!(judgement.reasons[1].advice, "Photos only.");
     }
 
     #[test]

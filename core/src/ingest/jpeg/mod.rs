@@ -1,6 +1,7 @@
 //! What a JPEG's markers say before it is decoded: how large it is, in how many passes it comes, and whether it is complete.
 
 mod entropy;
+mod quality;
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ const SOI_LENGTH: usize = 2;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
+const DQT: u8 = 0xDB;
 const DRI: u8 = 0xDD;
 
 /// Passes over the image beyond which a file is refused; cameras and editors write a dozen.
@@ -81,6 +83,8 @@ pub(super) struct Markers {
     scans: u64,
     /// The marker of the image's end is there.
     ended: bool,
+    /// Quality that it was compressed with.
+    quality: Option<u8>,
 }
 
 impl Markers {
@@ -90,11 +94,13 @@ impl Markers {
     /// # Errors
     /// What is wrong.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
-        let (mut frame, mut scans, mut tables, mut ended) = (None, 0, false, false);
+        let (mut frame, mut scans, mut tables, mut ended, mut quality) = (None, 0, false, false, None);
         for segment in Segments::of(bytes) {
             match segment.marker {
                 EOI => ended = true,
                 DHT => tables = true,
+                // The first table is that of luma.
+                DQT if quality.is_none() => quality = quality::quality(segment.payload),
                 SOS if frame.is_none() => return Err("it has no frame header"),
                 // One decoder would take the tables of motion JPEG for granted, another not.
                 SOS if !tables => return Err("it has no Huffman tables"),
@@ -115,7 +121,7 @@ impl Markers {
         if scans > MOST_SCANS || scans * pixels > MOST_SCANNED_PIXELS {
             return Err("it has too many scans");
         }
-        Ok(Self { frame, scans, ended })
+        Ok(Self { frame, scans, ended, quality })
     }
 
     /// The file with an end: one that lacks nothing but the marker of its end gets it, since decoders take what stands before the
@@ -149,6 +155,11 @@ impl Markers {
     /// Width and height in the frame header.
     pub(super) fn size(&self) -> (u32, u32) {
         (self.frame.width, self.frame.height)
+    }
+
+    /// Quality that it was compressed with, 1 to 100.
+    pub(super) fn quality(&self) -> Option<u8> {
+        self.quality
     }
 
     /// Passes over the image.

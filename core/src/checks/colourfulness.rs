@@ -1,0 +1,37 @@
+//! Colourfulness M of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003): with rg = R - G and
+//! yb = (R + G) / 2 - B, the length of their standard deviations plus 0.3 times that of their means. 0 for grays, about 15 slightly
+//! colourful, 45 averagely, above 80 extremely.
+
+use super::{Check, Evidence, fault};
+use crate::metric::Severity;
+
+pub(super) fn check() -> Check {
+    Check {
+        name: "colourfulness",
+        title: "Colourfulness",
+        unit: "",
+        low: Some(fault("grayscale", Severity::Fixable, "Send the photo in colour.")),
+        high: None,
+        of_photos: true,
+        measure: |Evidence { sample, .. }| Some(sample.colourfulness()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use super::super::sample::Sample;
+
+    #[test]
+    fn grays_have_none_and_paint_has_much() {
+        let of = |paint: &dyn Fn(u32, u32) -> [u8; 3]| {
+            Sample::of(&RgbImage::from_fn(320, 240, |x, y| Rgb(paint(x, y)))).colourfulness()
+        };
+        assert!(of(&|x, _| [(x % 256) as u8; 3]) < 0.01);
+        // A cast over grays is a colour, too, but little of one.
+        let sepia = of(&|x, _| [(x % 200) as u8 + 20, (x % 200) as u8 + 12, (x % 200) as u8]);
+        assert!((1.0..10.0).contains(&sepia), "{sepia}");
+        assert!(of(&|x, y| [(x % 256) as u8, (y % 256) as u8, 40]) > 60.0);
+    }
+}

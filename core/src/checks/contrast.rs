@@ -1,0 +1,59 @@
+//! Michelson contrast of luma (BT.601, of the pixels as they are stored): of the 1st percentile d and the 95th l it is
+//! (l - d) / (l + d + 1 level), 0 to 1. Fog on a lens and light that shines into it lift the black point, and little contrast is left
+//! (field/README.md, kind 31); a dark photo keeps its own. Percentiles, since a lamp or a reflection would span the whole
+//! range of a fogged photo.
+
+use super::sample::Sample;
+use super::{Check, Evidence, fault};
+use crate::metric::Severity;
+
+const DARK: f32 = 0.01;
+const LIGHT: f32 = 0.95;
+
+pub(super) fn check() -> Check {
+    Check {
+        name: "contrast",
+        title: "Contrast",
+        unit: "",
+        low: Some(fault(
+            "low_contrast",
+            Severity::Retake,
+            "Wipe the lens and take the photo again, without haze or a lamp that shines into it.",
+        )),
+        high: None,
+        of_photos: true,
+        measure: |Evidence { sample, .. }| Some(contrast(sample)),
+    }
+}
+
+fn contrast(sample: &Sample) -> f32 {
+    let [dark, light] = [DARK, LIGHT].map(|share| f32::from(sample.luma_at(share)));
+    (light - dark) / (light + dark + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+
+    use super::*;
+
+    fn ramp(from: f32, to: f32) -> RgbImage {
+        RgbImage::from_fn(640, 480, |x, y| {
+            let lamp = x < 40 && y < 40;
+            Rgb([if lamp { 255 } else { (from + (to - from) * x as f32 / 640.0) as u8 }; 3])
+        })
+    }
+
+    /// field/README.md, kind 31: fog lifts the black point and takes the range away; a lamp in it changes nothing.
+    #[test]
+    fn fog_takes_contrast_away_and_a_lamp_does_not_bring_it_back() {
+        let of = |image: &RgbImage| contrast(&Sample::of(image));
+        let (clear, fogged) = (of(&ramp(10.0, 240.0)), of(&ramp(180.0, 215.0)));
+        assert!(clear > 0.85, "{clear}");
+        assert!((fogged - 0.08).abs() < 0.03, "{fogged}");
+        let dark = of(&ramp(0.0, 40.0));
+        assert!(dark > 0.85, "dark is not fogged: {dark}");
+        assert!(of(&RgbImage::from_pixel(300, 200, Rgb([90; 3]))).abs() < 1e-6);
+        assert!(of(&RgbImage::new(3, 3)).abs() < 1e-6, "smaller than a block");
+    }
+}

@@ -1,0 +1,100 @@
+//! Some of a view's pixels: blocks of 8x8, every other one across and down of a large view. Several checks count them, so that they
+//! are read once; a quarter of the pixels tells shares to a few thousandths.
+
+use image::RgbImage;
+
+/// Side of a block.
+pub(super) const SIDE: usize = 8;
+/// Number of blocks from which on every other one is looked at.
+const MANY: usize = 4000;
+
+/// Luma of a block's pixels, row by row, and what follows from them.
+pub(super) struct Block {
+    pub(super) luma: [u8; SIDE * SIDE],
+    pub(super) darkest: u8,
+    pub(super) brightest: u8,
+    /// Mean of red, green and blue.
+    pub(super) colour: [u8; 3],
+}
+
+impl Block {
+    /// Difference of the brightest and the darkest pixel.
+    pub(super) fn range(&self) -> u8 {
+        self.brightest - self.darkest
+    }
+}
+
+/// Blocks of a view.
+pub(super) struct Sample {
+    pub(super) blocks: Vec<Block>,
+    /// Number of pixels by luma.
+    pub(super) histogram: [u32; 256],
+    /// Sums over pixels of rg and yb (see `colourfulness`) and of their squares.
+    opponent: [f64; 4],
+}
+
+impl Sample {
+    pub(super) fn of(view: &RgbImage) -> Self {
+        let (columns, rows) = (view.width() as usize / SIDE, view.height() as usize / SIDE);
+        let step = if columns * rows > MANY { 2 } else { 1 };
+        let mut sample = Self { blocks: Vec::new(), histogram: [0; 256], opponent: [0.0; 4] };
+        for row in (0..rows).step_by(step) {
+            for column in (0..columns).step_by(step) {
+                sample.take(view, column * SIDE, row * SIDE);
+            }
+        }
+        sample
+    }
+
+    fn take(&mut self, view: &RgbImage, left: usize, top: usize) {
+        let stride = 3 * view.width() as usize;
+        let mut luma = [0; SIDE * SIDE];
+        let mut sums = [0u32; 3];
+        let mut opponent = [0i32; 4];
+        for (y, line) in luma.chunks_exact_mut(SIDE).enumerate() {
+            let start = (top + y) * stride + 3 * left;
+            let pixels = &view.as_raw()[start..start + 3 * SIDE];
+            for (luma, pixel) in line.iter_mut().zip(pixels.chunks_exact(3)) {
+                let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+                *luma = ((77 * red + 150 * green + 29 * blue) >> 8) as u8;
+                sums = [sums[0] + red, sums[1] + green, sums[2] + blue];
+                let [red, green, blue] = [red, green, blue].map(|level| level as i32);
+                // Twice yb, to stay whole.
+                let (rg, yb) = (red - green, red + green - 2 * blue);
+                opponent = [opponent[0] + rg, opponent[1] + yb, opponent[2] + rg * rg, opponent[3] + yb * yb];
+            }
+        }
+        luma.iter().for_each(|luma| self.histogram[usize::from(*luma)] += 1);
+        for (sum, part) in self.opponent.iter_mut().zip(opponent) {
+            *sum += f64::from(part);
+        }
+        let (darkest, brightest) =
+            luma.iter().fold((u8::MAX, 0), |(least, most), luma| (least.min(*luma), most.max(*luma)));
+        self.blocks.push(Block { luma, darkest, brightest, colour: sums.map(|sum| (sum / 64) as u8) });
+    }
+
+    /// Number of pixels.
+    pub(super) fn pixels(&self) -> usize {
+        self.blocks.len() * SIDE * SIDE
+    }
+
+    /// Luma that a share of the pixels do not exceed.
+    pub(super) fn luma_at(&self, share: f32) -> u8 {
+        let wanted = (share * self.pixels() as f32).ceil() as u32;
+        let mut below = 0;
+        let found = self.histogram.iter().position(|count| {
+            below += count;
+            below >= wanted
+        });
+        found.map_or(255, |luma| luma as u8)
+    }
+
+    /// See the check of that name.
+    pub(super) fn colourfulness(&self) -> f32 {
+        let count = self.pixels().max(1) as f64;
+        let [rg, yb, rg_squares, yb_squares] = self.opponent.map(|sum| sum / count);
+        let (yb, yb_squares) = (yb / 2.0, yb_squares / 4.0);
+        let variances = (rg_squares - rg * rg) + (yb_squares - yb * yb);
+        (variances.max(0.0).sqrt() + 0.3 * rg.hypot(yb)) as f32
+    }
+}

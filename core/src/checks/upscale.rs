@@ -1,0 +1,201 @@
+//! Factor of a pixelated enlargement: each pixel of a small picture became a square of equal ones, so that all rows change at the same
+//! columns, every `factor` pixels (field/README.md, kind 16). Measured on the reference view, 1 where there is none.
+//!
+//! Mean absolute differences of neighbouring pixels, column by column over some rows and row by row over some columns, have a
+//! spectrum (Hann window) with a peak at the frequency 1/factor along both sides; a smooth enlargement and a photo have none.
+//! The grid of JPEG compression has, too, at 8 pixels of the upload and their fractions: a peak there needs to be stronger, and counts for
+//! nothing where the compression is so strong that blocks are all there is.
+
+use image::RgbImage;
+
+use super::{Check, Evidence, fault};
+use crate::metric::Severity;
+
+/// Name of the check.
+pub const NAME: &str = "upscale";
+
+/// Length of the spectrum: no side of the view is longer.
+const LENGTH: usize = 1024;
+/// Rows and columns that are looked at.
+const LINES: usize = 64;
+/// Sides from which on a grid can be told.
+const SHORTEST: usize = 128;
+/// Differences count up to this many levels: one edge of the scene is no grid.
+const MOST: i16 = 48;
+/// Half of the window over which a local mean is taken off.
+const HALF: usize = 16;
+/// Largest factor, as the lowest frequency of the spectrum.
+const LOWEST: usize = LENGTH / 9;
+/// Amplitude from which on a peak is a grid, in shares of the mean difference; and where compression has one.
+const GRID: f32 = 0.15;
+const JPEG_GRID: f32 = 0.22;
+/// Quality of a JPEG below which its own grid is as strong as any.
+const BLOCKY: u8 = 15;
+/// A peak at a lower frequency is the grid itself and not a harmonic if it is this much of the highest.
+const FUNDAMENTAL: f32 = 0.6;
+
+pub(super) fn check() -> Check {
+    Check {
+        name: NAME,
+        title: "Pixelated enlargement",
+        unit: "",
+        low: None,
+        high: Some(fault(
+            "upscaled",
+            Severity::Fixable,
+            "Send the photo in its own size: it was enlarged {value:.1} times.",
+        )),
+        of_photos: true,
+        measure: |Evidence { reference, size, jpeg_quality, .. }| {
+            let scale = reference.pixels().width() as f32 / size[0] as f32;
+            Some(factor(reference.pixels(), scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))
+        },
+    }
+}
+
+/// `scale` is what a pixel of the upload measures on the view.
+fn factor(view: &RgbImage, scale: f32, blocky: bool) -> f32 {
+    let (width, height) = (view.width() as usize, view.height() as usize);
+    if width.min(height) < SHORTEST || width.max(height) > LENGTH {
+        return 1.0;
+    }
+    let luma = |x: usize, y: usize| {
+        let [red, green, blue] = view.get_pixel(x as u32, y as u32).0.map(u32::from);
+        ((77 * red + 150 * green + 29 * blue) >> 8) as i16
+    };
+    let across = spectrum(&differences(width, height, &luma));
+    let down = spectrum(&differences(height, width, &|y, x| luma(x, y)));
+    let both: Vec<f32> = across.iter().zip(&down).map(|(one, other)| one.min(*other)).collect();
+    let highest = both[LOWEST..].iter().copied().fold(0.0, f32::max);
+    let Some(first) = (LOWEST..both.len()).find(|at| both[*at] >= FUNDAMENTAL * highest) else { return 1.0 };
+    let end = (first + 6).min(both.len());
+    let peak = (first..end).fold(first, |best, at| if both[at] > both[best] { at } else { best });
+    let of_blocks = ((peak as f32 * 8.0 * scale / LENGTH as f32 + 0.5).fract() - 0.5).abs() < 0.03;
+    let least = if of_blocks { JPEG_GRID } else { GRID };
+    if highest >= least && !(of_blocks && blocky) { LENGTH as f32 / peak as f32 } else { 1.0 }
+}
+
+/// Mean differences of neighbours along a side, over some lines across it.
+fn differences(length: usize, across: usize, luma: &dyn Fn(usize, usize) -> i16) -> Vec<f32> {
+    let mut sums = vec![0i32; length - 1];
+    for line in 0..LINES {
+        let line = line * (across - 1) / (LINES - 1);
+        let mut before = luma(0, line);
+        for (at, sum) in sums.iter_mut().enumerate() {
+            let level = luma(at + 1, line);
+            *sum += i32::from((level - before).abs().min(MOST));
+            before = level;
+        }
+    }
+    sums.into_iter().map(|sum| sum as f32 / LINES as f32).collect()
+}
+
+/// Amplitudes up to half a period per pixel, in shares of the mean; a comb has amplitude 1 at its frequency.
+fn spectrum(differences: &[f32]) -> Vec<f32> {
+    let count = differences.len();
+    let at = |index: isize| differences[index.clamp(0, count as isize - 1) as usize];
+    let half = HALF as isize;
+    let mut window: f32 = (-half..=half).map(at).sum();
+    let mut means = Vec::with_capacity(count);
+    for index in 0..count as isize {
+        means.push(window / (2 * HALF + 1) as f32);
+        window += at(index + half + 1) - at(index - half);
+    }
+    let scale = means.iter().sum::<f32>() / count as f32 + 0.5;
+    let mut values = vec![(0.0, 0.0); LENGTH];
+    for (index, value) in values.iter_mut().take(count).enumerate() {
+        let hann = 1.0 - (std::f32::consts::TAU * index as f32 / (count - 1) as f32).cos();
+        value.0 = (differences[index] - means[index]) / scale * hann;
+    }
+    transform(&mut values);
+    values[..=LENGTH / 2].iter().map(|(re, im)| re.hypot(*im) / count as f32).collect()
+}
+
+/// Discrete Fourier transform in place (Cooley and Tukey 1965, radix 2).
+fn transform(values: &mut [(f32, f32)]) {
+    let count = values.len();
+    let bits = count.trailing_zeros();
+    for index in 0..count {
+        let mirrored = index.reverse_bits() >> (usize::BITS - bits);
+        if index < mirrored {
+            values.swap(index, mirrored);
+        }
+    }
+    let mut length = 2;
+    while length <= count {
+        for at in 0..length / 2 {
+            let (sin, cos) = (-std::f32::consts::TAU * at as f32 / length as f32).sin_cos();
+            for start in (0..count).step_by(length) {
+                let (re, im) = values[start + at + length / 2];
+                let turned = (re * cos - im * sin, re * sin + im * cos);
+                let (re, im) = values[start + at];
+                values[start + at] = (re + turned.0, im + turned.1);
+                values[start + at + length / 2] = (re - turned.0, im - turned.1);
+            }
+        }
+        length *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::imageops::{self, FilterType};
+    use image::{Rgb, RgbImage};
+    use jpeg_encoder::{ColorType, Encoder};
+
+    use super::*;
+
+    fn scene(width: u32, height: u32) -> RgbImage {
+        RgbImage::from_fn(width, height, |x, y| {
+            let (u, v) = (x as f32 / width as f32, y as f32 / height as f32);
+            let wave = (u * 40.0).sin() * (v * 33.0).cos() * 60.0 + (u * 170.0 + v * 90.0).sin() * 25.0 + 128.0;
+            let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ (x * y)) % 15;
+            Rgb([(wave + grain as f32) as u8; 3])
+        })
+    }
+
+    fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
+        let mut bytes = Vec::new();
+        let [width, height] = [image.width(), image.height()].map(|side| side as u16);
+        Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
+        image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
+    }
+
+    /// field/README.md, kind 16; factors of the view are whole only by chance.
+    #[test]
+    fn repeated_pixels_are_counted_after_compression_too() {
+        for wanted in [2.0f32, 2.56, 3.3, 4.0, 6.0, 8.0] {
+            let small = scene((1024.0 / wanted) as u32, (683.0 / wanted) as u32);
+            let large = imageops::resize(&small, 1024, 683, FilterType::Nearest);
+            for quality in [80, 92] {
+                let found = factor(&compressed(&large, quality), 1.0, false);
+                assert!((found - wanted).abs() < 0.1, "{found} instead of {wanted} at {quality}");
+            }
+        }
+    }
+
+    #[test]
+    fn photos_and_smooth_enlargements_have_no_grid() {
+        let photo = scene(1024, 683);
+        let smooth = imageops::resize(&scene(256, 171), 1024, 683, FilterType::CatmullRom);
+        for (name, view) in [("photo", &photo), ("smooth", &smooth)] {
+            for quality in [5, 10, 30, 60, 90] {
+                let found = factor(&compressed(view, quality), 1.0, quality < BLOCKY);
+                assert!((found - 1.0).abs() < 1e-6, "{name} at {quality}: {found}");
+            }
+        }
+        assert!((factor(&RgbImage::new(40, 40), 1.0, false) - 1.0).abs() < 1e-6);
+        assert!((factor(&RgbImage::from_pixel(400, 300, Rgb([255; 3])), 1.0, false) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_wave_has_one_frequency() {
+        let mut values: Vec<_> =
+            (0..64).map(|at| ((std::f32::consts::TAU * 5.0 * at as f32 / 64.0).cos(), 0.0)).collect();
+        transform(&mut values);
+        for (at, (re, im)) in values.into_iter().enumerate() {
+            let expected = if at == 5 || at == 59 { 32.0 } else { 0.0 };
+            assert!((re - expected).abs() < 1e-3 && im.abs() < 1e-3, "{at}: {re} {im}");
+        }
+    }
+}
