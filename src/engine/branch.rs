@@ -213,7 +213,7 @@ mod tests {
         assert!(matches!(panicking, Err(EngineError::Run(RunError::Panicked))), "{panicking:?}");
         assert_eq!([first, last].map(|output| output.expect("a good photo is scored").scalar().raw), [0.25, 0.5]);
         let alone = submit(0.75).blocking_recv().expect("the worker lives").expect("it is scored");
-        assert!((alone.raw - 0.75).abs() < 1e-6);
+        assert!((alone.scalar().raw - 0.75).abs() < 1e-6);
         let text = metrics.text();
         assert!(text.contains("clearshot_batch_failures_total{metric=\"any\"} 1"), "{text}");
     }

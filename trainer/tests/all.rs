@@ -72,7 +72,7 @@ fn all_makes_three_models_that_the_server_code_loads_and_runs() {
         let tensor = model.view.tensor(&gray);
         let outputs = session.run(&[tensor.as_slice(); 2]).unwrap();
         assert_eq!(outputs[0], outputs[1]);
-        let estimate = card.calibration.apply(outputs[0]);
+        let estimate = card.calibration.apply(outputs[0].scalar());
         assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
         let log = std::fs::read_to_string(work.join(card.metric.name.as_str()).join("metrics.jsonl")).unwrap();
         let steps: Vec<u64> = log
