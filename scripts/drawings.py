@@ -64,6 +64,22 @@ def plan(sheet):
     room(margin, margin, sheet.width - margin, sheet.height - margin, rng.randint(2, 4))
 
 
+def bare(sheet):
+    """A plan of a few lines, without grays."""
+    rng, draw, ink = sheet.rng, sheet.draw, sheet.ink
+    margin, wall = rng.randint(10, 90), rng.randint(1, 14)
+    for x in range(margin, sheet.width - margin, rng.randint(90, 400)):
+        draw.rectangle((x, margin, x + wall - 1, sheet.height - margin), fill=ink)
+    for y in range(margin, sheet.height - margin, rng.randint(90, 400)):
+        draw.rectangle((margin, y, sheet.width - margin, y + wall - 1), fill=ink)
+    for _ in range(rng.randint(0, 12)):
+        x, y = sheet.anywhere()
+        draw.line((x, y, x + rng.randint(-200, 200), y + rng.randint(-200, 200)), fill=ink, width=rng.randint(1, 4))
+        draw.rectangle((x, y, x + rng.randint(10, 120), y + rng.randint(10, 80)), outline=ink, width=rng.randint(1, 3))
+        for letter in range(rng.randint(0, 14)):
+            draw.rectangle((x + 7 * letter, y, x + 7 * letter + 3, y + rng.choice([3, 9])), fill=ink)
+
+
 def document(sheet):
     rng = sheet.rng
     left, size, y = 30, rng.randint(12, 24), 20
@@ -205,7 +221,7 @@ def small(rng, _photo):
     return cv2.resize(sheet, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-PLAIN = [plan, document, chart, street_map, code]
+PLAIN = [plan, bare, document, chart, street_map, code]
 KINDS = [thin, scanned, relief, screenshot, garden, small]
 
 

@@ -377,6 +377,7 @@ mod tests {
         let with =
             |profile: &Profile| judge(&Findings { checks: vec![(&check, 0.1)], ..findings(&metrics, GOOD) }, profile);
         let mut profile = default_profile();
+        profile.checks.clear();
         assert_eq!(with(&profile).verdict, Verdict::Pass);
         let bound = crate::scoring::profile::Bound { low: Some(0.2), high: None };
         profile.checks.insert("contrast".to_owned(), bound);

@@ -33,9 +33,13 @@ pub(super) fn check() -> Check {
     }
 }
 
+/// Standard deviations from its mean at which a feature is cut off: beyond what was fitted, squares would decide alone.
+const FARTHEST: f32 = 3.0;
+
 fn drawn(sample: &Sample) -> f32 {
     let Some(features) = features(sample) else { return 0.0 };
-    let features: [f32; COUNT] = std::array::from_fn(|at| (features[at] - CENTRES[at]) / SPREADS[at]);
+    let features: [f32; COUNT] =
+        std::array::from_fn(|at| ((features[at] - CENTRES[at]) / SPREADS[at]).clamp(-FARTHEST, FARTHEST));
     let mut products = PRODUCTS.iter();
     let mut sum = BIAS;
     for (at, feature) in features.iter().enumerate() {
