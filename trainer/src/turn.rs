@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
 use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training, TurnFigures, VerifiedModel};
-use clearshot_core::scoring::orientation::{Orientation, TURN};
+use clearshot_core::scoring::orientation::{CERTAIN, Orientation, POSSIBLE, TURN};
 use clearshot_core::scoring::output::{COPIES, Output};
 use clearshot_core::session::{BranchSession, Runtime};
 
@@ -112,17 +112,17 @@ fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
     TurnFigures {
         photos,
         upright_copy_found: share(found, photos),
-        upright_called_turned: called_turned(0.5),
-        upright_called_turned_for_certain: called_turned(0.95),
-        turned_named: named(0.5),
-        turned_named_for_certain: named(0.95),
+        upright_called_turned: called_turned(POSSIBLE),
+        upright_called_turned_for_certain: called_turned(CERTAIN),
+        turned_named: named(POSSIBLE),
+        turned_named_for_certain: named(CERTAIN),
         turned_named_wrongly: share(wrongly, turned.len()),
     }
 }
 
 fn table(figures: &BTreeMap<String, TurnFigures>) -> Result<String, std::fmt::Error> {
     let mut table = String::from(
-        "| photos of | photos | upright copy found | upright, called turned: over .5, over .95 | turned, named: over .5, over .95 \
+        "| photos of | photos | upright copy found | upright, called turned: over .5, over .8 | turned, named: over .5, over .8 \
          | turned, named another way |\n|---|---|---|---|---|---|\n",
     );
     let percent = |share: f32| 100.0 * share;

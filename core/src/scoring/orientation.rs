@@ -26,7 +26,10 @@ pub const SIDEWAYS: &str = "sideways";
 pub const UPSIDE_DOWN: &str = "upside_down";
 
 /// Probability below which a turn is no reason: the scene rather stands another way.
-const POSSIBLE: f32 = 0.5;
+pub const POSSIBLE: f32 = 0.5;
+/// Probability from which on a turn is certain, whatever less the profile asks of other faults: sideways photos are rare, and a good one
+/// that is refused is a nuisance to its owner, who sees that it is upright.
+pub const CERTAIN: f32 = 0.8;
 
 /// Share of uploads that are turned in each of the three wrong ways: so much evidence a turn needs to be believed.
 const EXPECTED_SHARE: f32 = 0.05;

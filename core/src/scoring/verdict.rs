@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 use super::calibration::Estimate;
 use super::distribution::Distribution;
 use super::no_photo::no_photo;
-use super::orientation::Orientation;
+use super::orientation::{CERTAIN, Orientation};
 use super::posterior::{Beyond, beyond};
 use super::profile::{Band, Profile};
 use crate::checks::{Check, NOT_A_PHOTO};
 use crate::metric::{Metric, Severity};
 use crate::rounding::thousandths;
+
+/// What reasons give as the metric of a turn.
+const ORIENTATION: &str = "orientation";
 
 /// One metric's calibrated score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -123,7 +126,7 @@ pub struct Reason {
     pub threshold: f32,
     /// Probability that the true value lies beyond the threshold, weighed with the share of faulty uploads that the profile expects
     /// (of a metric that is at fault on either side alike, as a tilt is: beyond either threshold). Of a check 1, of `orientation` that
-    /// of its turn. The verdict is `fail` where it is at least the profile's `fail_at`.
+    /// of its turn. The verdict is `fail` where it is at least the profile's `fail_at`, and of a turn at least 0.8, too.
     #[serde(default = "certain")]
     #[schema(required, example = 0.97, minimum = 0, maximum = 1)]
     pub probability: f32,
@@ -203,7 +206,8 @@ pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
     let mut found: Vec<(bool, u8, Reason)> = found
         .into_iter()
         .map(|(quality, mut reason)| {
-            let certain = reason.probability >= profile.fail_at;
+            let least = if reason.metric == ORIENTATION { CERTAIN } else { 0.0 };
+            let certain = reason.probability >= profile.fail_at.max(least);
             if let Some(message) = profile.messages.get(&reason.code) {
                 reason.advice.clone_from(message);
             }
@@ -270,7 +274,7 @@ fn turned(orientation: Orientation) -> Option<(u8, Reason)> {
     let code = orientation.fault()?;
     let reason = Reason {
         code: code.to_owned(),
-        metric: "orientation".to_owned(),
+        metric: ORIENTATION.to_owned(),
         value: f32::from(orientation.turn),
         low: None,
         high: None,
