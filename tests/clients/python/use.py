@@ -40,5 +40,5 @@ assert batch.summary.lead == 0 and batch.results[0].name == "a.jpg"
 refused = correct.sync(client=client, body=file(photo))
 assert isinstance(refused, Problem) and refused.code == "nothing_to_correct", refused
 assert {profile.name for profile in profiles.sync(client=client).profiles} >= {"default", "car-dealer"}
-assert len(models.sync(client=client).models) == 4
+assert len(models.sync(client=client).models) == 5
 print("python: ok")

@@ -4,6 +4,7 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::relu;
+use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view;
 
@@ -87,7 +88,10 @@ impl BlurNet {
         let encoded = self.shallow.forward(self.stem.forward(normalised));
         let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
         let attention = sigmoid_in_full_lanes(self.attention.forward(encoded.clone()));
-        (plane_sum(encoded * attention.clone()) / plane_sum(attention).add_scalar(1e-3), contrast)
+        let [_, _, height, width] = attention.dims();
+        // Pooled, not summed: of one channel, ONNX Runtime sums a single photo in another order than a batch.
+        let total = adaptive_avg_pool2d(attention.clone(), [1, 1]).mul_scalar((height * width) as f32);
+        (plane_sum(encoded * attention) / total.add_scalar(1e-3), contrast)
     }
 
     /// What is seen in the tiles of a photo, on average: `[batch, ENCODED, 1, 1]`.
