@@ -76,7 +76,7 @@ async fn a_photo_small_within_a_large_upload_is_scored_from_all_its_pixels() {
         1000,
         FilterType::CatmullRom,
     );
-    let upload = framed(&photo, [1450, 950, 1450, 950], [255; 3]);
+    let upload = framed(&photo, [1450, 950, 1450, 950], [30, 40, 90]);
     assert_alike(&server.score(jpeg(&upload, 92)).await, &server.score(jpeg(&photo, 92)).await, "a third of each side");
 }
 

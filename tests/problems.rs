@@ -100,9 +100,10 @@ async fn a_side_may_be_as_long_as_the_limit_and_no_longer() {
 #[tokio::test]
 async fn forms_must_hold_one_image() {
     let server = Server::start(&[]);
-    let send = async |form| {
-        server.client.post(format!("{}/score", server.url)).multipart(form).send().await.expect("an answer")
-    };
+    // A connection whose upload was refused half way is closed: none is used twice, or the next request may meet the end.
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("a client");
+    let send =
+        async |form| client.post(format!("{}/score", server.url)).multipart(form).send().await.expect("an answer");
     let form = reqwest::multipart::Form::new;
     let part = || reqwest::multipart::Part::bytes(pavilion());
     problem(send(form().text("picture", "x")).await, 400, "bad_multipart").await;

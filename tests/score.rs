@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use image::{ImageFormat, RgbImage};
 use serde_json::Value;
-use support::photos::{blurred, encoded, jpeg, pavilion, shifted, turned, with_orientation};
+use support::photos::{blurred, encoded, jpeg, pavilion, shifted, textured, turned, with_orientation};
 use support::room::room;
 use support::server::Server;
 
@@ -61,16 +61,23 @@ async fn raw_body_and_form_give_the_same_scores() {
 #[tokio::test]
 async fn degraded_photos_get_clearly_different_rightly_signed_values_inside_their_intervals() {
     let server = Server::start(&[]);
-    let pavilion = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
-    let photos: Vec<RgbImage> = std::iter::once(pavilion).chain((1..=5).map(|seed| room(1000, 667, seed))).collect();
+    let photos: Vec<RgbImage> = textured().into_iter().chain((1..=5).map(|seed| room(1000, 667, seed))).collect();
     let (mut inside, mut asked) = (BTreeMap::<&str, u32>::new(), 0);
-    for photo in &photos {
+    for (index, photo) in photos.iter().enumerate() {
         let good = server.score(jpeg(&turned(photo, 0.0), 92)).await;
         let soft = server.score(jpeg(&blurred(photo, 3.0), 92)).await;
         let dark = server.score(jpeg(&shifted(photo, -0.3), 92)).await;
         let tilted = server.score(jpeg(&turned(photo, 10.0), 92)).await;
         let other = server.score(jpeg(&turned(photo, -10.0), 92)).await;
-        assert!(value(&soft, "blur") > value(&good, "blur") + 1.5, "{soft} {good}");
+        if index < textured().len() {
+            assert!(value(&soft, "blur") > value(&good, "blur") + 1.5, "{soft} {good}");
+        } else {
+            // Smooth walls may be sharp or not: the interval says so, and nobody is refused for it.
+            let width = good["scores"]["blur"]["high"].as_f64().zip(good["scores"]["blur"]["low"].as_f64());
+            assert!(width.is_some_and(|(high, low)| high - low > 1.5), "{good}");
+            let reasons = good["reasons"].as_array().expect("a list");
+            assert!(reasons.iter().all(|reason| reason["code"] != "blurred"), "{good}");
+        }
         assert!(value(&dark, "brightness") < value(&good, "brightness") - 0.15, "{dark} {good}");
         assert!(value(&tilted, "rotation") > value(&good, "rotation") + 5.0, "{tilted} {good}");
         assert!(value(&other, "rotation") < value(&good, "rotation") - 5.0, "{other} {good}");

@@ -11,7 +11,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use imageproc::drawing::draw_filled_rect_mut;
 use imageproc::rect::Rect;
 use serde_json::Value;
-use support::photos::{blurred, encoded, jpeg, other_jpeg, pavilion, turned};
+use support::photos::{blurred, encoded, jpeg, other_jpeg, pavilion, textured, turned};
 use support::room::room;
 use support::server::{Server, root};
 
@@ -94,17 +94,14 @@ async fn an_enlarged_photo_scores_like_the_original() {
 #[tokio::test]
 async fn a_soft_background_is_not_blur_and_defocus_and_shake_are() {
     let server = Server::start(&[]);
-    for (index, photo) in photos().into_iter().enumerate() {
+    for (index, photo) in textured().into_iter().enumerate() {
         let sharp = value(&server.score(jpeg(&photo, 92)).await, "blur");
         let subject = value(&server.score(jpeg(&sharp_subject(&photo, 4.0), 92)).await, "blur");
         let soft = value(&server.score(jpeg(&blurred(&photo, 4.0), 92)).await, "blur");
         let defocused = value(&server.score(jpeg(&averaged(&photo, &disk(7)), 92)).await, "blur");
         let shaken = value(&server.score(jpeg(&averaged(&photo, &line(15)), 92)).await, "blur");
         let all = format!("{index}: sharp {sharp} subject {subject} soft {soft} defocused {defocused} shaken {shaken}");
-        // The room of seed 14 is called a little more blurred (0.38): it has no place with detail of that size, so that bare wall is a
-        // part of its subject. Every other photo keeps to the bound.
-        let share = if index == 4 { 0.45 } else { 0.35 };
-        assert!(subject < sharp + share * (soft - sharp), "a sharp subject is called blurred: {all}");
+        assert!(subject < sharp + 0.35 * (soft - sharp), "a sharp subject is called blurred: {all}");
         assert!(defocused > sharp + 1.0 && shaken > sharp + 0.5, "{all}");
     }
 }

@@ -84,7 +84,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-95b55b84"}))]
+    #[schema(example = json!({"blur": "blur-f72af4ca"}))]
     pub models: BTreeMap<String, String>,
 }
 

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::{DynamicImage, ImageFormat, Rgb, RgbImage, imageops};
 use imageproc::filter::gaussian_blur_f32;
 use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center};
 use jpeg_encoder::SamplingFactor;
@@ -13,6 +13,16 @@ use jpeg_encoder::SamplingFactor;
 pub fn pavilion() -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pavilion.jpg"))
         .expect("the fixture is there")
+}
+
+/// The freely licensed photo and parts of it, one of them mirrored: photos with texture, as rendered rooms have none. Where there is no
+/// texture, nobody can tell how sharp it is.
+pub fn textured() -> Vec<RgbImage> {
+    let whole = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let (width, height) = (whole.width() * 3 / 4, whole.height() * 3 / 4);
+    let part = |left: u32, top: u32| imageops::crop_imm(&whole, left, top, width, height).to_image();
+    let (right, bottom) = (whole.width() - width, whole.height() - height);
+    vec![part(0, bottom), imageops::flip_horizontal(&part(right, bottom)), part(right / 2, bottom / 2), whole]
 }
 
 pub fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {

@@ -122,7 +122,7 @@ fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
 
 fn table(figures: &BTreeMap<String, TurnFigures>) -> Result<String, std::fmt::Error> {
     let mut table = String::from(
-        "| photos of | photos | upright copy found | upright, called turned: over .5, over .8 | turned, named: over .5, over .8 \
+        "| photos of | photos | upright copy found | upright, called turned: over .5, over .9 | turned, named: over .5, over .9 \
          | turned, named another way |\n|---|---|---|---|---|---|\n",
     );
     let percent = |share: f32| 100.0 * share;

@@ -137,7 +137,7 @@ fn an_encoder_is_exported_and_starts_another_task() {
     let weights = models.join("saturation-encoder.safetensors");
     assert!(models.join("saturation-encoder.onnx").is_file() && weights.is_file());
     let said = run(step("train", "brightness", &FEW).arg("--init-from").arg(&weights));
-    assert!(said.contains("started from the encoder"), "{said}");
+    assert!(said.contains("started from the weights"), "{said}");
     let wrong = step("train", "rotation", &FEW).arg("--init-from").arg(&weights).output().unwrap();
     assert!(!wrong.status.success(), "a rotation network cannot start from a saturation encoder");
 }

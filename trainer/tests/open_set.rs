@@ -67,11 +67,11 @@ fn shared() -> &'static Path {
         saturated(&room, 0.2).save(photos.join("faded.jpg")).unwrap();
         let profile = |name: &str, more: Value| {
             let mut profile = json!({"name": name, "description": "", "blur": {"high": 1.6},
-                "brightness": {"low": -0.25, "high": 0.28}, "rotation": {"low": -5.0, "high": 5.0}});
+                "brightness": {"low": -0.25, "high": 0.28}, "rotation": {"low": -5.0, "high": 5.0}, "not_a_photo": "ignore"});
             profile.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             profile
         };
-        let bounded = profile("default", json!({"saturation": {"low": -0.2, "high": 1.0}}));
+        let bounded = profile("default", json!({"saturation": {"low": -0.2, "high": 1.0, "expected_share": 0.5}}));
         let profiles = json!({"version": 1, "profiles": [bounded, profile("without", json!({}))]});
         std::fs::write(folder.join("profiles.json"), profiles.to_string()).unwrap();
         folder

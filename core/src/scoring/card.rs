@@ -130,11 +130,11 @@ pub struct TurnFigures {
     pub upright_copy_found: f32,
     /// Upright photos that are called turned, with a probability over 0.5.
     pub upright_called_turned: f32,
-    /// The same with a probability of at least 0.8, which fails a photo.
+    /// The same with a probability of at least 0.9, which fails a photo.
     pub upright_called_turned_for_certain: f32,
     /// Turned photos whose turn is named, with a probability over 0.5.
     pub turned_named: f32,
-    /// The same with a probability of at least 0.8, which fails a photo.
+    /// The same with a probability of at least 0.9, which fails a photo.
     pub turned_named_for_certain: f32,
     /// Turned photos that are called turned in another way.
     pub turned_named_wrongly: f32,

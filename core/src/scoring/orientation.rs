@@ -29,7 +29,7 @@ pub const UPSIDE_DOWN: &str = "upside_down";
 pub const POSSIBLE: f32 = 0.5;
 /// Probability from which on a turn is certain, whatever less the profile asks of other faults: sideways photos are rare, and a good one
 /// that is refused is a nuisance to its owner, who sees that it is upright.
-pub const CERTAIN: f32 = 0.8;
+pub const CERTAIN: f32 = 0.9;
 
 /// Share of uploads that are turned in each of the three wrong ways: so much evidence a turn needs to be believed.
 const EXPECTED_SHARE: f32 = 0.05;
