@@ -4,6 +4,7 @@
 //! neither tilt nor light nor focus: `scoring::no_photo` says what becomes of it.
 
 mod features;
+#[expect(clippy::approx_constant, reason = "a fitted weight that happens to look like a third of pi")]
 mod weights;
 
 use super::sample::Sample;
