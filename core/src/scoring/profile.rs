@@ -366,8 +366,8 @@ mod tests {
         assert!(with("{\"high\": 1.6", "{\"high\": 1.6, \"low\": -1.0").contains("leave `low` out"));
         assert!(with("\"low\": -0.25, ", "").contains("brightness: `low`"));
         assert!(with("\"weight\": 0.5", "\"weight\": 1.5").contains("`weight`"));
-        assert!(with("\"expected_share\": 0.45", "\"expected_share\": 0.0").contains("blur: `expected_share`"));
-        assert!(with("\"expected_share\": 0.45", "\"expected_share\": 1.0").contains("blur: `expected_share`"));
+        assert!(with("\"expected_share\": 0.25", "\"expected_share\": 0.0").contains("blur: `expected_share`"));
+        assert!(with("\"expected_share\": 0.25", "\"expected_share\": 1.0").contains("blur: `expected_share`"));
         assert!(with("\"review_at\": 0.3", "\"review_at\": 0.6").contains("`review_at`"));
         assert!(with("\"review_at\": 0.3", "\"review_at\": 0.0").contains("`review_at`"));
         assert!(with("\"fail_at\": 0.5", "\"fail_at\": 1.0").contains("`fail_at`"));
