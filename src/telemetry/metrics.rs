@@ -342,8 +342,7 @@ impl Scores {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
         *known = models
-            .cards()
-            .map(|card| &card.metric)
+            .metrics()
             .map(|metric| {
                 let name = metric.name.to_string();
                 let histogram = before.remove(&name).unwrap_or_else(|| Histogram::new(metric.bin_bounds()));

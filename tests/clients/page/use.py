@@ -67,7 +67,7 @@ def score_and_correct(browser):
     expect(card.locator(".gauge svg")).to_have_count(3)
     expect(card.locator(".gauge .band")).to_have_count(3)
     expect(card.locator(".gauge .ends")).to_have_text(["0 px6 px: blurred", "-0.5 V: too dark0.5 V: too bright", "-45°: tilted45°: tilted"])
-    expect(card.locator(".facts")).to_be_hidden()
+    expect(card.locator(".facts li").first).to_contain_text("upright")
     expect(card.locator("code")).to_contain_text("/score?profile=real-estate")
     card.locator(".correct").click()
     expect(card.locator(".receipt")).to_have_text("The photo is upright and well exposed.")
