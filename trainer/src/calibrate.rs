@@ -37,7 +37,6 @@ pub fn calibrate(
     per_photo: usize,
 ) -> Result<ModelCard> {
     let settings = run.settings()?;
-    let progress = run.progress()?;
     let mut recipe = settings.recipe()?;
     let spec = recipe.transformation.spec();
     let path = card::onnx_path(models, spec.name);
@@ -53,14 +52,29 @@ pub fn calibrate(
     samples.extend(measure(library, &recipe, plan, &mut session)?);
     let samples = balanced(samples);
     let range = intersection(settings.range, spec.range);
-    let sha256 = sha256_hex(&onnx);
-    let card = ModelCard {
+    let card = card_of(library, run, &onnx, Reading::Scalar, fit(&samples, range, spec.widening)?)?;
+    write_card(models, &card)?;
+    Ok(card)
+}
+
+/// The card of a run's exported model, before it is evaluated.
+pub(crate) fn card_of(
+    library: &Library,
+    run: &Run,
+    onnx: &[u8],
+    reading: Reading,
+    calibration: Calibration,
+) -> Result<ModelCard> {
+    let (settings, progress) = (run.settings()?, run.progress()?);
+    let spec = settings.transformation()?.spec();
+    let sha256 = sha256_hex(onnx);
+    Ok(ModelCard {
         metric: spec.metric(),
-        reading: Reading::Scalar,
+        reading,
         version: format!("{}-{}", spec.name, &sha256[..8]),
         sha256,
         preprocessing: Preprocessing::of(spec.view()),
-        calibration: fit(&samples, range, spec.widening)?,
+        calibration,
         training: Training {
             photos: library.part(Part::Train).len(),
             groups: library.groups(Part::Train),
@@ -74,9 +88,7 @@ pub fn calibrate(
         turns: BTreeMap::new(),
         reference: None,
         intended_use: spec.intended_use.to_owned(),
-    };
-    write_card(models, &card)?;
-    Ok(card)
+    })
 }
 
 /// At most [`MOST_PER_GROUP`] samples of each group, spread evenly over the group's.

@@ -6,14 +6,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use clearshot_core::digest::sha256_hex;
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
-use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training, TurnFigures, VerifiedModel};
+use clearshot_core::scoring::card::{self, ModelCard, Reading, TurnFigures, VerifiedModel};
 use clearshot_core::scoring::orientation::{CERTAIN, Orientation, POSSIBLE, TURN};
 use clearshot_core::scoring::output::{COPIES, Output};
 use clearshot_core::session::{BranchSession, Runtime};
 
-use crate::calibrate::write_card;
+use crate::calibrate::{card_of, write_card};
 use crate::category;
 use crate::generator::Recipe;
 use crate::photos::{Library, LibraryPhoto, Part, progress};
@@ -31,35 +30,14 @@ struct Looked<'a> {
 /// # Errors
 /// When the model has not been exported or cannot be run.
 pub fn calibrate(library: &Library, run: &Run, runtime: &Runtime, models: &Path) -> Result<ModelCard> {
-    let (settings, progress) = (run.settings()?, run.progress()?);
-    let recipe = Recipe { frame: Frame::Whole, ..settings.recipe()? };
+    let recipe = Recipe { frame: Frame::Whole, ..run.settings()?.recipe()? };
     let spec = recipe.transformation.spec();
     let path = card::onnx_path(models, TURN);
     let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
     let mut session = BranchSession::new(runtime, TURN, spec.view(), &onnx, 1)?;
     let looked = look(library, &recipe, Part::Calibrate, &mut session)?;
-    let sha256 = sha256_hex(&onnx);
-    let card = ModelCard {
-        metric: spec.metric(),
-        reading: Reading::Classes,
-        version: format!("{TURN}-{}", &sha256[..8]),
-        sha256,
-        preprocessing: Preprocessing::of(spec.view()),
-        calibration: of_temperature(temperature(&looked), looked.len())?,
-        training: Training {
-            photos: library.part(Part::Train).len(),
-            groups: library.groups(Part::Train),
-            photos_digest: library.digest.clone(),
-            magnitudes: settings.range,
-            seed: settings.seed,
-            steps: progress.best_step,
-            command: settings.command(),
-        },
-        evaluation: BTreeMap::new(),
-        turns: BTreeMap::new(),
-        reference: None,
-        intended_use: spec.intended_use.to_owned(),
-    };
+    let calibration = of_temperature(temperature(&looked), looked.len())?;
+    let card = card_of(library, run, &onnx, Reading::Classes, calibration)?;
     write_card(models, &card)?;
     Ok(card)
 }

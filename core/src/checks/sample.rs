@@ -3,6 +3,8 @@
 
 use image::RgbImage;
 
+use crate::view::level;
+
 /// Side of a block.
 pub(super) const SIDE: usize = 8;
 /// Number of blocks from which on every other one is looked at.
@@ -55,8 +57,9 @@ impl Sample {
             let start = (top + y) * stride + 3 * left;
             let pixels = &view.as_raw()[start..start + 3 * SIDE];
             for (luma, pixel) in line.iter_mut().zip(pixels.chunks_exact(3)) {
-                let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-                *luma = ((77 * red + 150 * green + 29 * blue) >> 8) as u8;
+                let pixel = [pixel[0], pixel[1], pixel[2]];
+                *luma = level(pixel);
+                let [red, green, blue] = pixel.map(u32::from);
                 sums = [sums[0] + red, sums[1] + green, sums[2] + blue];
                 let [red, green, blue] = [red, green, blue].map(|level| level as i32);
                 // Twice yb, to stay whole.

@@ -10,6 +10,7 @@ use image::RgbImage;
 
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
+use crate::view::level;
 
 /// Name of the check.
 pub const NAME: &str = "upscale";
@@ -59,10 +60,7 @@ fn factor(view: &RgbImage, scale: f32, blocky: bool) -> f32 {
     if width.min(height) < SHORTEST || width.max(height) > LENGTH {
         return 1.0;
     }
-    let luma = |x: usize, y: usize| {
-        let [red, green, blue] = view.get_pixel(x as u32, y as u32).0.map(u32::from);
-        ((77 * red + 150 * green + 29 * blue) >> 8) as i16
-    };
+    let luma = |x: usize, y: usize| i16::from(level(view.get_pixel(x as u32, y as u32).0));
     let across = spectrum(&differences(width, height, &luma));
     let down = spectrum(&differences(height, width, &|y, x| luma(x, y)));
     let both: Vec<f32> = across.iter().zip(&down).map(|(one, other)| one.min(*other)).collect();

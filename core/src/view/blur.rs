@@ -4,7 +4,7 @@
 
 use image::imageops::crop_imm;
 
-use super::{ReferenceView, luma};
+use super::{ReferenceView, level, luma};
 
 /// Tiles per row and per column.
 pub const GRID: usize = 3;
@@ -91,11 +91,6 @@ impl Detail {
         let corner = |column: usize, row: usize| self.corners[row * stride + column];
         corner(right, bottom) + corner(left, top) - corner(left, bottom) - corner(right, top)
     }
-}
-
-/// Luma in levels, close enough to say where detail is.
-fn level([red, green, blue]: [u8; 3]) -> u8 {
-    ((77 * u32::from(red) + 150 * u32::from(green) + 29 * u32::from(blue)) >> 8) as u8
 }
 
 fn difference(a: u8, b: u8) -> u32 {

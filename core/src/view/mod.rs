@@ -71,3 +71,9 @@ fn luma(pixel: [u8; 3]) -> f32 {
     let [r, g, b] = pixel.map(f32::from);
     (0.299 * r + 0.587 * g + 0.114 * b) / 255.0
 }
+
+/// The same in whole levels, 0 to 255: to see where detail, flat areas and grids are.
+pub(crate) fn level(pixel: [u8; 3]) -> u8 {
+    let [red, green, blue] = pixel.map(u32::from);
+    ((77 * red + 150 * green + 29 * blue) >> 8) as u8
+}
