@@ -55,11 +55,16 @@ impl Recipe {
             .flat_map_iter(|slot| {
                 let mut rng = self.rng(part, step, slot);
                 let (photo, lean) = pick(&photos, &chances, &mut rng);
+                if let Some(list) = self.transformation.list(&photo, self.frame, &mut rng) {
+                    assert_eq!(list.len(), self.magnitudes, "a list has as many entries as a photo has magnitudes");
+                    return list;
+                }
                 let inherent = self.transformation.inherent(lean);
-                (0..self.magnitudes).map(move |_| {
+                let sample = |_| {
                     let magnitude = self.transformation.draw(self.range, &mut rng);
                     (self.sample(&photo, magnitude, self.frame, &mut rng), magnitude + inherent)
-                })
+                };
+                (0..self.magnitudes).map(sample).collect()
             })
             .collect();
         let magnitudes = samples.iter().map(|sample| sample.1).collect();

@@ -149,7 +149,7 @@ pub struct Validated {
     pub pair_accuracy: f32,
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean negative log likelihood on validation groups.
+    /// Mean negative log likelihood on validation groups, or the loss of their lists.
     pub validation_loss: f32,
     /// Mean absolute error on validation groups, in the magnitude's unit.
     pub validation_error: f32,

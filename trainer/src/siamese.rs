@@ -3,9 +3,10 @@
 //! Each image is scored once and every pair of the batch is compared, within and across photos (RankIQA, Liu et al.,
 //! ICCV 2017: n passes instead of n^2 - n). The loss of a pair is that of RankNet (Burges et al., ICML 2005), weighted by
 //! the true gap, since magnitudes are known. A regression term fixes the scale, and a Laplace likelihood teaches the
-//! second output how large the error of the first is (Kendall and Gal, NeurIPS 2017).
+//! second output how large the error of the first is (Kendall and Gal, NeurIPS 2017). Where a photo's degradations are compared
+//! with each other alone, as its right-angle copies are, the list is ranked at once (ListNet, Cao et al., ICML 2007).
 
-use burn::tensor::activation::relu;
+use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Tensor};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ const STEEPNESS: f32 = 4.0;
 /// True gap, in units of raw outputs, from which on a pair counts fully.
 const FULL_GAP: f32 = 0.5;
 const LIKELIHOOD_WEIGHT: f32 = 0.2;
+/// Share of certainty that a list's target gives away to all its entries (label smoothing, Szegedy et al., CVPR 2016).
+const SMOOTHING: f32 = 0.05;
 
 /// What a pair of outputs in the wrong order costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -24,6 +27,9 @@ pub enum Ranking {
     Ranknet,
     /// Hinge: zero from a margin on that grows with the true gap (RankIQA, Liu et al., ICCV 2017).
     Margin,
+    /// The list of one photo's degradations at once: cross-entropy of a softmax over them with the least degraded, by its
+    /// chance to come first (ListNet, Cao et al., ICML 2007). Its outputs have no scale, so that no error is learnt beside.
+    Listwise,
     /// Nothing: regression alone.
     None,
 }
@@ -85,6 +91,9 @@ pub fn loss(outputs: &Tensor<2>, targets: &Tensor<2>, magnitudes: usize, setting
     let device = outputs.device();
     let column = |index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
     let (raw, log_scale) = (column(0), column(1));
+    if settings.ranking == Ranking::Listwise {
+        return list_loss(raw, targets, magnitudes);
+    }
     let gap = targets.clone() - targets.clone().transpose();
     let agreement = (raw.clone() - raw.clone().transpose()) * gap.clone().sign();
     let gap = gap.abs();
@@ -108,9 +117,22 @@ pub fn loss(outputs: &Tensor<2>, targets: &Tensor<2>, magnitudes: usize, setting
     let pair_loss = match settings.ranking {
         Ranking::Ranknet => softplus(-agreement * STEEPNESS),
         Ranking::Margin => relu(gap - agreement),
-        Ranking::None => return rest,
+        Ranking::Listwise | Ranking::None => return rest,
     };
     (pair_loss * weight.clone()).sum() / weight.sum().add_scalar(1e-6) + rest
+}
+
+/// The list of each photo: how improbable its least degraded entry is to come first.
+fn list_loss(raw: Tensor<2>, targets: &Tensor<2>, magnitudes: usize) -> Tensor<1> {
+    let photos = targets.dims()[0] / magnitudes;
+    let targets = targets.clone().reshape([photos, magnitudes]);
+    let least = targets.clone().min_dim(1);
+    // Entries that are degraded no more than the least share its chance.
+    let first = (targets - least).sign().neg().add_scalar(1.0);
+    let wanted = first.clone() / first.sum_dim(1);
+    let wanted = wanted.mul_scalar(1.0 - SMOOTHING).add_scalar(SMOOTHING / magnitudes as f32);
+    let chance = log_softmax(raw.reshape([photos, magnitudes]).mul_scalar(-STEEPNESS), 1);
+    (wanted * chance).sum_dim(1).neg().mean()
 }
 
 /// ln(1 + exp(x)), stable for large |x|.
@@ -134,15 +156,17 @@ pub fn to_pairs(outputs: Tensor<2>) -> anyhow::Result<Vec<(f32, f32)>> {
     Ok(values.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
 }
 
-/// Share of pairs with a true gap whose outputs are in the true order.
+/// Share of pairs with a true gap whose outputs are in the true order; compared are neighbours of one list of `listed`.
 #[must_use]
-pub fn pair_accuracy(raw: &[f32], truth: &[f32]) -> f32 {
+pub fn pair_accuracy(raw: &[f32], truth: &[f32], listed: usize) -> f32 {
     let (mut right, mut pairs) = (0u32, 0u32);
-    for (i, (&raw_i, &truth_i)) in raw.iter().zip(truth).enumerate() {
-        for (&raw_j, &truth_j) in raw[..i].iter().zip(truth) {
-            if (truth_i - truth_j).abs() > f32::EPSILON {
-                pairs += 1;
-                right += u32::from((raw_i > raw_j) == (truth_i > truth_j));
+    for (raw, truth) in raw.chunks(listed).zip(truth.chunks(listed)) {
+        for (i, (&raw_i, &truth_i)) in raw.iter().zip(truth).enumerate() {
+            for (&raw_j, &truth_j) in raw[..i].iter().zip(truth) {
+                if (truth_i - truth_j).abs() > f32::EPSILON {
+                    pairs += 1;
+                    right += u32::from((raw_i > raw_j) == (truth_i > truth_j));
+                }
             }
         }
     }
@@ -174,6 +198,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_costs_least_where_its_least_degraded_comes_first_whatever_other_lists_say() {
+        let device = Device::flex();
+        let loss = |raw: [f32; 4]| {
+            let outputs = Tensor::<2>::from_data(raw.map(|raw| [raw, 0.0]), &device);
+            let targets = Tensor::<2>::from_data([[-1.0f32], [1.0], [1.0], [-1.0]], &device);
+            let settings = LossSettings { ranking: Ranking::Listwise, ..LossSettings::default() };
+            super::loss(&outputs, &targets, 2, settings).into_scalar::<f32>()
+        };
+        let right = loss([-1.0, 1.0, 1.0, -1.0]);
+        assert!((right - loss([4.0, 6.0, 1.0, -1.0])).abs() < 1e-5);
+        let (one_wrong, undecided) = (loss([1.0, -1.0, 1.0, -1.0]), loss([0.0; 4]));
+        assert!(right < undecided && undecided < one_wrong, "{right} {undecided} {one_wrong}");
+        assert!((undecided - 2f32.ln()).abs() < 1e-5);
+    }
+
+    #[test]
     fn within_a_photo_only_its_own_degradations_are_compared() {
         // The first two are of one photo and in order; the third is of another photo and out of order with both.
         let settings = LossSettings { regression: 0.0, ..LossSettings::default() };
@@ -185,7 +225,9 @@ mod tests {
 
     #[test]
     fn pair_accuracy_counts_ordered_pairs_only() {
-        assert!((pair_accuracy(&[0.1, 0.2, 0.0], &[1.0, 2.0, 2.0]) - 0.5).abs() < 1e-6);
-        assert!(pair_accuracy(&[0.1, 0.2], &[1.0, 1.0]).abs() < 1e-6);
+        assert!((pair_accuracy(&[0.1, 0.2, 0.0], &[1.0, 2.0, 2.0], 3) - 0.5).abs() < 1e-6);
+        assert!(pair_accuracy(&[0.1, 0.2], &[1.0, 1.0], 2).abs() < 1e-6);
+        // Two lists, each in order; across them nothing is.
+        assert!((pair_accuracy(&[5.0, 6.0, 1.0, 2.0], &[0.0, 1.0, 0.0, 1.0], 2) - 1.0).abs() < 1e-6);
     }
 }

@@ -15,7 +15,7 @@ use crate::generator::{Batch, Recipe};
 use crate::model::{Branch, MultiTask};
 use crate::photos::{Library, Part, progress};
 use crate::run::{Progress, Run, Settings, Validated, load, write_json};
-use crate::siamese::{self, TargetScale};
+use crate::siamese::{self, LossSettings, Ranking, TargetScale};
 use crate::transform::Frame;
 
 /// What the loss of a second task counts beside the first.
@@ -69,7 +69,8 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
         let outputs = network.branch.forward(input);
         let mut loss = siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss);
         let raw: Vec<f32> = siamese::to_pairs(outputs)?.into_iter().map(|pair| pair.0).collect();
-        running.add(loss.clone().into_scalar::<f32>(), siamese::pair_accuracy(&raw, &batch.magnitudes));
+        running
+            .add(loss.clone().into_scalar::<f32>(), siamese::pair_accuracy(&raw, &batch.magnitudes, listed(settings)));
         if let (Some(stream), Some(recipe)) = (&mut second_stream, second) {
             let (input, targets) = tensors(&stream.next_batch()?, shape, TargetScale::new(recipe.range), &device);
             if let Some(outputs) = network.forward_second(input) {
@@ -90,7 +91,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
             ));
         }
         if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
-            let found = validate(&network.branch.valid(), shape, scale, &validation)?;
+            let found = validate(&network.branch.valid(), shape, scale, &validation, settings)?;
             log.write(&Validated {
                 step: state.step,
                 loss: running.loss(),
@@ -146,9 +147,16 @@ fn validation_set(library: &Library, recipe: &Recipe) -> Result<Vec<Batch>> {
     Ok((0..12).map(|step| recipe.batch(library, Part::Validate, step)).collect())
 }
 
+/// Neighbours of a batch that are compared with each other: those of one photo, or all.
+fn listed(settings: &Settings) -> usize {
+    let LossSettings { ranking, within_photo, .. } = settings.loss;
+    let all = settings.photos * settings.magnitudes;
+    if within_photo || ranking == Ranking::Listwise { settings.magnitudes } else { all }
+}
+
 /// What a validation found.
 struct Validation {
-    /// Mean negative log likelihood of the truth. Decides which checkpoint is best: unlike the error, it does not hang on
+    /// Mean negative log likelihood of the truth, or of lists that their least degraded comes first. Decides which checkpoint is best: unlike the error, it does not hang on
     /// the samples that hold no evidence, as long as the network says so.
     loss: f32,
     /// Mean absolute error in the magnitude's unit.
@@ -157,20 +165,32 @@ struct Validation {
     pair_accuracy: f32,
 }
 
-fn validate(branch: &Branch, shape: [usize; 3], scale: TargetScale, set: &[Batch]) -> Result<Validation> {
+fn validate(
+    branch: &Branch,
+    shape: [usize; 3],
+    scale: TargetScale,
+    set: &[Batch],
+    settings: &Settings,
+) -> Result<Validation> {
     let device = Device::clone(branch.devices().first().context("a network has a device")?);
     let mut found = Validation { loss: 0.0, error: 0.0, pair_accuracy: 0.0 };
     for batch in set {
-        let (input, _) = tensors(batch, shape, scale, &device);
-        let outputs = siamese::to_pairs(branch.forward(input))?;
+        let (input, targets) = tensors(batch, shape, scale, &device);
+        let outputs = branch.forward(input);
+        let lists = settings.loss.ranking == Ranking::Listwise;
+        if lists {
+            let loss = siamese::loss(&outputs, &targets, settings.magnitudes, settings.loss);
+            found.loss += loss.into_scalar::<f32>() / set.len() as f32;
+        }
+        let outputs = siamese::to_pairs(outputs)?;
         let count = (outputs.len() * set.len()) as f32;
         for (&(raw, log_scale), &magnitude) in outputs.iter().zip(&batch.magnitudes) {
             let error = (raw - scale.target(magnitude)).abs();
-            found.loss += (error * (-log_scale).exp() + log_scale) / count;
+            found.loss += if lists { 0.0 } else { (error * (-log_scale).exp() + log_scale) / count };
             found.error += scale.to_units(error) / count;
         }
         let raw: Vec<f32> = outputs.iter().map(|output| output.0).collect();
-        found.pair_accuracy += siamese::pair_accuracy(&raw, &batch.magnitudes) / set.len() as f32;
+        found.pair_accuracy += siamese::pair_accuracy(&raw, &batch.magnitudes, listed(settings)) / set.len() as f32;
     }
     Ok(found)
 }

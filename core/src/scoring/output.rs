@@ -3,7 +3,7 @@
 use super::calibration::RawOutput;
 
 /// Copies of a photo that a model of classes ranks: turned by no right angle, by one, two and three.
-pub const COPIES: usize = 4;
+pub use crate::view::COPIES;
 
 /// What a model says of one photo.
 #[derive(Clone, Copy, Debug, PartialEq)]

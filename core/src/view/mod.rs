@@ -14,6 +14,7 @@ mod turn;
 pub use blur::{GRID, MapTile, TILE, map as blur_map};
 pub use reference::{LONG_SIDE, ReferenceView};
 pub use resample::{resize_part, scale, shrink_part, shrink_to};
+pub use turn::COPIES;
 
 /// A fixed-size tensor cut from the reference view: what a branch model looks at.
 pub struct View {

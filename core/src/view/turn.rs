@@ -7,7 +7,8 @@ use fast_image_resize::FilterType;
 use super::ReferenceView;
 use super::resample::resize_part;
 
-const COPIES: usize = 4;
+/// Right-angle copies of a photo.
+pub const COPIES: usize = 4;
 const CHANNELS: usize = 3;
 const SIDE: usize = 80;
 pub(super) const SHAPE: [usize; 3] = [COPIES * CHANNELS, SIDE, SIDE];

@@ -2,19 +2,18 @@
 //! a photo; the copy that looks most upright tells how the photo is turned.
 
 use burn::module::Module;
-use burn::nn::BatchNorm;
-use burn::nn::BatchNormConfig;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
+use clearshot_core::view::COPIES;
 
 use super::{ConvBlock, conv};
 
 /// Planes of a copy: R, G, B.
 pub(super) const CHANNELS: usize = 3;
 pub(super) const DEEPEST: usize = 128;
-const COPIES: usize = 4;
 /// Side of the deepest plane.
 const LEFT: usize = 3;
 
@@ -23,6 +22,7 @@ const LEFT: usize = 3;
 pub struct TurnNet {
     stem: ConvBlock,
     blocks: Vec<Residual>,
+    dropout: Dropout,
     /// Over the whole plane: what is above and what is below is the evidence.
     photo: Conv2d,
     output: Conv2d,
@@ -34,6 +34,7 @@ impl TurnNet {
         Self {
             stem: ConvBlock::new([CHANNELS, widths[0]], 3, 2, device),
             blocks: widths.windows(2).map(|pair| Residual::new([pair[0], pair[1]], device)).collect(),
+            dropout: DropoutConfig::new(0.3).init(),
             photo: Conv2dConfig::new([DEEPEST, 96], [LEFT, LEFT]).init(device),
             output: conv([96, 2], 1, 1, true, device),
         }
@@ -42,7 +43,7 @@ impl TurnNet {
     /// One copy of each photo, `[batch, 3, height, width]`, to `[batch, 2]`; the first output falls the more upright it looks.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let batch = input.dims()[0];
-        self.output.forward(relu(self.photo.forward(self.planes(input)))).reshape([batch, 2])
+        self.output.forward(relu(self.photo.forward(self.dropout.forward(self.planes(input))))).reshape([batch, 2])
     }
 
     /// All copies, `[batch, 12, height, width]`, to how upright each looks, `[batch, 4]`.

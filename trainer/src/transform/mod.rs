@@ -120,6 +120,12 @@ pub trait Transformation: Send + Sync {
         0.0
     }
 
+    /// Views of a photo and their magnitudes, where those that are compared shall differ in nothing else; none where each is
+    /// drawn and degraded by itself.
+    fn list(&self, _photo: &RgbImage, _frame: Frame, _rng: &mut ChaCha8Rng) -> Option<Vec<(Vec<f32>, f32)>> {
+        None
+    }
+
     /// Degrades a photo by `magnitude`; `range` holds all magnitudes that will be asked for, so that what depends on the
     /// largest (the crop of a rotation) is the same for all. Magnitude 0 takes the very same path as every other.
     fn degrade(

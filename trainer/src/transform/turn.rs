@@ -1,7 +1,8 @@
 //! Turn: a photo that lies on its side or stands on its head. Magnitude 0 is upright, 1 any wrong right angle: the network learns to
-//! rank the upright copy of a photo before the others.
+//! rank the upright copy of a photo before the others, which the view makes of one upload.
 
 use clearshot_core::scoring::orientation::{SIDEWAYS, TURN};
+use clearshot_core::scoring::output::COPIES;
 use clearshot_core::turn::turn_and_cut;
 use clearshot_core::view;
 use fast_image_resize::FilterType;
@@ -12,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Degraded, FaultSpec, Frame, Severity, Spec, Transformation};
 use crate::overlay;
 use crate::raster::{self, Planes};
+use crate::upload;
 
 /// Right-angle turns.
 pub(super) struct Turn;
@@ -50,23 +52,35 @@ impl Transformation for Turn {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
-        let mut pixels = match frame {
-            Frame::Part => square_part(photo, rng),
-            Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
-        };
-        if magnitude > 0.5 {
-            pixels = match rng.random_range(0..3) {
-                0 => imageops::rotate90(&pixels),
-                1 => imageops::rotate180(&pixels),
-                _ => imageops::rotate270(&pixels),
-            };
-        }
-        if frame == Frame::Part {
-            // Laid over after the turn: marks are as upright as their portal's pages are, whatever the photo is.
-            overlay::sometimes(&mut pixels, 0.25, frame, rng);
-        }
-        Degraded { long_side: pixels.width().max(pixels.height()), pixels }
+        let turns = if magnitude > 0.5 { rng.random_range(1..COPIES) } else { 0 };
+        turned(photo, turns, frame, rng)
     }
+
+    fn list(&self, photo: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> Option<Vec<(Vec<f32>, f32)>> {
+        let turns = rng.random_range(0..COPIES);
+        let copies = SPEC.view().tensor(&upload::receive(turned(photo, turns, frame, rng), frame, rng));
+        let copies = copies.chunks(copies.len() / COPIES).enumerate();
+        Some(copies.map(|(copy, values)| (values.to_vec(), f32::from(u8::from(copy != turns)))).collect())
+    }
+}
+
+/// A photo turned clockwise by so many right angles.
+fn turned(photo: &RgbImage, turns: usize, frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
+    let pixels = match frame {
+        Frame::Part => square_part(photo, rng),
+        Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+    };
+    let mut pixels = match turns {
+        0 => pixels,
+        1 => imageops::rotate90(&pixels),
+        2 => imageops::rotate180(&pixels),
+        _ => imageops::rotate270(&pixels),
+    };
+    if frame == Frame::Part {
+        // Laid over after the turn: marks are as upright as their portal's pages are, whatever the photo is.
+        overlay::sometimes(&mut pixels, 0.25, frame, rng);
+    }
+    Degraded { long_side: pixels.width().max(pixels.height()), pixels }
 }
 
 /// A square of the photo as cameras and owners would have made it: tilted a little, in another light, softer, noisy.
@@ -97,6 +111,23 @@ mod tests {
     use super::*;
     use image::Rgb;
     use rand::SeedableRng;
+
+    #[test]
+    fn of_a_list_one_copy_is_upright_and_the_others_are_its_turns() {
+        let photo = RgbImage::from_fn(400, 300, |_, y| Rgb([if y < 150 { 220 } else { 30 }; 3]));
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        for _ in 0..10 {
+            let list = Turn.list(&photo, Frame::Whole, &mut rng).expect("turns are compared as lists");
+            assert_eq!(list.len(), COPIES);
+            for (copy, magnitude) in list {
+                let half = copy.len() / 6;
+                let light = |values: &[f32]| values.iter().sum::<f32>() / values.len() as f32;
+                // The red plane: above and below.
+                let (above, below) = (light(&copy[..half]), light(&copy[half..2 * half]));
+                assert_eq!(above > 2.0 * below, magnitude < 0.5, "{above} {below}");
+            }
+        }
+    }
 
     #[test]
     fn only_a_wrong_turn_moves_what_is_above() {

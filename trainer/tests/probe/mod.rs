@@ -58,7 +58,7 @@ pub fn accuracy(library: &Library, recipe: &Recipe, steps: usize, tested: usize)
     let of = |step| {
         let (input, sizes) = batch(library, recipe, Part::Test, step, &Device::flex());
         let outputs = siamese::to_pairs(trained.forward(input)).unwrap();
-        siamese::pair_accuracy(&outputs.iter().map(|output| output.0).collect::<Vec<_>>(), &sizes)
+        siamese::pair_accuracy(&outputs.iter().map(|output| output.0).collect::<Vec<_>>(), &sizes, sizes.len())
     };
     (0..tested).map(of).sum::<f32>() / tested as f32
 }
