@@ -53,25 +53,26 @@ impl Distribution {
     /// Probability that the true value lies below a threshold.
     #[must_use]
     pub fn below(&self, threshold: f32) -> f64 {
-        self.between(self.range[0], threshold)
+        self.between(f64::from(self.range[0]), f64::from(threshold))
     }
 
     /// Probability that the true value lies above a threshold.
     #[must_use]
     pub fn above(&self, threshold: f32) -> f64 {
-        self.between(threshold, self.range[1])
+        self.between(f64::from(threshold), f64::from(self.range[1]))
     }
 
-    /// The same two of a true value that is spread evenly over the range: of a photo that shows no evidence.
-    pub(super) fn evenly(&self) -> Self {
-        Self { errors: Errors::Unknown, ..*self }
+    /// What bounds true values.
+    pub(super) fn range(&self) -> [f32; 2] {
+        self.range
     }
 
-    fn between(&self, from: f32, to: f32) -> f64 {
-        let [min, max] = self.range;
+    /// Probability that the true value lies between two.
+    pub(super) fn between(&self, from: f64, to: f64) -> f64 {
+        let [min, max] = self.range.map(f64::from);
         let (from, to) = (from.clamp(min, max), to.clamp(min, max));
-        let even = f64::from((to - from).max(0.0)) / f64::from(max - min);
-        let upto = |end: f32| self.errors.upto(f64::from(end) - f64::from(self.value));
+        let even = (to - from).max(0.0) / (max - min);
+        let upto = |end: f64| self.errors.upto(end - f64::from(self.value));
         let Some((first, last)) = upto(min).zip(upto(max)) else { return even };
         let whole = last - first;
         if whole < NOTHING {

@@ -2,19 +2,14 @@
 //! expected of uploads (Bayes' rule).
 //!
 //! The calibration's distribution of errors tells where the true value may lie if it were spread evenly over the metric's range. It
-//! is not: of a client's uploads the share `s` (`expected_share`) lies beyond the thresholds. With `L` and `H` the masses of that
-//! distribution below the lower and above the upper threshold, `W` the mass between them, and `b` and `w` the parts of the range
-//! beyond and within the thresholds (`b + w = 1`), the probabilities are
+//! is not: most uploads are nearly right, a few are far off. What is expected of values before a photo is seen falls with their
+//! distance from zero as `1 / (1 + (x / width)^2)` (Cauchy's distribution) within the range, with the width at which the share `s`
+//! (`expected_share`) lies beyond the thresholds. The density of the true value is that of the errors times it.
 //!
-//! ```text
-//!            L s/b                          H s/b                                        1-s
-//! low = ---------------,   high = ---------------   with   total = (L + H) s/b  +  W  ---
-//!            total                          total                                         w
-//! ```
-//!
-//! A photo that shows nothing has `L + H = b` and `W = w`, so that `low + high = s`: a tilt that nobody can see is no defect. The more
-//! a photo shows, the less the share counts. Thresholds far closer to zero than the interval is wide need a larger share: few photos
-//! beyond them are then as good as a claim that nearly all lie within.
+//! A photo that shows nothing is then as probably faulty as any upload, by `s`: a tilt that nobody can see is no defect. The more a
+//! photo shows, the less the share counts: what is clearly far off is not taken for an error, since the expectation falls slower than
+//! errors do. And a value a little beyond a threshold is hardly less expected than one a little within. Thresholds far closer to zero
+//! than the interval is wide need a larger share: few photos beyond them are then as good as a claim that nearly all lie at zero.
 
 use super::distribution::Distribution;
 use super::profile::Band;
@@ -31,18 +26,92 @@ pub struct Beyond {
 /// How probable it is that the true value lies beyond the thresholds of a band.
 #[must_use]
 pub fn beyond(distribution: &Distribution, band: Band) -> Beyond {
-    let masses = |of: &Distribution| [band.low.map_or(0.0, |low| of.below(low)), of.above(band.high)];
-    let [low, high] = masses(distribution);
-    let part: f64 = masses(&distribution.evenly()).iter().sum();
-    // Thresholds at the ends of the range: there is nothing beyond, or nothing within.
-    if part <= 0.0 || part >= 1.0 {
-        return Beyond { low, high };
+    let mut sums = [0.0; 3];
+    for part in parts(distribution, band) {
+        sums[part.side as usize] += part.mass;
     }
-    let share = f64::from(band.expected_share);
-    let weight = share / part;
-    let within = (1.0 - low - high).max(0.0) * (1.0 - share) / (1.0 - part);
-    let total = (low + high) * weight + within;
-    Beyond { low: low * weight / total, high: high * weight / total }
+    let total = sums.iter().sum::<f64>();
+    Beyond { low: sums[Side::Low as usize] / total, high: sums[Side::High as usize] / total }
+}
+
+/// Where a part of the range lies: below the thresholds, within or above them.
+#[derive(Clone, Copy)]
+enum Side {
+    Low,
+    Within,
+    High,
+}
+
+/// A part of the range and how probable it is that the true value lies there, but for a common factor.
+struct Part {
+    side: Side,
+    mass: f64,
+}
+
+/// Parts into which each stretch between zero, thresholds and the ends of the range is cut: the expectation is taken as even within one.
+const PARTS: u16 = 64;
+
+fn parts(distribution: &Distribution, band: Band) -> impl Iterator<Item = Part> {
+    let range = distribution.range().map(f64::from);
+    let thresholds =
+        [band.low.map_or(range[0], f64::from), f64::from(band.high)].map(|at| at.clamp(range[0], range[1]));
+    let expected = Expected::of(range, thresholds, f64::from(band.expected_share));
+    let zero = 0f64.clamp(thresholds[0], thresholds[1]);
+    let stretches = [
+        (Side::Low, range[0], thresholds[0]),
+        (Side::Within, thresholds[0], zero),
+        (Side::Within, zero, thresholds[1]),
+        (Side::High, thresholds[1], range[1]),
+    ];
+    let distribution = *distribution;
+    stretches.into_iter().filter(|(_, from, to)| from < to).flat_map(move |(side, from, to)| {
+        let at = move |part: u16| from + (to - from) * f64::from(part) / f64::from(PARTS);
+        (0..PARTS).map(move |part| {
+            let ends = [at(part), at(part + 1)];
+            let shown = distribution.between(ends[0], ends[1]);
+            let weight = if matches!(side, Side::Within) { expected.within } else { expected.beyond };
+            Part { side, mass: shown * weight * expected.mass(ends) / (ends[1] - ends[0]) }
+        })
+    })
+}
+
+/// What is expected of values before a photo is seen; not normalised.
+#[derive(Clone, Copy)]
+struct Expected {
+    width: f64,
+    /// What values within and beyond the thresholds count besides: 1, unless the thresholds leave less of the range beyond them
+    /// than the share, which no width can bring about.
+    within: f64,
+    beyond: f64,
+}
+
+impl Expected {
+    /// The expectation of which the share `share` within the range lies beyond the thresholds.
+    fn of(range: [f64; 2], thresholds: [f64; 2], share: f64) -> Self {
+        let of_width = |width| Self { width, within: 1.0, beyond: 1.0 };
+        let beyond = |expected: Self| {
+            let out = expected.mass([range[0], thresholds[0]]) + expected.mass([thresholds[1], range[1]]);
+            out / (out + expected.mass(thresholds))
+        };
+        let far = range[0].abs().max(range[1].abs());
+        let (mut narrow, mut wide) = (1e-6 * far, 1e3 * far);
+        for _ in 0..50 {
+            let middle = (narrow * wide).sqrt();
+            if beyond(of_width(middle)) < share { narrow = middle } else { wide = middle }
+        }
+        let found = of_width(wide);
+        let reached = beyond(found);
+        // Thresholds at the ends of the range: there is nothing beyond, or nothing within.
+        if reached <= 0.0 || reached >= 1.0 {
+            return found;
+        }
+        Self { within: (1.0 - share) / (1.0 - reached), beyond: share / reached, ..found }
+    }
+
+    /// Integral between two values.
+    fn mass(self, [from, to]: [f64; 2]) -> f64 {
+        if to <= from { 0.0 } else { self.width * ((to / self.width).atan() - (from / self.width).atan()) }
+    }
 }
 
 #[cfg(test)]
@@ -69,14 +138,21 @@ mod tests {
 
     #[test]
     fn a_worked_example() {
-        // Two degrees beyond the threshold, 2.303 to either side at 90 %: the mean error is 1, so that e^-2 / 2 lies within.
-        let distribution = about(7.0, std::f32::consts::LN_10);
-        let within = 0.5 * ((-2.0f64).exp() - (-12.0f64).exp());
-        let weight = 0.2 / (70.0 / 80.0);
-        let expected = (1.0 - within) * weight / ((1.0 - within) * weight + within * 0.8 / (10.0 / 80.0));
-        let found = fault(&distribution, band(5.0, 0.2));
-        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
-        assert!((found - 0.33).abs() < 0.01, "{found}");
+        // Of Cauchy's distribution of width w, cut off at 40, the share (atan(40/w) - atan(5/w)) / atan(40/w) lies beyond 5: with
+        // w = 1.8292 a fifth. Two degrees beyond the threshold, 2.303 to either side at 90 %: the mean error is 1.
+        let width = 1.8292f64;
+        let share = ((40.0 / width).atan() - (5.0 / width).atan()) / (40.0 / width).atan();
+        assert!((share - 0.2).abs() < 1e-3, "{share}");
+        // The integral by small steps.
+        let density = |x: f64| (-(x - 7.0).abs()).exp() / (1.0 + (x / width).powi(2));
+        let sum = |from: f64, to: f64| {
+            let step = (to - from) / 1e5;
+            (0..100_000u32).map(|index| step * density(from + step * (f64::from(index) + 0.5))).sum::<f64>()
+        };
+        let expected = (sum(-40.0, -5.0) + sum(5.0, 40.0)) / sum(-40.0, 40.0);
+        let found = fault(&about(7.0, std::f32::consts::LN_10), band(5.0, 0.2));
+        assert!((found - expected).abs() < 2e-3, "{found} {expected}");
+        assert!((found - 0.816).abs() < 0.003, "{found}");
     }
 
     #[test]
@@ -108,7 +184,7 @@ mod tests {
 
         #[test]
         fn a_wider_threshold_makes_a_fault_less_likely(
-            value in 0.0f32..30.0, reach in 0.1f32..9.0, wider in 0.0f32..5.0, times in 1.0f32..4.0, share in 0.02f32..0.5,
+            value in 0.0f32..30.0, reach in 0.1f32..9.0, wider in 0.0f32..5.0, times in 2.0f32..5.0, share in 0.02f32..0.5,
         ) {
             // From thresholds on that the photo's errors can tell from zero.
             let threshold = times * reach;

@@ -440,18 +440,18 @@ mod tests {
 
     #[test]
     fn a_photo_at_a_threshold_is_unsure_or_faulty_and_one_far_within_passes() {
-        // A little more than half of the distribution lies beyond; what is expected makes it less likely.
+        // Half of the distribution lies beyond; what is expected makes it less likely.
         let mut profile = default_profile();
         let verdict = |profile: &Profile, low: f32, value: f32, high: f32| {
             let judgement = judge(&findings(&required(), [GOOD[0], (low, value, high), GOOD[2]]), profile);
             (judgement.verdict, judgement.reasons.first().map(|reason| reason.code.clone()))
         };
-        assert_eq!(verdict(&profile, -0.35, -0.26, -0.17), (Verdict::Unsure, Some("possibly_too_dark".into())));
+        assert_eq!(verdict(&profile, -0.37, -0.25, -0.13), (Verdict::Unsure, Some("possibly_too_dark".into())));
         assert_eq!(verdict(&profile, -0.45, -0.36, -0.27), (Verdict::Fail, Some("too_dark".into())));
         assert_eq!(verdict(&profile, -0.3, -0.2, 0.1), (Verdict::Pass, None), "its interval crosses the threshold");
         // Who expects more faulty uploads gets more of them.
         profile.bands.get_mut("brightness").expect("it is bounded").expected_share = 0.9;
-        assert_eq!(verdict(&profile, -0.35, -0.26, -0.17), (Verdict::Fail, Some("too_dark".into())));
+        assert_eq!(verdict(&profile, -0.37, -0.25, -0.13), (Verdict::Fail, Some("too_dark".into())));
     }
 
     #[test]
@@ -476,7 +476,7 @@ mod tests {
         // Blur is certain and weighs little; brightness is worse and less certain.
         let metrics = required();
         let judgement =
-            judge(&findings(&metrics, [(2.8, 3.0, 3.2), (-0.35, -0.26, -0.17), (9.0, 10.0, 11.0)]), &profile);
+            judge(&findings(&metrics, [(2.8, 3.0, 3.2), (-0.37, -0.25, -0.13), (9.0, 10.0, 11.0)]), &profile);
         let codes: Vec<_> = judgement.reasons.iter().map(|reason| reason.code.as_str()).collect();
         assert_eq!(codes, ["tilted", "blurred", "possibly_too_dark"]);
     }
