@@ -5,6 +5,7 @@ mod support;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
+use clearshot_core::ingest::{self, Limits};
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::Value;
@@ -157,4 +158,42 @@ async fn a_photo_too_large_to_be_corrected_is_refused_before_it_is_scored() {
     let before = server.photos_run("blur").await;
     correct(&server, pavilion()).await;
     assert_eq!(server.photos_run("blur").await, before, "no model was asked");
+}
+
+/// Both decoders of JPEGs read the same files, and find the same ones damaged: what one service refuses the other must not pass.
+#[test]
+fn the_fast_and_the_slow_decoder_agree_on_mutated_photos() {
+    let photo = image::load_from_memory(&pavilion()).expect("a photo").into_rgb8();
+    let large = image::imageops::resize(&photo, 2700, 1800, image::imageops::FilterType::CatmullRom);
+    let limits = Limits::default();
+    let mut state = 3u32;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    let (mut damaged, mut refused) = (0, 0);
+    for (whole, count) in [(jpeg(&photo, 90), 300), (jpeg(&photo, 60), 300), (jpeg(&large, 85), 60)] {
+        for number in 0..count {
+            let mut bytes = whole.clone();
+            let at = next(bytes.len() - 700) + 640;
+            match number % 4 {
+                0 => bytes[at] ^= 1 + next(254) as u8,
+                1 => bytes.truncate(at),
+                2 => drop(bytes.drain(at..bytes.len().min(at + 1 + next(4000)))),
+                _ => {
+                    for _ in 0..2 {
+                        let at = next(bytes.len() - 700) + 640;
+                        bytes[at] ^= 1 + next(254) as u8;
+                    }
+                }
+            }
+            let fast = ingest::decode(&bytes, &limits).ok().map(|photo| photo.damage > 0.0);
+            let slow = ingest::decode_original(&bytes, &limits).ok().map(|original| original.photo.damage > 0.0);
+            assert_eq!(fast, slow, "number {number} of a photo of {} bytes", whole.len());
+            damaged += usize::from(fast == Some(true));
+            refused += usize::from(fast.is_none());
+        }
+    }
+    println!("{damaged} of 660 damaged, {refused} refused");
+    assert!(damaged > 200 && refused > 100, "{damaged} damaged, {refused} refused");
 }

@@ -1,6 +1,7 @@
 """Uploads that are not whole, as files and as pictures. Numbers in brackets: kinds of the field's reports."""
 
 import cv2
+import numpy
 
 from .common import jpeg
 
@@ -43,12 +44,84 @@ def gray(share):
     return make
 
 
+def decoded(data):
+    return cv2.imdecode(numpy.frombuffer(data, numpy.uint8), cv2.IMREAD_COLOR)
+
+
+def seen(image, chance):
+    """Two bytes of the picture are others, and more than 3 % of it is other by more than 4 levels: in every third file but a block is."""
+    whole = decoded(jpeg(image)).astype(numpy.int16)
+    while True:
+        data, _ = wrong(image, chance)
+        other = decoded(data)
+        if other is not None and (abs(other - whole).max(axis=2) > 4).mean() > 0.03:
+            return data, None
+
+
+def again(image, chance):
+    """The same, saved again."""
+    return jpeg(decoded(seen(image, chance)[0]), 85), None
+
+
+def shifted(levels, write=jpeg):
+    """From some block on, in reading order, one colour is lighter or darker."""
+
+    def make(image, chance):
+        picture = image.astype(numpy.int16)
+        height, width = image.shape[:2]
+        row, column = int(chance.uniform(0.1, 0.8) * (height // 16)), int(chance.uniform(0, width // 16))
+        step = numpy.zeros(3, numpy.int16)
+        step[chance.integers(0, 3)] = levels * chance.choice([-1, 1])
+        picture[16 * row : 16 * row + 16, 16 * column :] += step
+        picture[16 * row + 16 :] += step
+        return write(picture.clip(0, 255).astype(numpy.uint8)), None
+
+    return make
+
+
+def moved(image, chance):
+    """From some row of blocks on, everything lies further right, as where blocks were lost."""
+    picture = image.copy()
+    row, by = int(chance.uniform(0.2, 0.7) * (image.shape[0] // 16)) * 16, 16 * int(chance.integers(4, 20))
+    picture[row:] = numpy.roll(picture[row:], by, axis=1)
+    return jpeg(picture), None
+
+
+def stuck(image, chance):
+    """The last third repeats one row."""
+    picture = image.copy()
+    row = int(image.shape[0] * 0.67)
+    picture[row:] = picture[row]
+    return jpeg(picture), None
+
+
+def holes(write):
+    """Two holes of one colour, each of some blocks."""
+
+    def make(image, chance):
+        picture = image.copy()
+        for _ in range(2):
+            top, left = (16 * int(chance.uniform(0.1, 0.7) * (side // 16)) for side in image.shape[:2])
+            picture[top : top + 64, left : left + 96] = chance.integers(0, 255, 3)
+        return write(picture), None
+
+    return make
+
+
 def without_end(image, chance):
     return jpeg(image)[:-2], None
 
 
 def png(image, chance):
-    return cv2.imencode(".png", image)[1].tobytes(), None
+    return lossless(image), None
+
+
+def lossless(image):
+    return cv2.imencode(".png", image)[1].tobytes()
+
+
+def webp(image):
+    return cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 90])[1].tobytes()
 
 
 KINDS = {
@@ -60,6 +133,16 @@ KINDS = {
     "16 kB lost [8]": lost,
     "4 kB zeroed [8]": zeroed,
     "two wrong bytes [8]": wrong,
+    "two wrong bytes, of which more than a block is seen [8]": seen,
+    "two wrong bytes, of which more than a block is seen, saved again [8]": again,
+    "one colour shifted by 12 levels from a block on [8]": shifted(12),
+    "one colour shifted by 30 levels from a block on [8]": shifted(30),
+    "one colour shifted by 30 levels from a block on, PNG [8]": shifted(30, lossless),
+    "one colour shifted by 30 levels from a block on, WebP [8]": shifted(30, webp),
+    "lower part moved sideways, saved again [8]": moved,
+    "last third repeats a row, saved again [8]": stuck,
+    "two holes of one colour, saved again [8]": holes(jpeg),
+    "two holes of one colour, PNG [8]": holes(lossless),
     "lowest 20 % gray, saved again [10]": gray(0.2),
     "lowest 40 % gray, saved again [10]": gray(0.4),
 }

@@ -68,8 +68,8 @@ fn tail(view: &RgbImage) -> f32 {
 #[cfg(test)]
 mod tests {
     use image::Rgb;
-    use jpeg_encoder::{ColorType, Encoder};
 
+    use super::super::samples::compressed;
     use super::*;
 
     fn photo(width: u32, height: u32) -> RgbImage {
@@ -77,13 +77,6 @@ mod tests {
             let wave = |a: f32, b: f32| ((x as f32 * a).sin() * (y as f32 * b).cos() * 70.0 + 120.0) as u8;
             Rgb([wave(0.031, 0.043), wave(0.017, 0.071), wave(0.053, 0.029)])
         })
-    }
-
-    fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
-        let mut bytes = Vec::new();
-        let [width, height] = [image.width(), image.height()].map(|side| side as u16);
-        Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
-        image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
     }
 
     /// field/README.md, kind 10: the fill begins within a row of blocks.

@@ -2,13 +2,17 @@
 //! their values under `checks`, profiles may bound them, result files have a column for each.
 
 mod aspect;
+mod collage;
 mod colourfulness;
 mod contrast;
 mod damage;
 mod frame;
 mod jpeg_quality;
+mod noise;
 mod not_a_photo;
 mod sample;
+#[cfg(test)]
+mod samples;
 mod short_side;
 mod upscale;
 
@@ -73,7 +77,7 @@ pub struct Check {
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 9]> = LazyLock::new(|| {
+pub static CHECKS: LazyLock<[Check; 11]> = LazyLock::new(|| {
     [
         damage::check(),
         frame::check(),
@@ -81,6 +85,8 @@ pub static CHECKS: LazyLock<[Check; 9]> = LazyLock::new(|| {
         contrast::check(),
         colourfulness::check(),
         upscale::check(),
+        noise::check(),
+        collage::check(),
         jpeg_quality::check(),
         short_side::check(),
         aspect::check(),

@@ -139,8 +139,8 @@ fn transform(values: &mut [(f32, f32)]) {
 mod tests {
     use image::imageops::{self, FilterType};
     use image::{Rgb, RgbImage};
-    use jpeg_encoder::{ColorType, Encoder};
 
+    use super::super::samples::compressed;
     use super::*;
 
     fn scene(width: u32, height: u32) -> RgbImage {
@@ -150,13 +150,6 @@ mod tests {
             let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ (x * y)) % 15;
             Rgb([(wave + grain as f32) as u8; 3])
         })
-    }
-
-    fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
-        let mut bytes = Vec::new();
-        let [width, height] = [image.width(), image.height()].map(|side| side as u16);
-        Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
-        image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
     }
 
     /// field/README.md, kind 16; factors of the view are whole only by chance.

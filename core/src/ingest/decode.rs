@@ -14,7 +14,7 @@ use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, foreign, scaled, sniff};
+use super::{Format, IngestError, Limits, foreign, scaled, sniff, traces};
 use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
@@ -191,11 +191,8 @@ impl<'a> Opened<'a> {
             Some(markers) if wanted == Wanted::Enough => scaled::decode(&bytes, self.size, markers.scans()),
             _ => None,
         };
-        // A decoder that has nothing to warn of saw every block.
-        let damage = match &self.markers {
-            Some(markers) if scaled.is_none() => markers.damage(&bytes),
-            _ => 0.0,
-        };
+        // Decoders warn of different things, and of none of what can be decoded and is no picture.
+        let coded = self.markers.as_ref().map_or(0.0, |markers| markers.damage(&bytes));
         let (pixels, transparent) = if let Some(pixels) = scaled {
             (pixels, false)
         } else {
@@ -204,6 +201,7 @@ impl<'a> Opened<'a> {
             let transparent = wanted == Wanted::All && is_transparent(&buffer, self.color);
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
+        let damage = if coded > 0.0 { coded } else { traces::damage(&pixels, self.size.0) };
         let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
         photo.jpeg_quality = self.markers.as_ref().and_then(Markers::quality);
         let lease = photo.lease.take_if(|_| wanted == Wanted::All);

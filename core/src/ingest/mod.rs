@@ -13,6 +13,7 @@ mod photo;
 mod png;
 mod scaled;
 mod sniff;
+mod traces;
 
 pub use decode::{Budget, Claim, decode, decode_original, inspect, jpeg_decoder};
 pub use foreign::{Foreign, foreign};

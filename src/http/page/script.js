@@ -93,7 +93,7 @@ async function gauges(scores, profile) {
 
 // What was found beside the scores; a service may have no model for the turn, and no checks.
 function facts({ orientation, checks }) {
-  const found = Object.entries(checks ?? {}).filter(([name, value]) => value !== 0 && !(name === "upscale" && value === 1));
+  const found = Object.entries(checks ?? {}).filter(([name, value]) => value !== 0 && !(["upscale", "collage"].includes(name) && value === 1));
   const facts = found.map(([name, value]) => `${inWords(name)}: ${Number(value.toPrecision(3))}`);
   if (orientation) {
     const { turn, probability } = orientation;
