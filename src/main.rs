@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use clearshot::bulk::{self, backtest};
+use clearshot::bulk::{self, backtest, tune};
 use clearshot::config::{Cli, Command};
 use clearshot::{access, health, router, serve, telemetry};
 use clearshot_core::privacy;
@@ -30,6 +30,10 @@ fn main() -> Result<ExitCode> {
         Command::Backtest(config) => {
             let found = backtest::backtest(&config)?;
             println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
+        }
+        Command::Tune(config) => {
+            let tuned = tune::tune(&config)?;
+            println!("{}", if config.json { serde_json::to_string_pretty(&tuned)? } else { tuned.to_string() });
         }
         Command::Key(config) => println!("{}", access::add(&config)?),
         Command::Health(config) => health::check(&config)?,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clearshot_core::load::LoadError;
 
+use super::decisions::DecisionsError;
 use super::output::OutputError;
+use super::tune::TuneError;
 
 /// Why a bulk run ended.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,12 @@ pub enum BulkError {
     /// The output cannot be read or written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The decisions cannot be read.
+    #[error(transparent)]
+    Decisions(#[from] DecisionsError),
+    /// No profile comes of the decisions.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
     /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),

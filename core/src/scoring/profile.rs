@@ -136,7 +136,16 @@ impl TryFrom<Unchecked> for Profile {
             }
         };
         let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
-        Ok(Self { name, description, review_at, fail_at, bands, checks, not_a_photo, messages })
+        Ok(Self {
+            name,
+            description,
+            review_at,
+            fail_at,
+            bands,
+            checks,
+            not_a_photo,
+            messages,
+        })
     }
 }
 
@@ -201,6 +210,14 @@ impl Profiles {
     /// Every profile, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.profiles.iter()
+    }
+
+    /// Puts a profile in the place of the one of its name.
+    pub fn put(&mut self, profile: Profile) {
+        match self.profiles.iter_mut().find(|old| old.name == profile.name) {
+            Some(old) => *old = profile,
+            None => self.profiles.push(profile),
+        }
     }
 
     fn load(path: &Path) -> Result<Self, ProfileError> {
