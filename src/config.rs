@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::access::KeyConfig;
 use crate::app::AppConfig;
-use crate::bulk::{BacktestConfig, ScoreConfig, TuneConfig};
+use crate::bulk::{BacktestConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
 use crate::health::HealthConfig;
 use crate::openapi::OpenapiConfig;
 use crate::serve::ListenConfig;
@@ -33,6 +33,9 @@ pub enum Command {
     /// good photos are refused, and bad ones let through, than you say. Exits with 1 and the reason where the decisions do not allow
     /// that.
     Tune(Box<TuneConfig>),
+    /// Tell which photos of results show the same (copies that were recompressed, resized or slightly cropped), and which of them to
+    /// keep by verdict, quality and size. Millions of rows fit into memory: about 60 bytes each.
+    Duplicates(DuplicatesConfig),
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
     Key(KeyConfig),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.

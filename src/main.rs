@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use clearshot::bulk::{self, backtest, tune};
+use clearshot::bulk::{self, backtest, duplicates, tune};
 use clearshot::config::{Cli, Command};
 use clearshot::{access, health, router, serve, telemetry};
 use clearshot_core::privacy;
@@ -35,6 +35,7 @@ fn main() -> Result<ExitCode> {
             let tuned = tune::tune(&config)?;
             println!("{}", if config.json { serde_json::to_string_pretty(&tuned)? } else { tuned.to_string() });
         }
+        Command::Duplicates(config) => eprintln!("{}", duplicates::duplicates(&config)?),
         Command::Key(config) => println!("{}", access::add(&config)?),
         Command::Health(config) => health::check(&config)?,
         Command::Openapi(config) => print!("{}", router::document().text(&config)),

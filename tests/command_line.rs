@@ -56,7 +56,7 @@ fn every_command_is_listed() {
     let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(
         names,
-        ["serve", "score", "backtest", "tune", "key", "health", "openapi", "help"]
+        ["serve", "score", "backtest", "tune", "duplicates", "key", "health", "openapi", "help"]
     );
 }
 
@@ -80,6 +80,7 @@ fn every_flag_of_the_other_commands_is_listed() {
     let own = "scores decisions max-refused-good max-passed-bad output profile name show html html-photos json";
     let own: Vec<_> = own.split_whitespace().map(|flag| (flag, "")).chain([files[1]]).collect();
     assert_eq!(flags("tune"), with(twins("models max-decoded-bytes max-pixels max-side min-side"), &own));
+    assert_eq!(flags("duplicates"), with(twins(""), &[("output", "")]));
     assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));
     assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
     assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));

@@ -142,6 +142,18 @@ pub struct TuneConfig {
     pub limits: Limits,
 }
 
+/// Results in which to look for photos that show the same.
+#[derive(Clone, Debug, Args)]
+pub struct DuplicatesConfig {
+    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together.
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
+    /// CSV file to write, one row for each photo that another one resembles: its group, whether to keep it, its path. Only such a file
+    /// is written over [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),

@@ -22,6 +22,17 @@ pub enum BulkError {
         /// What is wrong.
         reason: String,
     },
+    /// Groups of duplicates cannot be written.
+    #[error("cannot write {path}: {reason}")]
+    Groups {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There are more rows than can be grouped.
+    #[error("there are more than {} rows: group parts of them", u32::MAX)]
+    TooManyRows,
     /// The output cannot be read or written.
     #[error(transparent)]
     Output(#[from] OutputError),

@@ -84,7 +84,7 @@ pub enum Verdict {
     Pass,
     /// A fault's probability is at least the profile's `fail_at`.
     Fail,
-    /// A fault's probability is at least `review_at`, and none reaches `fail_at`: let a person look.
+    /// A fault's probability is at least `review_at`, and none reaches `fail_at`, or it was the last `attempt`: let a person look.
     Unsure,
 }
 

@@ -1,0 +1,179 @@
+//! Near-duplicates among millions of photos: multi-index hashing (Norouzi, Punjani and Fleet, "Fast search in Hamming space with
+//! multi-index hashing", 2012).
+//!
+//! A hash is nine bands of 16 bits. Where two hashes differ in at most 26 bits, some band of them differs in at most two: all hashes
+//! that are near another one stand in the buckets of its nine bands and of their 137 neighbours each, and little else does. Nothing is
+//! missed. What is held is the hashes and their places in nine tables, about 60 bytes a photo.
+
+use crate::scene_hash::{BYTES, NEAR, SceneHash};
+
+const BANDS: usize = BYTES / 2;
+/// Bits in which some band of two near hashes differs at most.
+const NEAR_IN_BAND: u32 = NEAR / BANDS as u32;
+const BUCKETS: usize = 1 << 16;
+/// Photos up to which each is compared with each: tables cost more than that.
+const FEW: usize = 400;
+
+/// Groups near-duplicates. `photos` come best first: the best of a group is its first, all others of the group are near it, and
+/// those that are near none are in no group. Gives places in `photos`.
+///
+/// # Panics
+/// Never: fewer than `u32::MAX` hashes fit into memory.
+#[must_use]
+pub fn groups(photos: &[SceneHash]) -> Vec<Vec<usize>> {
+    // Photos of the same hash are looked for once.
+    let mut by_hash: Vec<u32> = (0..u32::try_from(photos.len()).expect("so many do not fit into memory")).collect();
+    by_hash.sort_unstable_by_key(|place| (photos[*place as usize], *place));
+    let same: Vec<&[u32]> = by_hash.chunk_by(|one, other| photos[*one as usize] == photos[*other as usize]).collect();
+    let mut distinct: Vec<u32> = (0..same.len() as u32).collect();
+    distinct.sort_unstable_by_key(|at| same[*at as usize][0]);
+    let hashes: Vec<SceneHash> = same.iter().map(|places| photos[places[0] as usize]).collect();
+    let index = (hashes.len() > FEW).then(|| Index::new(&hashes));
+
+    let mut taken = vec![false; hashes.len()];
+    let mut groups = Vec::new();
+    for leader in distinct {
+        if taken[leader as usize] {
+            continue;
+        }
+        taken[leader as usize] = true;
+        let hash = hashes[leader as usize];
+        let mut group: Vec<usize> = same[leader as usize].iter().map(|place| *place as usize).collect();
+        let mut meet = |other: u32| {
+            let at = other as usize;
+            if !taken[at] && hash.distance(&hashes[at]) <= NEAR {
+                taken[at] = true;
+                group.extend(same[at].iter().map(|place| *place as usize));
+            }
+        };
+        match &index {
+            Some(index) => index.near(&hash, meet),
+            None => (0..hashes.len() as u32).for_each(&mut meet),
+        }
+        if group.len() > 1 {
+            // The leader is the best that was left: it stays the first.
+            group.sort_unstable();
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+/// For each band a table of hashes by its 16 bits.
+struct Index {
+    tables: Vec<Table>,
+    /// What neighbouring buckets differ in.
+    flips: Vec<u16>,
+}
+
+struct Table {
+    /// Where the hashes of a bucket begin; those of the next one end them.
+    starts: Vec<u32>,
+    hashes: Vec<u32>,
+}
+
+impl Index {
+    fn new(hashes: &[SceneHash]) -> Self {
+        let flips = (0..=u16::MAX).filter(|flip| flip.count_ones() <= NEAR_IN_BAND).collect();
+        Self { tables: (0..BANDS).map(|at| Table::new(hashes, at)).collect(), flips }
+    }
+
+    fn near(&self, hash: &SceneHash, mut meet: impl FnMut(u32)) {
+        for (at, table) in self.tables.iter().enumerate() {
+            let own = band(hash, at);
+            for flip in &self.flips {
+                table.bucket(own ^ flip).iter().copied().for_each(&mut meet);
+            }
+        }
+    }
+}
+
+impl Table {
+    fn new(hashes: &[SceneHash], at: usize) -> Self {
+        let mut starts = vec![0u32; BUCKETS + 1];
+        for hash in hashes {
+            starts[usize::from(band(hash, at)) + 1] += 1;
+        }
+        for bucket in 0..BUCKETS {
+            starts[bucket + 1] += starts[bucket];
+        }
+        let (mut next, mut sorted) = (starts.clone(), vec![0; hashes.len()]);
+        for (place, hash) in (0u32..).zip(hashes) {
+            let bucket = &mut next[usize::from(band(hash, at))];
+            sorted[*bucket as usize] = place;
+            *bucket += 1;
+        }
+        Self { starts, hashes: sorted }
+    }
+
+    fn bucket(&self, bits: u16) -> &[u32] {
+        let bucket = usize::from(bits);
+        &self.hashes[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+    }
+}
+
+fn band(hash: &SceneHash, at: usize) -> u16 {
+    let bytes = hash.bytes();
+    u16::from_be_bytes([bytes[2 * at], bytes[2 * at + 1]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Hashes about a few scenes, some bits of each changed.
+    fn photos(scenes: usize, count: usize, most: usize) -> impl Strategy<Value = Vec<SceneHash>> {
+        let scene = prop::array::uniform18(any::<u8>());
+        let changed = (0..scenes, prop::collection::vec(0..8 * BYTES, 0..most));
+        (prop::collection::vec(scene, scenes), prop::collection::vec(changed, count)).prop_map(|(scenes, changed)| {
+            let hash = |(scene, bits): (usize, Vec<usize>)| {
+                let mut bytes: [u8; BYTES] = scenes[scene];
+                bits.iter().for_each(|bit| bytes[bit / 8] ^= 1 << (bit % 8));
+                SceneHash::from(bytes)
+            };
+            changed.into_iter().map(hash).collect()
+        })
+    }
+
+    /// The same by comparing each with each.
+    fn each_with_each(photos: &[SceneHash]) -> Vec<Vec<usize>> {
+        let (mut taken, mut groups) = (vec![false; photos.len()], Vec::new());
+        for leader in 0..photos.len() {
+            let near = |other: &usize| !taken[*other] && photos[leader].distance(&photos[*other]) <= NEAR;
+            if taken[leader] {
+                continue;
+            }
+            let group: Vec<usize> = (leader..photos.len()).filter(near).collect();
+            group.iter().for_each(|place| taken[*place] = true);
+            groups.extend(Some(group).filter(|group| group.len() > 1));
+        }
+        groups
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+        #[test]
+        fn tables_miss_nothing(photos in photos(40, 2 * FEW, 40)) {
+            prop_assert_eq!(groups(&photos), each_with_each(&photos));
+        }
+
+        #[test]
+        fn nor_do_few_photos(photos in photos(5, 30, 40)) {
+            prop_assert_eq!(groups(&photos), each_with_each(&photos));
+        }
+    }
+
+    #[test]
+    fn the_first_is_kept_and_what_is_alone_is_in_no_group() {
+        let hash = |first: u8| {
+            let mut bytes = [0; BYTES];
+            bytes[..9].fill(first);
+            SceneHash::from(bytes)
+        };
+        let photos = [hash(0), hash(0xff), hash(0), hash(1), hash(0xf0)];
+        assert_eq!(groups(&photos), [vec![0, 2, 3]]);
+        assert!(groups(&[]).is_empty());
+    }
+}
