@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::access::KeyConfig;
 use crate::app::AppConfig;
-use crate::bulk::{BacktestConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
+use crate::bulk::{BacktestConfig, DriftConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
 use crate::health::HealthConfig;
 use crate::openapi::OpenapiConfig;
 use crate::serve::ListenConfig;
@@ -36,6 +36,8 @@ pub enum Command {
     /// Tell which photos of results show the same (copies that were recompressed, resized or slightly cropped), and which of them to
     /// keep by verdict, quality and size. Millions of rows fit into memory: about 60 bytes each.
     Duplicates(DuplicatesConfig),
+    /// Tell what changed from one output of `score` to another: verdicts, reasons, and how scores and checks are spread.
+    Drift(DriftConfig),
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
     Key(KeyConfig),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.

@@ -637,3 +637,44 @@ fn photos_that_show_the_same_are_found_in_results_and_the_best_is_kept() {
     assert_eq!((refused.status.code(), std::fs::read(&notes).ok()), (Some(1), Some(b"no photo".to_vec())));
 }
 
+#[test]
+fn drift_tells_what_changed_and_what_did_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, at: usize, tilt: f32| {
+        let view = turned(&room(480 + 8 * at as u32, 400, at as u32 + 1), tilt);
+        std::fs::write(folder.path().join(name).join(format!("{at}.jpg")), jpeg(&view, 85)).expect("it is written");
+    };
+    for (name, tilt) in [("old", 0.0), ("new", 9.0)] {
+        std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        (0..24).for_each(|at| write(name, at, tilt));
+    }
+    let results = ["old", "new"].map(|name| {
+        let output = folder.path().join(format!("{name}.csv"));
+        let (said, code) = score(&[text(&folder.path().join(name)), "-o", text(&output)]);
+        assert_eq!(code, Some(0), "{said}");
+        output
+    });
+    let page = folder.path().join("drift.html");
+    let drift = |old: &Path, new: &Path| -> Value {
+        let told = clearshot(&["drift", text(old), text(new), "--json", "--html", text(&page)]).output();
+        serde_json::from_slice(&told.expect("it runs").stdout).expect("JSON")
+    };
+    let found = drift(&results[0], &results[1]);
+    let column = |found: &Value, name: &str| {
+        let columns = found["columns"].as_array().expect("a list").iter();
+        columns.into_iter().find(|column| column["name"] == name).expect("it is there").clone()
+    };
+    assert_eq!(found["photos"], serde_json::json!([24, 24]));
+    assert_eq!(column(&found, "rotation")["level"], "other", "{found}");
+    assert_eq!((&found["made_otherwise"], &column(&found, "frame")["level"]), (&serde_json::json!([]), &"same".into()));
+    let share = |at: usize| found["verdicts"]["fail"][at]["share"].as_f64().unwrap_or_default();
+    assert!(share(1) > share(0) + 0.5, "{found}");
+    let shown = std::fs::read_to_string(&page).expect("it is there");
+    assert!(shown.contains("rotation: <span class=\"level\">another population") && shown.contains("<polyline"));
+    let same = drift(&results[0], &results[0]);
+    let levels: BTreeSet<&str> =
+        same["columns"].as_array().expect("a list").iter().filter_map(|column| column["level"].as_str()).collect();
+    assert_eq!(levels, BTreeSet::from(["same"]));
+    // Results of an older version, by other models: read, and said so.
+    assert!(!drift(&old_results("csv"), &results[0])["made_otherwise"].as_array().is_some_and(Vec::is_empty));
+}

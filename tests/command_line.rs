@@ -56,7 +56,7 @@ fn every_command_is_listed() {
     let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(
         names,
-        ["serve", "score", "backtest", "tune", "duplicates", "key", "health", "openapi", "help"]
+        ["serve", "score", "backtest", "tune", "duplicates", "drift", "key", "health", "openapi", "help"]
     );
 }
 
@@ -81,6 +81,7 @@ fn every_flag_of_the_other_commands_is_listed() {
     let own: Vec<_> = own.split_whitespace().map(|flag| (flag, "")).chain([files[1]]).collect();
     assert_eq!(flags("tune"), with(twins("models max-decoded-bytes max-pixels max-side min-side"), &own));
     assert_eq!(flags("duplicates"), with(twins(""), &[("output", "")]));
+    assert_eq!(flags("drift"), with(twins(""), &[("html", ""), ("json", "")]));
     assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));
     assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
     assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));

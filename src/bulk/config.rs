@@ -154,6 +154,21 @@ pub struct DuplicatesConfig {
     pub output: Option<PathBuf>,
 }
 
+/// Results to compare.
+#[derive(Clone, Debug, Args)]
+pub struct DriftConfig {
+    /// Output of `score` to compare with: .jsonl, .csv or .parquet.
+    pub old: PathBuf,
+    /// Another one, later or of another source.
+    pub new: PathBuf,
+    /// Write a page with the old and the new spread of each score and check; only a page of ours is written over.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),

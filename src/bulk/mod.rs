@@ -3,6 +3,7 @@
 pub mod backtest;
 mod config;
 pub mod decisions;
+pub mod drift;
 pub mod duplicates;
 mod error;
 mod findings;
@@ -29,7 +30,7 @@ use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub use config::{BacktestConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
+pub use config::{BacktestConfig, DriftConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
 pub use error::{BulkError, ReadError};
 use output::{Known, Output};
 use pool::{Outcome, Pool, Sizes};

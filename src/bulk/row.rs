@@ -241,6 +241,11 @@ impl FlatRow {
         Some(Estimate { value: part("")?, low: part("_low")?, high: part("_high")? })
     }
 
+    /// The metrics that the row has scores of.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().filter_map(|column| column.strip_suffix("_raw"))
+    }
+
     /// What the photo shows; results of older versions do not say.
     #[must_use]
     pub fn scene_hash(&self) -> Option<SceneHash> {
