@@ -62,12 +62,18 @@ impl Distribution {
         self.between(threshold, self.range[1])
     }
 
+    /// What bounds true values.
+    pub(super) fn range(&self) -> [f32; 2] {
+        self.range
+    }
+
     /// The same two of a true value that is spread evenly over the range: of a photo that shows no evidence.
     pub(super) fn evenly(&self) -> Self {
         Self { errors: Errors::Unknown, ..*self }
     }
 
-    fn between(&self, from: f32, to: f32) -> f64 {
+    /// Probability that the true value lies between two.
+    pub(super) fn between(&self, from: f32, to: f32) -> f64 {
         let [min, max] = self.range;
         let (from, to) = (from.clamp(min, max), to.clamp(min, max));
         let even = f64::from((to - from).max(0.0)) / f64::from(max - min);
