@@ -2,14 +2,19 @@
 //! multi-index hashing", 2012).
 //!
 //! A hash is nine bands of 16 bits. Where two hashes differ in at most 26 bits, some band of them differs in at most two: all hashes
-//! that are near another one stand in the buckets of its nine bands and of their 137 neighbours each, and little else does. Nothing is
-//! missed. What is held is the hashes and their places in nine tables, about 60 bytes a photo.
+//! that are near another one stand in the 137 buckets about each of its nine bands, and nothing is missed. Beside each place in a bucket
+//! stands the sketch of its hash, four bands of it: most of what is not near is left out by it without a look at the hash, which would
+//! be somewhere in memory. What is held is the hashes and nine tables, about 140 bytes a photo.
+
+use std::ops::Range;
 
 use crate::scene_hash::{BYTES, NEAR, SceneHash};
 
 const BANDS: usize = BYTES / 2;
 /// Bits in which some band of two near hashes differs at most.
 const NEAR_IN_BAND: u32 = NEAR / BANDS as u32;
+/// Bands of a sketch.
+const SKETCHED: usize = 4;
 const BUCKETS: usize = 1 << 16;
 /// Photos up to which each is compared with each: tables cost more than that.
 const FEW: usize = 400;
@@ -69,7 +74,8 @@ struct Index {
 struct Table {
     /// Where the hashes of a bucket begin; those of the next one end them.
     starts: Vec<u32>,
-    hashes: Vec<u32>,
+    places: Vec<u32>,
+    sketches: Vec<u64>,
 }
 
 impl Index {
@@ -80,9 +86,14 @@ impl Index {
 
     fn near(&self, hash: &SceneHash, mut meet: impl FnMut(u32)) {
         for (at, table) in self.tables.iter().enumerate() {
-            let own = band(hash, at);
+            let (own, own_sketch) = (band(hash, at), sketch(hash, at));
             for flip in &self.flips {
-                table.bucket(own ^ flip).iter().copied().for_each(&mut meet);
+                let bucket = table.bucket(own ^ flip);
+                for (place, sketch) in bucket.clone().zip(&table.sketches[bucket]) {
+                    if (sketch ^ own_sketch).count_ones() <= NEAR {
+                        meet(table.places[place]);
+                    }
+                }
             }
         }
     }
@@ -97,24 +108,31 @@ impl Table {
         for bucket in 0..BUCKETS {
             starts[bucket + 1] += starts[bucket];
         }
-        let (mut next, mut sorted) = (starts.clone(), vec![0; hashes.len()]);
+        let mut next = starts.clone();
+        let (mut places, mut sketches) = (vec![0; hashes.len()], vec![0; hashes.len()]);
         for (place, hash) in (0u32..).zip(hashes) {
             let bucket = &mut next[usize::from(band(hash, at))];
-            sorted[*bucket as usize] = place;
+            places[*bucket as usize] = place;
+            sketches[*bucket as usize] = sketch(hash, at);
             *bucket += 1;
         }
-        Self { starts, hashes: sorted }
+        Self { starts, places, sketches }
     }
 
-    fn bucket(&self, bits: u16) -> &[u32] {
+    fn bucket(&self, bits: u16) -> Range<usize> {
         let bucket = usize::from(bits);
-        &self.hashes[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+        self.starts[bucket] as usize..self.starts[bucket + 1] as usize
     }
 }
 
 fn band(hash: &SceneHash, at: usize) -> u16 {
     let bytes = hash.bytes();
     u16::from_be_bytes([bytes[2 * at], bytes[2 * at + 1]])
+}
+
+/// The bands after one.
+fn sketch(hash: &SceneHash, at: usize) -> u64 {
+    (1..=SKETCHED).fold(0, |sketch, after| sketch << 16 | u64::from(band(hash, (at + after) % BANDS)))
 }
 
 #[cfg(test)]

@@ -147,6 +147,6 @@ mod tests {
         assert_eq!(review_at(&clear(0.0, 0.9), 0.01), Err(Unkept { best: 0.04 }));
         assert_eq!(review_at(&clear(0.0, 0.9), 0.05), Ok(0.9));
         // What is told apart without doubt needs nobody to look at it.
-        assert_eq!(both(0.9, 0.101), Controlled { review_at: 0.501, fail_at: 0.501 });
+        assert_eq!(both(0.9, 0.1), Controlled { review_at: 0.5, fail_at: 0.5 });
     }
 }
