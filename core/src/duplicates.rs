@@ -7,20 +7,24 @@
 //! be somewhere in memory. What is held is the hashes and nine tables, about 140 bytes a photo.
 
 use std::ops::Range;
+use std::thread;
 
 use crate::scene_hash::{BYTES, NEAR, SceneHash};
 
 const BANDS: usize = BYTES / 2;
 /// Bits in which some band of two near hashes differs at most.
 const NEAR_IN_BAND: u32 = NEAR / BANDS as u32;
+/// Photos whose neighbours are looked for at once.
+const AT_ONCE: usize = 1 << 14;
 /// Bands of a sketch.
 const SKETCHED: usize = 4;
 const BUCKETS: usize = 1 << 16;
 /// Photos up to which each is compared with each: tables cost more than that.
 const FEW: usize = 400;
 
-/// Groups near-duplicates. `photos` come best first: the best of a group is its first, all others of the group are near it, and
-/// those that are near none are in no group. Gives places in `photos`.
+/// Groups near-duplicates. `photos` come best first: the best of a group is its first. All others of the group are near it, or near one
+/// that is: two copies that were cropped differently are nearer to the whole photo than to each other. No group reaches further, so that
+/// none grows from photo to photo without end. Those that are near none are in no group. Gives places in `photos`.
 ///
 /// # Panics
 /// Never: fewer than `u32::MAX` hashes fit into memory.
@@ -35,33 +39,57 @@ pub fn groups(photos: &[SceneHash]) -> Vec<Vec<usize>> {
     let hashes: Vec<SceneHash> = same.iter().map(|places| photos[places[0] as usize]).collect();
     let index = (hashes.len() > FEW).then(|| Index::new(&hashes));
 
+    let near = |at: u32| match &index {
+        Some(index) => index.near(&hashes, at),
+        None => (0..hashes.len() as u32).filter(|other| is_near(&hashes, at, *other)).collect(),
+    };
     let mut taken = vec![false; hashes.len()];
     let mut groups = Vec::new();
-    for leader in distinct {
-        if taken[leader as usize] {
-            continue;
-        }
-        taken[leader as usize] = true;
-        let hash = hashes[leader as usize];
-        let mut group: Vec<usize> = same[leader as usize].iter().map(|place| *place as usize).collect();
-        let mut meet = |other: u32| {
-            let at = other as usize;
-            if !taken[at] && hash.distance(&hashes[at]) <= NEAR {
-                taken[at] = true;
-                group.extend(same[at].iter().map(|place| *place as usize));
+    // Some at a time: looked for on all cores, given out in their order.
+    for some in distinct.chunks(AT_ONCE) {
+        let open: Vec<u32> = some.iter().copied().filter(|leader| !taken[*leader as usize]).collect();
+        for (leader, near_leader) in open.iter().zip(on_all_cores(&open, &near)) {
+            // One of those before it may have taken it meanwhile.
+            if taken[*leader as usize] {
+                continue;
             }
-        };
-        match &index {
-            Some(index) => index.near(&hash, meet),
-            None => (0..hashes.len() as u32).for_each(&mut meet),
-        }
-        if group.len() > 1 {
-            // The leader is the best that was left: it stays the first.
-            group.sort_unstable();
-            groups.push(group);
+            let mut take = |near: Vec<u32>| -> Vec<u32> {
+                near.into_iter().filter(|other| !std::mem::replace(&mut taken[*other as usize], true)).collect()
+            };
+            let mut members = take(near_leader);
+            for at in 0..members.len() {
+                let more = take(near(members[at]));
+                members.extend(more);
+            }
+            let places = members.iter().flat_map(|member| same[*member as usize]);
+            let mut group: Vec<usize> = places.map(|place| *place as usize).collect();
+            if group.len() > 1 {
+                // The leader is the best that was left: it stays the first.
+                group.sort_unstable();
+                groups.push(group);
+            }
         }
     }
     groups
+}
+
+fn is_near(hashes: &[SceneHash], one: u32, other: u32) -> bool {
+    hashes[one as usize].distance(&hashes[other as usize]) <= NEAR
+}
+
+/// What is near each of the leaders, itself included; in their order.
+fn on_all_cores(leaders: &[u32], near: &(impl Fn(u32) -> Vec<u32> + Sync)) -> Vec<Vec<u32>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    if leaders.len() < FEW || cores == 1 {
+        return leaders.iter().map(|leader| near(*leader)).collect();
+    }
+    thread::scope(|scope| {
+        let work = |part: &[u32]| part.iter().map(|leader| near(*leader)).collect::<Vec<_>>();
+        let parts: Vec<_> =
+            leaders.chunks(leaders.len().div_ceil(cores)).map(|part| scope.spawn(move || work(part))).collect();
+        let found = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        found.flatten().collect()
+    })
 }
 
 /// For each band a table of hashes by its 16 bits.
@@ -84,18 +112,24 @@ impl Index {
         Self { tables: (0..BANDS).map(|at| Table::new(hashes, at)).collect(), flips }
     }
 
-    fn near(&self, hash: &SceneHash, mut meet: impl FnMut(u32)) {
-        for (at, table) in self.tables.iter().enumerate() {
-            let (own, own_sketch) = (band(hash, at), sketch(hash, at));
+    /// Places of all hashes that are near the one at a place, itself included, each once.
+    fn near(&self, hashes: &[SceneHash], at: u32) -> Vec<u32> {
+        let hash = &hashes[at as usize];
+        let mut found = Vec::new();
+        for (number, table) in self.tables.iter().enumerate() {
+            let (own, own_sketch) = (band(hash, number), sketch(hash, number));
             for flip in &self.flips {
                 let bucket = table.bucket(own ^ flip);
                 for (place, sketch) in bucket.clone().zip(&table.sketches[bucket]) {
-                    if (sketch ^ own_sketch).count_ones() <= NEAR {
-                        meet(table.places[place]);
+                    if (sketch ^ own_sketch).count_ones() <= NEAR && is_near(hashes, at, table.places[place]) {
+                        found.push(table.places[place]);
                     }
                 }
             }
         }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -158,12 +192,18 @@ mod tests {
     fn each_with_each(photos: &[SceneHash]) -> Vec<Vec<usize>> {
         let (mut taken, mut groups) = (vec![false; photos.len()], Vec::new());
         for leader in 0..photos.len() {
-            let near = |other: &usize| !taken[*other] && photos[leader].distance(&photos[*other]) <= NEAR;
             if taken[leader] {
                 continue;
             }
-            let group: Vec<usize> = (leader..photos.len()).filter(near).collect();
-            group.iter().for_each(|place| taken[*place] = true);
+            let mut take = |from: usize| -> Vec<usize> {
+                let near = |other: &usize| !taken[*other] && photos[from].distance(&photos[*other]) <= NEAR;
+                let found: Vec<usize> = (0..photos.len()).filter(near).collect();
+                found.iter().for_each(|place| taken[*place] = true);
+                found
+            };
+            let ring = take(leader);
+            let mut group: Vec<usize> = ring.iter().flat_map(|member| take(*member)).chain(ring.clone()).collect();
+            group.sort_unstable();
             groups.extend(Some(group).filter(|group| group.len() > 1));
         }
         groups
