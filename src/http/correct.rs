@@ -180,7 +180,7 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, 
 /// Correct a photo
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
-/// highlights off), where that brings the true value nearer to zero with a probability of 0.7 and by a visible step on average; a result
+/// highlights off), where that brings the true value nearer to zero with a probability of 0.8 and by a visible step on average; a result
 /// that is no better by its scores, or worse in anything else, is not given out. What the profile does not judge is not changed. A photo
 /// that is certainly `sideways` or `upside_down` is set upright, and may be sent again for its tilt. The
 /// ICC profile is kept; EXIF, GPS with it, is dropped. What was done stands in the header `Clearshot-Receipt`, a JSON object of the

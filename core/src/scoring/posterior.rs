@@ -54,32 +54,6 @@ pub fn beyond(distribution: &Distribution, band: Band) -> Beyond {
     Beyond { low: low * weight / total, high: high * weight / total }
 }
 
-/// Parts into which a range is cut to take an expectation.
-const PARTS: u16 = 900;
-
-/// What is expected of a true value, weighed with the share of uploads that are expected beyond the band's thresholds: the mean of `of`
-/// over all that the true value may be.
-#[must_use]
-pub fn expect(distribution: &Distribution, band: Band, of: impl Fn(f64) -> f64) -> f64 {
-    let [min, max] = distribution.range();
-    let even = distribution.evenly();
-    let part: f64 = band.low.map_or(0.0, |low| even.below(low)) + even.above(band.high);
-    let share = f64::from(band.expected_share);
-    let [beyond, within] =
-        if part <= 0.0 || part >= 1.0 { [1.0, 1.0] } else { [share / part, (1.0 - share) / (1.0 - part)] };
-    let step = (max - min) / f32::from(PARTS);
-    let (mut sum, mut total) = (0.0, 0.0);
-    for at in 0..PARTS {
-        let from = min + step * f32::from(at);
-        let middle = from + step / 2.0;
-        let is_beyond = middle > band.high || band.low.is_some_and(|low| middle < low);
-        let mass = distribution.between(from, from + step) * if is_beyond { beyond } else { within };
-        sum += mass * of(f64::from(middle));
-        total += mass;
-    }
-    sum / total
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,19 +86,6 @@ mod tests {
         let found = fault(&distribution, band(5.0, 0.2));
         assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         assert!((found - 0.33).abs() < 0.01, "{found}");
-    }
-
-    #[test]
-    fn an_expectation_agrees_with_the_probability_and_with_what_is_known() {
-        let band = band(5.0, 0.2);
-        for distribution in [about(7.0, 4.0), about(-2.0, 9.0), about(1.0, 100.0)] {
-            let found = expect(&distribution, band, |value| f64::from(u8::from(value.abs() > 5.0)));
-            assert!((found - fault(&distribution, band)).abs() < 0.01, "{found}");
-        }
-        // Far within the band and well seen: the value itself.
-        assert!((expect(&about(1.0, 0.5), band, |value| value) - 1.0).abs() < 0.05);
-        // What shows nothing is as likely to lie on one side as on the other.
-        assert!(expect(&about(12.0, 100.0), band, |value| value).abs() < 0.05);
     }
 
     #[test]
