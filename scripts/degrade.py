@@ -28,11 +28,12 @@ def brightness(image, shift):
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
 
 
-def rotation(image, degrees):
+def rotation(image, degrees, reach=30):
+    """Turned, and cut to what is filled at every angle up to `reach`."""
     # Pillow turns counterclockwise for positive angles.
     turned = image.rotate(-degrees, Image.BICUBIC)
     width, height = image.size
-    sin, cos = math.sin(math.radians(30)), math.cos(math.radians(30))
+    sin, cos = math.sin(math.radians(reach)), math.cos(math.radians(reach))
     share = min(width / (width * cos + height * sin), height / (width * sin + height * cos))
     w, h = int(width * share), int(height * share)
     left, top = (width - w) // 2, (height - h) // 2

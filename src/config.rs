@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::access::KeyConfig;
 use crate::app::AppConfig;
-use crate::bulk::{BacktestConfig, ScoreConfig};
+use crate::bulk::{BacktestConfig, DriftConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
 use crate::health::HealthConfig;
 use crate::openapi::OpenapiConfig;
 use crate::serve::ListenConfig;
@@ -29,6 +29,15 @@ pub enum Command {
     Score(Box<ScoreConfig>),
     /// Tell what profiles would have decided on results of `score`, by reason.
     Backtest(BacktestConfig),
+    /// Make a profile of your own decisions: thresholds, and from which probability on a photo is looked at or refused so that no more
+    /// good photos are refused, and bad ones let through, than you say. Exits with 1 and the reason where the decisions do not allow
+    /// that.
+    Tune(Box<TuneConfig>),
+    /// Tell which photos of results show the same (copies that were recompressed, resized or slightly cropped), and which of them to
+    /// keep by verdict, quality and size. Millions of rows fit into memory: about 180 bytes each.
+    Duplicates(DuplicatesConfig),
+    /// Tell what changed from one output of `score` to another: verdicts, reasons, and how scores and checks are spread.
+    Drift(DriftConfig),
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
     Key(KeyConfig),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
-use clearshot::bulk::{self, backtest};
+use clearshot::bulk::{self, backtest, drift, duplicates, tune};
 use clearshot::config::{Cli, Command};
 use clearshot::{access, health, router, serve, telemetry};
 use clearshot_core::privacy;
@@ -29,6 +29,15 @@ fn main() -> Result<ExitCode> {
         }
         Command::Backtest(config) => {
             let found = backtest::backtest(&config)?;
+            println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
+        }
+        Command::Tune(config) => {
+            let tuned = tune::tune(&config)?;
+            println!("{}", if config.json { serde_json::to_string_pretty(&tuned)? } else { tuned.to_string() });
+        }
+        Command::Duplicates(config) => eprintln!("{}", duplicates::duplicates(&config)?),
+        Command::Drift(config) => {
+            let found = drift::drift(&config)?;
             println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
         Command::Key(config) => println!("{}", access::add(&config)?),

@@ -60,10 +60,48 @@ async fn a_listing_is_summed_up() {
     assert_eq!(summary["brightness_outliers"], serde_json::json!([3]), "{summary}");
     let retake: Vec<u64> = summary["retake"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
     assert!(retake.contains(&1) && !retake.iter().any(|index| [0, 2, 4].contains(index)), "{summary}");
+    assert_eq!((&summary["duplicates"], &summary["missing"]), (&serde_json::json!([]), &0.into()), "{summary}");
     let lead = summary["lead"].as_u64().expect("there is a best one");
     assert!([0, 2, 4].contains(&lead), "{summary}");
     let counted = ["pass", "fail", "unsure"].iter().filter_map(|name| summary[name].as_u64()).sum::<u64>();
     assert_eq!(counted, 5);
+}
+
+#[tokio::test]
+async fn a_listing_names_its_duplicates_and_how_many_photos_it_lacks() {
+    let profiles = tempfile::NamedTempFile::new().expect("a file");
+    let listed: Value = Server::start(&[]).get("/profiles").await.json().await.expect("JSON");
+    let mut own = listed;
+    own["profiles"][1]["min_photos"] = 6.into();
+    std::fs::write(&profiles, own.to_string()).expect("it is written");
+    let server = Server::start(&["--profiles", profiles.path().to_str().expect("text")]);
+    let [room_a, room_b, room_c] = [1, 2, 3].map(|seed| room(1200, 900, seed));
+    let photo = textured().remove(3);
+    // The first again: recompressed and smaller, and cropped and blurred; of the two the worse copy comes last.
+    let (width, height) = photo.dimensions();
+    let small = image::imageops::resize(&photo, width / 2, height / 2, image::imageops::FilterType::CatmullRom);
+    let cropped = image::imageops::crop_imm(&photo, width / 40, 0, width * 19 / 20, height * 19 / 20).to_image();
+    let copies = [jpeg(&photo, 92), jpeg(&small, 60), jpeg(&blurred(&cropped, 4.0), 85)];
+    let rooms = [room_a, room_b, room_c].map(|room| jpeg(&room, 90));
+    let photos = [&rooms[..2], &copies, &rooms[2..]].concat();
+    let answer = send(&server, "?profile=real-estate&summary=true", form(&photos)).await;
+    let answer: Value = answer.json().await.expect("JSON");
+    let summary = &answer["summary"];
+    assert_eq!(summary["duplicates"].as_array().map(Vec::len), Some(1), "{summary}");
+    let group = &summary["duplicates"][0];
+    let mut members = vec![group["keep"].as_u64().expect("one is kept")];
+    members.extend(group["drop"].as_array().expect("a list").iter().filter_map(Value::as_u64));
+    assert_eq!(members.last(), Some(&4), "the blurred one is the worst: {summary}");
+    members.sort_unstable();
+    assert_eq!(members, [2, 3, 4]);
+    let retake = summary["retake"].as_array().expect("a list");
+    assert!(!retake.contains(&4.into()), "a better copy is there: {summary}");
+    let verdict = |index: usize| answer["results"][index]["score"]["verdict"].as_str().expect("a verdict");
+    let distinct = [0, 1, group["keep"].as_u64().expect("one") as usize, 5];
+    let shown = distinct.iter().filter(|index| verdict(**index) != "fail").count();
+    assert_eq!(summary["missing"], 6 - shown as u64, "{summary}");
+    let order: Vec<u64> = summary["order"].as_array().expect("a list").iter().filter_map(Value::as_u64).collect();
+    assert_eq!((order.len(), order.first().copied()), (6, summary["lead"].as_u64()));
 }
 
 #[tokio::test]

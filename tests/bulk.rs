@@ -602,3 +602,79 @@ fn the_contact_sheet_shows_the_worst_first() {
     let page = std::fs::read_to_string(&sheet).expect("a sheet");
     assert_eq!(page.matches("<li>Exposure ").count(), 5, "a further metric stands beside the others");
 }
+
+#[test]
+fn photos_that_show_the_same_are_found_in_results_and_the_best_is_kept() {
+    let folder = photos();
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let small = image::imageops::resize(&photo, 400, 267, image::imageops::FilterType::CatmullRom);
+    std::fs::write(folder.path().join("small.jpg"), jpeg(&small, 60)).expect("it is written");
+    let mut found = BTreeSet::new();
+    for ending in ["jsonl", "csv", "parquet"] {
+        let output = folder.path().join(format!("results.{ending}"));
+        score(&[text(folder.path()), "-o", text(&output)]);
+        let groups = folder.path().join("groups.csv");
+        // With the results of an older version, whose rows have no hash.
+        let said = clearshot(&["duplicates", text(&output), text(&old_results(ending)), "-o", text(&groups)]).output();
+        let said = String::from_utf8(said.expect("it runs").stderr).expect("text");
+        // Of the three rooms, the blurred one shows what the sharp one does.
+        assert!(said.contains("5 photos, 2 groups") && said.contains("2 to drop; 4 rows have no hash"), "{said}");
+        found.insert(std::fs::read_to_string(&groups).expect("it is there"));
+    }
+    assert_eq!(found.len(), 1, "{found:?}");
+    let found = found.pop_first().expect("one");
+    let row = |group: &str, keep: &str, name: &str| format!("{group},{keep},{}\n", text(&folder.path().join(name)));
+    let rooms = row("0", "yes", "rooms/sharp.png") + &row("0", "no", "rooms/blurred.JPEG");
+    let pavilions = row("1", "yes", "pavilion.jpg") + &row("1", "no", "small.jpg");
+    let (other_rooms, other_pavilions) = (rooms.replace("0,", "1,"), pavilions.replace("1,", "0,"));
+    let header = "group,keep,path\n";
+    assert!(
+        found == format!("{header}{rooms}{pavilions}") || found == format!("{header}{other_pavilions}{other_rooms}"),
+        "{found}"
+    );
+    let notes = folder.path().join("rooms/notes.txt");
+    let refused = clearshot(&["duplicates", text(&old_results("csv")), "-o", text(&notes)]).output().expect("it runs");
+    assert_eq!((refused.status.code(), std::fs::read(&notes).ok()), (Some(1), Some(b"no photo".to_vec())));
+}
+
+#[test]
+fn drift_tells_what_changed_and_what_did_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, at: usize, tilt: f32| {
+        let view = turned(&room(480 + 8 * at as u32, 400, at as u32 + 1), tilt);
+        std::fs::write(folder.path().join(name).join(format!("{at}.jpg")), jpeg(&view, 85)).expect("it is written");
+    };
+    for (name, tilt) in [("old", 0.0), ("new", 9.0)] {
+        std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        (0..24).for_each(|at| write(name, at, tilt));
+    }
+    let results = ["old", "new"].map(|name| {
+        let output = folder.path().join(format!("{name}.csv"));
+        let (said, code) = score(&[text(&folder.path().join(name)), "-o", text(&output)]);
+        assert_eq!(code, Some(0), "{said}");
+        output
+    });
+    let page = folder.path().join("drift.html");
+    let drift = |old: &Path, new: &Path| -> Value {
+        let told = clearshot(&["drift", text(old), text(new), "--json", "--html", text(&page)]).output();
+        serde_json::from_slice(&told.expect("it runs").stdout).expect("JSON")
+    };
+    let found = drift(&results[0], &results[1]);
+    let column = |found: &Value, name: &str| {
+        let columns = found["columns"].as_array().expect("a list").iter();
+        columns.into_iter().find(|column| column["name"] == name).expect("it is there").clone()
+    };
+    assert_eq!(found["photos"], serde_json::json!([24, 24]));
+    assert_eq!(column(&found, "rotation")["level"], "other", "{found}");
+    assert_eq!((&found["made_otherwise"], &column(&found, "frame")["level"]), (&serde_json::json!([]), &"same".into()));
+    let share = |at: usize| found["verdicts"]["fail"][at]["share"].as_f64().unwrap_or_default();
+    assert!(share(1) > share(0) + 0.5, "{found}");
+    let shown = std::fs::read_to_string(&page).expect("it is there");
+    assert!(shown.contains("rotation: <span class=\"level\">another population") && shown.contains("<polyline"));
+    let same = drift(&results[0], &results[0]);
+    let levels: BTreeSet<&str> =
+        same["columns"].as_array().expect("a list").iter().filter_map(|column| column["level"].as_str()).collect();
+    assert_eq!(levels, BTreeSet::from(["same"]));
+    // Results of an older version, by other models: read, and said so.
+    assert!(!drift(&old_results("csv"), &results[0])["made_otherwise"].as_array().is_some_and(Vec::is_empty));
+}

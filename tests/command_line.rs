@@ -54,7 +54,10 @@ fn every_command_is_listed() {
     // Names stand two spaces in, what is said of them further on.
     let names = list.lines().filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
     let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names, ["serve", "score", "backtest", "key", "health", "openapi", "help"]);
+    assert_eq!(
+        names,
+        ["serve", "score", "backtest", "tune", "duplicates", "drift", "key", "health", "openapi", "help"]
+    );
 }
 
 #[test]
@@ -72,7 +75,13 @@ fn every_flag_of_the_other_commands_is_listed() {
     let own =
         ["batch", "html", "html-photos", "output", "profile", "readers", "shard", "threads"].map(|flag| (flag, ""));
     assert_eq!(flags("score"), with(twins(SCORE), &[&files[..], &own].concat()));
-    assert_eq!(flags("backtest"), with(twins("models"), &[("profile", ""), ("json", "")]));
+    let own = ["compare", "decisions", "json", "profile", "show"].map(|flag| (flag, ""));
+    assert_eq!(flags("backtest"), with(twins("models"), &own));
+    let own = "scores decisions max-refused-good max-passed-bad output profile name show html html-photos json";
+    let own: Vec<_> = own.split_whitespace().map(|flag| (flag, "")).chain([files[1]]).collect();
+    assert_eq!(flags("tune"), with(twins("models max-decoded-bytes max-pixels max-side min-side"), &own));
+    assert_eq!(flags("duplicates"), with(twins(""), &[("output", "")]));
+    assert_eq!(flags("drift"), with(twins(""), &[("html", ""), ("json", "")]));
     assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));
     assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
     assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));

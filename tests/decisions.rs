@@ -5,7 +5,7 @@ mod support;
 use image::RgbImage;
 use image::imageops::{FilterType, crop_imm, replace, resize};
 use serde_json::{Value, json};
-use support::photos::{blurred, jpeg, pavilion, turned};
+use support::photos::{blurred, jpeg, pavilion, textured, turned};
 use support::room::room;
 use support::server::{Server, problem, refusal};
 
@@ -68,6 +68,38 @@ async fn the_probabilities_said_and_the_profile_listed_lead_to_the_verdict() {
         }
     }
     assert!(verdicts.contains("pass") && verdicts.contains("fail"), "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn nobody_has_to_take_a_photo_again_for_ever() {
+    let server = Server::start(&[]);
+    let listed: Value = server.get("/profiles").await.json().await.expect("JSON");
+    assert_eq!(listed["profiles"][0]["max_attempts"], 3);
+    let soft = jpeg(&blurred(&textured().remove(3), 4.0), 92);
+    let first = score(&server, "attempt=1", soft.clone()).await;
+    assert_eq!((&first["verdict"], &first["reasons"][0]["code"]), (&"fail".into(), &"blurred".into()), "{first}");
+    assert_eq!(without_id(score(&server, "attempt=2", soft.clone()).await), without_id(first.clone()));
+    let mut last = score(&server, "attempt=3", soft.clone()).await;
+    assert_eq!(last["verdict"], "unsure");
+    last["verdict"] = "fail".into();
+    assert_eq!(without_id(last), without_id(first), "nothing else changes");
+    let tilted = jpeg(&turned(&room(1600, 1200, 5), 12.0), 92);
+    let fixable = score(&server, "attempt=9", tilted).await;
+    assert_eq!((&fixable["verdict"], &fixable["reasons"][0]["severity"]), (&"fail".into(), &"fixable".into()));
+    let form = || reqwest::multipart::Form::new().part("image", reqwest::multipart::Part::bytes(soft.clone()));
+    let batch = server.client.post(format!("{}/score/batch?attempt=3", server.url)).multipart(form()).send().await;
+    let answer: Value = batch.expect("an answer").json().await.expect("JSON");
+    assert_eq!(answer["results"][0]["score"]["verdict"], "unsure");
+    for wrong in ["0", "-1", "1.5", "1001", ""] {
+        let url = format!("{}/score?attempt={wrong}", server.url);
+        let refused = server.client.post(url).body(soft.clone()).send().await;
+        problem(refused.expect("an answer"), 400, "bad_query").await;
+    }
+}
+
+fn without_id(mut answer: Value) -> Value {
+    answer.as_object_mut().expect("an object").remove("request_id");
+    answer
 }
 
 #[tokio::test]

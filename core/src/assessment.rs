@@ -13,6 +13,7 @@ use crate::guard::{Panicked, guarded};
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;
+use crate::scene_hash::SceneHash;
 use crate::scoring::card::Reading;
 use crate::scoring::coverage::Coverage;
 use crate::scoring::orientation::Orientation;
@@ -39,6 +40,11 @@ pub struct ScoredImage {
     /// SHA-256 of the file.
     #[schema(example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     pub sha256: String,
+    /// What the photo shows, as 144 bits: up to 26 of them differ between near-duplicates (recompressed, resized, slightly cropped).
+    /// Results of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, example = "8c1e3f0f77c0e1e33870f0c1c38787c1e0f0")]
+    pub scene_hash: Option<SceneHash>,
     /// EXIF orientation that was applied, 1 to 8.
     #[schema(example = 6, minimum = 1, maximum = 8)]
     pub orientation: u8,
@@ -199,9 +205,10 @@ pub fn prepare<'a>(
         }
         let Photo { format, orientation, width, height, damage, jpeg_quality, .. } = photo;
         let sha256 = sha256_hex(bytes);
-        let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, orientation, area };
         let reference = if area.is_whole() { whole } else { ReferenceView::of(&photo, area) };
         drop((photo, lease));
+        let scene_hash = Some(SceneHash::of(reference.pixels()));
+        let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, scene_hash, orientation, area };
         let evidence = Evidence::new(&reference, area, [width, height], damage, jpeg_quality);
         let measured = |check: &'static Check| Some((check, thousandths((check.measure)(&evidence)?)));
         let checks = CHECKS.iter().filter_map(measured).collect();

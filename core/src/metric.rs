@@ -14,7 +14,7 @@ use crate::name::Name;
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
 /// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 24] = [
+const RESERVED: [&str; 27] = [
     "area",
     "bytes",
     "checks",
@@ -24,8 +24,10 @@ const RESERVED: [&str; 24] = [
     "fail_at",
     "format",
     "height",
+    "max_attempts",
     "max_usable_width",
     "messages",
+    "min_photos",
     "name",
     "orientation",
     "path",
@@ -34,6 +36,7 @@ const RESERVED: [&str; 24] = [
     "quality",
     "reasons",
     "review_at",
+    "scene_hash",
     "sha256",
     "turn",
     "turn_probability",
@@ -124,6 +127,12 @@ impl Metric {
     #[must_use]
     pub fn fault(&self, threshold: f32) -> &Fault {
         self.low.as_ref().filter(|_| threshold < 0.0).unwrap_or(&self.high)
+    }
+
+    /// True where too low and too high are the same fault, as a tilt to the left and to the right is.
+    #[must_use]
+    pub fn is_one_fault(&self) -> bool {
+        self.low.as_ref().is_some_and(|low| low.code == self.high.code)
     }
 
     /// What to do about a value beyond `threshold`. Where both sides have the same code (a tilt to the left and to the right),

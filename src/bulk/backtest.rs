@@ -2,22 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
-use clearshot_core::checks::CHECKS;
 use clearshot_core::load::LoadError;
-use clearshot_core::metric::REQUIRED;
 use clearshot_core::models::ModelSet;
-use clearshot_core::scoring::distribution::Distribution;
 use clearshot_core::scoring::profile::{Profile, Profiles};
-use clearshot_core::scoring::verdict::{Findings, Measurement, Verdict, judge};
+use clearshot_core::scoring::verdict::{Verdict, judge};
 use serde::Serialize;
 
 use super::config::BacktestConfig;
+use super::decisions::Decisions;
 use super::error::BulkError;
+use super::findings::findings;
 use super::output;
-
-/// Coverage of intervals in results that do not say.
-const COVERAGE: f32 = 0.9;
+use super::tune::{Rates, Tally};
 
 /// What each profile would have decided.
 #[derive(Debug, Serialize)]
@@ -27,71 +25,103 @@ pub struct Backtest {
     /// Photos without, which no profile decides on.
     pub not_scored: usize,
     /// One for each profile of the file.
-    pub profiles: Vec<Decisions>,
+    pub profiles: Vec<Judged>,
 }
 
 /// What a profile would have decided.
 #[derive(Debug, Default, Serialize)]
-pub struct Decisions {
+pub struct Judged {
     /// The profile's name.
     pub profile: String,
     /// Share of photos by verdict.
     pub verdicts: BTreeMap<&'static str, f64>,
     /// Share of photos by reason; a photo may have several.
     pub reasons: BTreeMap<String, f64>,
+    /// How often it errs, where it was told what was decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Rates>,
+    /// What the other profile of its name decides otherwise, where there is one to compare with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<Change>>,
+    #[serde(skip)]
+    tally: Tally,
+    #[serde(skip)]
+    show: usize,
+}
+
+/// A photo on which two profiles disagree.
+#[derive(Debug, Serialize)]
+pub struct Change {
+    /// The photo.
+    pub path: String,
+    /// The verdict.
+    pub from: Verdict,
+    /// That of the profile that is compared with.
+    pub to: Verdict,
+    /// The reasons of whichever of the two gives any.
+    pub reasons: Vec<String>,
 }
 
 /// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound. Rows keep intervals, not
 /// the whole distribution of errors: probabilities follow from the interval, and may differ in a hundredth from those of scoring.
 ///
 /// # Errors
-/// [`BulkError`] when profiles, models or results cannot be read.
+/// [`BulkError`] when profiles, models, decisions or results cannot be read.
 pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
-    let profiles = Profiles::load_or_built_in(config.profile.as_deref()).map_err(LoadError::from)?;
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
-    profiles.check(models.metrics()).map_err(LoadError::from)?;
-    let new = |profile: &Profile| Decisions {
+    let load = |path: Option<&Path>| -> Result<Profiles, LoadError> {
+        let profiles = Profiles::load_or_built_in(path)?;
+        profiles.check(models.metrics())?;
+        Ok(profiles)
+    };
+    let profiles = load(config.profile.as_deref())?;
+    let others = config.compare.as_deref().map(|path| load(Some(path))).transpose()?;
+    let other = |profile: &Profile| others.as_ref().and_then(|others| others.find(profile.name.as_str()));
+    let decisions = config.decisions.as_deref().map(Decisions::read).transpose()?;
+    let new = |profile: &Profile| Judged {
         profile: profile.name.to_string(),
         verdicts: [Verdict::Pass, Verdict::Unsure, Verdict::Fail].map(|verdict| (verdict.name(), 0.0)).into(),
-        ..Decisions::default()
+        changes: other(profile).map(|_| Vec::new()),
+        show: config.show,
+        ..Judged::default()
     };
-    let mut found: Vec<Decisions> = profiles.iter().map(new).collect();
+    let mut found: Vec<Judged> = profiles.iter().map(new).collect();
     let (mut photos, mut not_scored) = (0, 0);
     for path in &config.results {
         for row in output::read(path)? {
             let row = row?;
-            // Older results lack metrics that came later.
-            if REQUIRED.iter().any(|required| row.estimate(required).is_none()) {
+            let Some(findings) = findings(&row, &models) else {
                 not_scored += 1;
                 continue;
-            }
-            let coverage = row.number_of("coverage").filter(|share| *share > 0.0 && *share < 1.0).unwrap_or(COVERAGE);
-            let findings = Findings {
-                metrics: (models.cards())
-                    .filter_map(|card| {
-                        let estimate = row.estimate(card.metric.name.as_str())?;
-                        let distribution = Distribution::of_interval(estimate, coverage, card.calibration.range());
-                        // The ranking outputs decide nothing.
-                        Some(Measurement { metric: &card.metric, raw: 0.0, estimate, distribution })
-                    })
-                    .collect(),
-                orientation: row.orientation(),
-                checks: CHECKS.iter().filter_map(|check| Some((check, row.number_of(check.name)?))).collect(),
             };
             photos += 1;
-            for (profile, decisions) in profiles.iter().zip(&mut found) {
+            let decision = decisions.as_ref().and_then(|decisions| decisions.on(row.path()));
+            for (profile, judged) in profiles.iter().zip(&mut found) {
                 let judgement = judge(&findings, profile);
-                *decisions.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
-                for reason in judgement.reasons {
-                    *decisions.reasons.entry(reason.code).or_default() += 1.0;
+                *judged.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
+                if let Some(decision) = &decision {
+                    judged.tally.count(decision.verdict, judgement.verdict);
+                }
+                let codes: Vec<String> = judgement.reasons.into_iter().map(|reason| reason.code).collect();
+                if let Some((other, changes)) = other(profile).zip(judged.changes.as_mut()) {
+                    let (from, other) = (judgement.verdict, judge(&findings, other));
+                    if other.verdict != from {
+                        let of_other = other.reasons.into_iter().map(|reason| reason.code);
+                        let reasons = if codes.is_empty() { of_other.collect() } else { codes.clone() };
+                        changes.push(Change { path: row.path().to_owned(), from, to: other.verdict, reasons });
+                    }
+                }
+                for code in codes {
+                    *judged.reasons.entry(code).or_default() += 1.0;
                 }
             }
         }
     }
     let share = |count: &mut f64| *count /= f64::from(u32::try_from(photos.max(1)).unwrap_or(u32::MAX));
-    for decisions in &mut found {
-        decisions.verdicts.values_mut().for_each(share);
-        decisions.reasons.values_mut().for_each(share);
+    for judged in &mut found {
+        judged.verdicts.values_mut().for_each(share);
+        judged.reasons.values_mut().for_each(share);
+        judged.decided = decisions.as_ref().map(|_| judged.tally.rates());
     }
     Ok(Backtest { photos, not_scored, profiles: found })
 }
@@ -99,7 +129,7 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
 impl fmt::Display for Backtest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} photos with scores, {} without", self.photos, self.not_scored)?;
-        for Decisions { profile, verdicts, reasons } in &self.profiles {
+        for Judged { profile, verdicts, reasons, decided, changes, show, .. } in &self.profiles {
             writeln!(f, "\n{profile}")?;
             for (name, share) in [Verdict::Fail, Verdict::Unsure, Verdict::Pass]
                 .into_iter()
@@ -112,7 +142,26 @@ impl fmt::Display for Backtest {
             for (code, share) in by_share {
                 writeln!(f, "    {code:<20}{:>6.1} %", share * 100.0)?;
             }
+            if let Some(rates) = decided {
+                writeln!(f, "{rates}")?;
+            }
+            let Some(changes) = changes else { continue };
+            writeln!(f, "  decided otherwise by the profile compared with: {} photos", changes.len())?;
+            for ((from, to), count) in counted(changes) {
+                writeln!(f, "    {:<22}{count:>6}", format!("{from} -> {to}"))?;
+            }
+            for Change { path, from, to, reasons } in changes.iter().take(*show) {
+                writeln!(f, "    {} -> {} {path} {}", from.name(), to.name(), reasons.join(" "))?;
+            }
         }
         Ok(())
     }
+}
+
+fn counted(changes: &[Change]) -> BTreeMap<(&'static str, &'static str), usize> {
+    let mut counts = BTreeMap::new();
+    for Change { from, to, .. } in changes {
+        *counts.entry((from.name(), to.name())).or_default() += 1;
+    }
+    counts
 }

@@ -1,4 +1,4 @@
-//! The command lines of `clearshot score` and `clearshot backtest`.
+//! The command lines of bulk scoring and of what is done with its results.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -75,12 +75,105 @@ pub struct BacktestConfig {
     /// File of profiles [default: the built-in ones].
     #[arg(long, value_name = "FILE")]
     pub profile: Option<PathBuf>,
+    /// What was decided on the photos: adds to each profile how many accepted ones it refuses and how many rejected ones it lets
+    /// pass; see `clearshot tune --help`.
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
+    /// Another file of profiles: adds, photo by photo, what the profile of the same name there decides otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
+    /// Photos listed that `--compare` finds.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub show: usize,
     /// As JSON.
     #[arg(long)]
     pub json: bool,
     /// Outputs of `score`: .jsonl, .csv or .parquet.
     #[arg(required = true)]
     pub results: Vec<PathBuf>,
+}
+
+/// Which decisions to make a profile of, and what it has to promise.
+#[derive(Clone, Debug, Args)]
+pub struct TuneConfig {
+    /// Outputs of `score`: .jsonl, .csv or .parquet.
+    #[arg(long, value_name = "RESULTS", required = true, num_args = 1..)]
+    pub scores: Vec<PathBuf>,
+    /// What was decided on the photos: a CSV file with the columns `path` (as in the results), `decision` (`accepted` or `rejected`)
+    /// and, if you like, `reason` (a reason's code; what is rejected for another reason is left out), or a folder that was scored, with
+    /// the folders `accepted` and `rejected` in it.
+    #[arg(long)]
+    pub decisions: PathBuf,
+    /// Largest share of good photos that may fail.
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = share)]
+    pub max_refused_good: f64,
+    /// Largest share of bad photos that may pass.
+    #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
+    pub max_passed_bad: f64,
+    /// File of profiles to write, for `serve --profiles`; only a file of profiles is written over.
+    #[arg(long, short, value_name = "FILE", default_value = "profiles.json")]
+    pub output: PathBuf,
+    /// File of profiles to begin with [default: the built-in ones].
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// The profile of that file to tune; the others stay as they are.
+    #[arg(long, default_value = "default")]
+    pub name: String,
+    /// Folder of the models, whose cards say what is measured.
+    #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
+    pub models: PathBuf,
+    /// Photos listed on which decisions and profile disagree most.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    pub show: usize,
+    /// Write a contact sheet of them; only a sheet is written over.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Photos on the contact sheet.
+    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    pub html_photos: usize,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Largest file in bytes that is read for the contact sheet.
+    #[arg(long, env = "CLEARSHOT_MAX_BODY_BYTES", default_value_t = UploadLimits::default().max_body_bytes)]
+    pub max_file_bytes: usize,
+    /// Limits on images of the contact sheet.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// Results in which to look for photos that show the same.
+#[derive(Clone, Debug, Args)]
+pub struct DuplicatesConfig {
+    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together.
+    #[arg(required = true)]
+    pub results: Vec<PathBuf>,
+    /// CSV file to write, one row for each photo that another one resembles: its group, whether to keep it, its path. Only such a file
+    /// is written over [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Results to compare.
+#[derive(Clone, Debug, Args)]
+pub struct DriftConfig {
+    /// Output of `score` to compare with: .jsonl, .csv or .parquet.
+    pub old: PathBuf,
+    /// Another one, later or of another source.
+    pub new: PathBuf,
+    /// Write a page with the old and the new spread of each score and check; only a page of ours is written over.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("it must lie above 0 and below 1".to_owned()),
+    }
 }
 
 fn cores() -> NonZeroUsize {

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clearshot_core::load::LoadError;
 
+use super::decisions::DecisionsError;
 use super::output::OutputError;
+use super::tune::TuneError;
 
 /// Why a bulk run ended.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +22,26 @@ pub enum BulkError {
         /// What is wrong.
         reason: String,
     },
+    /// Groups of duplicates cannot be written.
+    #[error("cannot write {path}: {reason}")]
+    Groups {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There are more rows than can be grouped.
+    #[error("there are more than {} rows: group parts of them", u32::MAX)]
+    TooManyRows,
     /// The output cannot be read or written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The decisions cannot be read.
+    #[error(transparent)]
+    Decisions(#[from] DecisionsError),
+    /// No profile comes of the decisions.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
     /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),

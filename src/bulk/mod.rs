@@ -1,10 +1,15 @@
-//! `clearshot score` and `clearshot backtest`: photos by the million, without HTTP.
+//! Photos by the million, without HTTP: `clearshot score`, and what is done with its results.
 
 pub mod backtest;
 mod config;
+pub mod decisions;
+pub mod drift;
+pub mod duplicates;
 mod error;
+mod findings;
 pub mod output;
 mod pool;
+pub mod rate;
 pub mod row;
 pub mod scored_by;
 pub mod shard;
@@ -12,6 +17,7 @@ mod sheet;
 pub mod source;
 #[cfg(feature = "object-store")]
 mod store;
+pub mod tune;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::IsTerminal;
@@ -24,7 +30,7 @@ use clearshot_core::metric::Metric;
 use clearshot_core::models::ModelSet;
 use indicatif::{ProgressBar, ProgressStyle};
 
-pub use config::{BacktestConfig, ScoreConfig};
+pub use config::{BacktestConfig, DriftConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
 pub use error::{BulkError, ReadError};
 use output::{Known, Output};
 use pool::{Outcome, Pool, Sizes};
@@ -146,7 +152,9 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     output.finish()?;
     if let (Some(sheet), Some(output)) = (&config.html, &config.output) {
         let metrics: Vec<Metric> = models.metrics().cloned().collect();
-        sheet::write(sheet, output, &metrics, config.html_photos, &sources, &config.limits, config.max_file_bytes)?;
+        let (sources, limits, max_file_bytes) = (&sources, &config.limits, config.max_file_bytes);
+        let reading = sheet::Reading { sources, limits, max_file_bytes };
+        sheet::write(sheet, output, &metrics, config.html_photos, &reading)?;
     }
     Ok(summary)
 }

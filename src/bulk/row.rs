@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use clearshot_core::assessment::Assessment;
 use clearshot_core::checks::CHECKS;
+use clearshot_core::scene_hash::SceneHash;
 use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::orientation::Orientation;
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,7 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
         count("height"),
         count("bytes"),
         text("sha256"),
+        text("scene_hash"),
         count("orientation"),
         text("profile"),
     ]);
@@ -172,6 +174,9 @@ impl From<Row> for FlatRow {
         flat.count("height", image.height.into());
         flat.count("bytes", image.bytes as u64);
         flat.text("sha256", image.sha256);
+        if let Some(hash) = image.scene_hash {
+            flat.text("scene_hash", hash.to_string());
+        }
         flat.count("orientation", image.orientation.into());
         flat.text("profile", assessment.profile);
         for (metric, version) in assessment.models {
@@ -234,6 +239,17 @@ impl FlatRow {
     pub fn estimate(&self, metric: &str) -> Option<Estimate> {
         let part = |part: &str| self.number_of(&format!("{metric}{part}"));
         Some(Estimate { value: part("")?, low: part("_low")?, high: part("_high")? })
+    }
+
+    /// The metrics that the row has scores of.
+    pub fn metrics(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().filter_map(|column| column.strip_suffix("_raw"))
+    }
+
+    /// What the photo shows; results of older versions do not say.
+    #[must_use]
+    pub fn scene_hash(&self) -> Option<SceneHash> {
+        self.text_of("scene_hash")?.parse().ok()
     }
 
     /// How the photo is turned by right angles, where a model says so.

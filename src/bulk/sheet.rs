@@ -1,4 +1,5 @@
-//! The contact sheet: a page, whole in one file, of the worst photos of an output with what was found.
+//! The contact sheet: a page, whole in one file, of photos of an output with what was found: the worst ones, or those that somebody
+//! else chose.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -29,13 +30,13 @@ const THUMBNAIL: u32 = 320;
 #[template(path = "bulk/sheet.html")]
 struct Sheet {
     title: String,
-    counts: Vec<(String, usize)>,
-    left_out: usize,
+    intro: String,
     photos: Vec<Entry>,
 }
 
 struct Entry {
     path: String,
+    note: Option<String>,
     verdict: String,
     quality: Option<u32>,
     reasons: String,
@@ -67,6 +68,13 @@ pub(super) fn check(sheet: &Path) -> Result<(), BulkError> {
     Err(failed("it is no contact sheet, and is left as it is: name another file".to_owned()))
 }
 
+/// What photos on a sheet are read with.
+pub(super) struct Reading<'a> {
+    pub(super) sources: &'a Sources,
+    pub(super) limits: &'a Limits,
+    pub(super) max_file_bytes: usize,
+}
+
 /// Writes the sheet of an output with scores of `metrics`: photos that have none first, then by verdict and quality, at most
 /// `most`.
 ///
@@ -77,25 +85,42 @@ pub(super) fn write(
     output: &Path,
     metrics: &[Metric],
     most: usize,
-    sources: &Sources,
-    limits: &Limits,
-    max_file_bytes: usize,
+    reading: &Reading,
 ) -> Result<(), BulkError> {
     let mut rows = output::read(output)?.collect::<Result<Vec<FlatRow>, _>>()?;
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for row in &rows {
         *counts.entry(verdict(row)).or_default() += 1;
     }
-    let counts = ORDER.iter().filter_map(|name| Some(((*name).to_owned(), *counts.get(name)?))).collect();
+    let counts = ORDER.iter().filter_map(|name| Some(format!("{} {name}", counts.get(name)?)));
+    let mut intro = format!("{}.", counts.collect::<Vec<_>>().join(", "));
     rows.sort_by_key(|row| {
         (ORDER.iter().position(|name| *name == verdict(row)), row.number_of("quality").map(|quality| quality as u32))
     });
     let left_out = rows.len().saturating_sub(most);
-    rows.truncate(most);
-    let photos = entries(&rows, metrics, sources, limits, max_file_bytes);
+    if left_out > 0 {
+        intro += &format!(" The {most} worst are shown, {left_out} are left out.");
+    }
     let title = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let rows: Vec<_> = rows.iter().take(most).map(|row| (row, None)).collect();
+    write_rows(sheet, title, intro, &rows, metrics, reading)
+}
+
+/// Writes a sheet of these rows, each with a note.
+///
+/// # Errors
+/// [`BulkError`] when it cannot be written.
+pub(super) fn write_rows(
+    sheet: &Path,
+    title: String,
+    intro: String,
+    rows: &[(&FlatRow, Option<String>)],
+    metrics: &[Metric],
+    reading: &Reading,
+) -> Result<(), BulkError> {
+    let photos = entries(rows, metrics, reading);
     let failed = |reason: String| BulkError::Sheet { path: sheet.to_owned(), reason };
-    let page = Sheet { title, counts, left_out, photos }.render().map_err(|error| failed(error.to_string()))?;
+    let page = Sheet { title, intro, photos }.render().map_err(|error| failed(error.to_string()))?;
     check(sheet)?;
     replace(sheet, 0o666, |file| file.write_all(page.as_bytes())).map_err(|error: io::Error| failed(error.to_string()))
 }
@@ -107,20 +132,15 @@ fn verdict(row: &FlatRow) -> &str {
     row.text_of("verdict").unwrap_or(NOT_SCORED)
 }
 
-fn entries(
-    rows: &[FlatRow],
-    metrics: &[Metric],
-    sources: &Sources,
-    limits: &Limits,
-    max_file_bytes: usize,
-) -> Vec<Entry> {
+fn entries(rows: &[(&FlatRow, Option<String>)], metrics: &[Metric], reading: &Reading) -> Vec<Entry> {
+    let Reading { sources, limits, max_file_bytes } = *reading;
     let thumbnails: Vec<Mutex<Option<String>>> = rows.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let bytes_of = |path: &str| sources.read(&sources.find(path), max_file_bytes).ok();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while let Some((index, row)) = take_next(&next, rows) {
+                while let Some((index, (row, _))) = take_next(&next, rows) {
                     let made = bytes_of(row.path()).and_then(|bytes| thumbnail(&bytes, limits));
                     if let Ok(mut place) = thumbnails[index].lock() {
                         *place = made;
@@ -130,10 +150,11 @@ fn entries(
         }
     });
     let thumbnails = thumbnails.into_iter().map(|place| place.into_inner().unwrap_or_default());
-    rows.iter().zip(thumbnails).map(|(row, thumbnail)| entry(row, metrics, thumbnail)).collect()
+    let entries = rows.iter().zip(thumbnails);
+    entries.map(|((row, note), thumbnail)| entry(row, note.clone(), metrics, thumbnail)).collect()
 }
 
-fn entry(row: &FlatRow, metrics: &[Metric], thumbnail: Option<String>) -> Entry {
+fn entry(row: &FlatRow, note: Option<String>, metrics: &[Metric], thumbnail: Option<String>) -> Entry {
     let score = |metric: &Metric| {
         let estimate = row.estimate(metric.name.as_str())?;
         let Metric { title, unit, .. } = metric;
@@ -142,6 +163,7 @@ fn entry(row: &FlatRow, metrics: &[Metric], thumbnail: Option<String>) -> Entry 
     let reasons = row.text_of("reasons").map(|codes| codes.replace(' ', ", ").replace('_', " "));
     Entry {
         path: row.path().to_owned(),
+        note,
         verdict: verdict(row).to_owned(),
         quality: row.number_of("quality").map(|quality| quality as u32),
         reasons: reasons.or_else(|| row.text_of("detail").map(str::to_owned)).unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::HeaderMap;
+use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::profile::Profile;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,9 @@ pub(crate) trait ScoringQuery: DeserializeOwned + Send {
 
     /// Coverage of the intervals, where the query asks for another than the models' own.
     fn coverage(&self) -> Option<Coverage>;
+
+    /// The how-many-eth photo of the same thing it is, where the query says so.
+    fn attempt(&self) -> Option<Attempt>;
 
     /// What is done with each photo.
     fn work(&self) -> Work;
@@ -101,8 +105,8 @@ fn admit<Q: ScoringQuery>(
     let permit = app.in_flight.clone().try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
     // Last, so that what is refused for another reason costs the key nothing.
     payer.pay(query.work())?;
-    let coverage = query.coverage();
-    let assessor = Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile, coverage };
+    let (coverage, attempt) = (query.coverage(), query.attempt());
+    let assessor = Assessor { app: Arc::clone(app), engine: app.engine.load_full(), profile, coverage, attempt };
     Ok((query, assessor, Place { _permit: permit, _of_key: of_key }))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use clearshot_core::assessment::{Assessment, Prepared, prepare};
 use clearshot_core::ingest::{Budget, Claim, Limits, inspect};
+use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::profile::Profile;
 use clearshot_core::scoring::sharpness::BlurMap;
@@ -33,6 +34,8 @@ pub(super) struct Assessor {
     pub(super) profile: Arc<Profile>,
     /// Coverage of the intervals, where another than the models' own was asked for.
     pub(super) coverage: Option<Coverage>,
+    /// The how-many-eth photo of the same thing it is, where the client says so.
+    pub(super) attempt: Option<Attempt>,
 }
 
 impl Assessor {
@@ -96,6 +99,9 @@ impl Assessor {
         let outputs = self.engine.run(&prepared.tensors, deadline.instant()).await?;
         let map = prepared.map.take();
         let mut assessment = Assessment::new(prepared, &outputs, self.engine.models(), &self.profile, self.coverage);
+        if let Some(attempt) = self.attempt {
+            assessment.verdict = attempt.verdict(assessment.verdict, &assessment.reasons, &self.profile);
+        }
         self.app.metrics.judged(&assessment);
         if let Some(map) = map {
             assessment.tiles = Some(self.blur_map(map, deadline).await?);

@@ -3,8 +3,9 @@
 use axum::Extension;
 use axum::response::Response;
 use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
-use clearshot_core::scoring::listing::{Listing, summarise};
+use clearshot_core::scoring::listing::{ListedPhoto, Listing, summarise};
 use serde::{Deserialize, Serialize};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
@@ -36,6 +37,10 @@ pub(crate) struct BatchQuery {
     /// It decides nothing: the verdict stays as it is.
     #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
     coverage: Option<Coverage>,
+    /// The how-many-eth photos of the same things these are, from 1: from the profile's `max_attempts` on, a photo that would have to be taken
+    /// again is `unsure`, not `fail`. Its reasons stay.
+    #[param(value_type = u32, minimum = 1, maximum = 1000, example = 1, required = false)]
+    attempt: Option<Attempt>,
     /// Add what the photos say as the set of one listing.
     #[serde(default)]
     #[param(default = false)]
@@ -49,6 +54,10 @@ impl ScoringQuery for BatchQuery {
 
     fn coverage(&self) -> Option<Coverage> {
         self.coverage
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        self.attempt
     }
 
     fn work(&self) -> Work {
@@ -151,9 +160,14 @@ pub(crate) async fn score_batch(
     results.sort_by_key(|result: &BatchResult| result.index);
     let summary = query.summary.then(|| {
         let photos = results.iter().filter_map(|result| Some((result.index, result.score.as_ref()?)));
-        let photos: Vec<_> =
-            photos.map(|(index, photo)| (index, &photo.scores, photo.quality, photo.verdict)).collect();
-        summarise(&photos)
+        let listed = photos.map(|(index, Assessment { image, scores, quality, verdict, .. })| ListedPhoto {
+            index,
+            scores,
+            quality: *quality,
+            verdict: *verdict,
+            scene_hash: image.scene_hash,
+        });
+        summarise(&listed.collect::<Vec<_>>(), &assessor.profile)
     });
     answer::json(place, &BatchResponse { request_id: request_id.to_string(), results, summary })
 }

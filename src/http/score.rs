@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::response::Response;
 use clearshot_core::assessment::Assessment;
+use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -29,6 +30,10 @@ pub(crate) struct ScoreQuery {
     /// It decides nothing: the verdict stays as it is.
     #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
     coverage: Option<Coverage>,
+    /// The how-many-eth photo of the same thing this is, from 1: from the profile's `max_attempts` on, one that would have to be taken
+    /// again is `unsure`, not `fail`. Its reasons stay.
+    #[param(value_type = u32, minimum = 1, maximum = 1000, example = 1, required = false)]
+    attempt: Option<Attempt>,
 }
 
 /// What to add to an answer.
@@ -46,6 +51,10 @@ impl ScoringQuery for ScoreQuery {
 
     fn coverage(&self) -> Option<Coverage> {
         self.coverage
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        self.attempt
     }
 
     fn work(&self) -> Work {

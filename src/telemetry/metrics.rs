@@ -102,6 +102,11 @@ fn sizes() -> Histogram {
     Histogram::new(exponential_buckets(1.0, 2.0, 8))
 }
 
+/// Tenths, and finer where it is nearly certain.
+fn probabilities() -> Histogram {
+    Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99])
+}
+
 /// All counters, gauges and histograms.
 pub struct Metrics {
     registry: Registry,
@@ -117,6 +122,7 @@ pub struct Metrics {
     batch_failures: Family<MetricLabel, Counter>,
     verdicts: Family<VerdictLabels, Counter>,
     reasons: Family<ProfileReasonLabels, Counter>,
+    probability: Histograms<MetricLabel>,
     scores: Scores,
     score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
@@ -151,6 +157,7 @@ impl Metrics {
             batch_failures: Family::default(),
             verdicts: Family::default(),
             reasons: Family::default(),
+            probability: Family::new_with_constructor(probabilities),
             scores: Scores::default(),
             score_reference: Family::default(),
             models: Family::default(),
@@ -179,6 +186,8 @@ impl Metrics {
         registry.register("batch_failures", "Batches that failed or panicked and were retried item by item", failures);
         registry.register("verdicts", "Photos by verdict", metrics.verdicts.clone());
         registry.register("reasons", "Photos by reason not to pass", metrics.reasons.clone());
+        let help = "Probabilities of the faults that were reasons, by the metric or check at fault";
+        registry.register("reason_probability", help, metrics.probability.clone());
         let help = "Calibrated values by metric, in its unit; a shift tells of drift";
         registry.register("score", help, metrics.scores.clone());
         let reference = metrics.score_reference.clone();
@@ -248,6 +257,7 @@ impl Metrics {
         for reason in reasons {
             let labels = ProfileReasonLabels { profile: profile.clone(), reason: reason.code.clone() };
             self.reasons.get_or_create(&labels).inc();
+            self.probability.get_or_create(&of(&reason.metric)).observe(f64::from(reason.probability));
         }
         for (metric, score) in scores.iter() {
             self.scores.observe(metric, f64::from(score.value));

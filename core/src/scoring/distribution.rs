@@ -6,6 +6,9 @@ use super::calibration::Estimate;
 /// Shares of errors at which a calibration keeps a quantile.
 pub const LEVELS: [f32; 15] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.99];
 
+/// Parts into which a range is cut to take an expectation.
+const PARTS: u16 = 900;
+
 /// Mass within the range below which an output says nothing about where in the range the true value lies.
 const NOTHING: f64 = 1e-9;
 
@@ -65,6 +68,18 @@ impl Distribution {
     /// What bounds true values.
     pub(super) fn range(&self) -> [f32; 2] {
         self.range
+    }
+
+    /// What is expected: the mean of `of` over all that the true value may be.
+    #[must_use]
+    pub fn expect(&self, of: impl Fn(f64) -> f64) -> f64 {
+        let [min, max] = self.range.map(f64::from);
+        let step = (max - min) / f64::from(PARTS);
+        let part = |at: u16| {
+            let from = min + step * f64::from(at);
+            self.between(from, from + step) * of(from + step / 2.0)
+        };
+        (0..PARTS).map(part).sum()
     }
 
     /// Probability that the true value lies between two.
@@ -148,4 +163,25 @@ pub(super) fn quantile(quantiles: &[f32; 15], level: f32) -> f32 {
 /// Mean size of what an exponential tail adds to an outer quantile, from how far apart the two outer ones are.
 fn outer_mean(apart: f32) -> f32 {
     apart / (LEVELS[1] / LEVELS[0]).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(value: f32, reach: f32) -> Distribution {
+        Distribution::of_interval(Estimate { value, low: value - reach, high: value + reach }, 0.9, [-45.0, 45.0])
+    }
+
+    #[test]
+    fn an_expectation_agrees_with_the_probability_and_with_what_is_known() {
+        for (value, reach) in [(7.0, 4.0), (-2.0, 9.0), (1.0, 100.0)] {
+            let distribution = about(value, reach);
+            let found = distribution.expect(|truth| f64::from(u8::from(truth > 5.0)));
+            assert!((found - distribution.above(5.0)).abs() < 0.01, "{found}");
+            assert!((distribution.expect(|_| 1.0) - 1.0).abs() < 1e-4);
+        }
+        assert!((about(3.0, 0.5).expect(|truth| truth) - 3.0).abs() < 0.05);
+        assert!(about(12.0, 100.0).expect(|truth| truth).abs() < 1e-4, "what shows nothing may lie on either side");
+    }
 }

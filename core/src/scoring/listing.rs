@@ -1,15 +1,44 @@
-//! What the photos of one listing say as a set: the best to lead with, those whose brightness does not fit the others, and
-//! the shortest list of photos to take again.
+//! What the photos of one listing say as a set: the best to lead with, their order, which show the same, those whose brightness does
+//! not fit the others, the shortest list of photos to take again, and how many are missing.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::profile::Profile;
 use super::verdict::{Scores, Verdict};
+use crate::duplicates::groups;
+use crate::scene_hash::SceneHash;
 
 /// Difference in V from the set's median that anyone sees side by side.
 const VISIBLE: f32 = 0.1;
 /// Robust z-score from which on a value is an outlier (Iglewicz and Hoaglin, 1993).
 const OUTLIER: f32 = 3.5;
+
+/// A scored photo of a listing.
+#[derive(Clone, Copy, Debug)]
+pub struct ListedPhoto<'a> {
+    /// Its place in the listing.
+    pub index: usize,
+    /// Its scores.
+    pub scores: &'a Scores,
+    /// Its quality.
+    pub quality: u8,
+    /// The verdict on it.
+    pub verdict: Verdict,
+    /// What it shows.
+    pub scene_hash: Option<SceneHash>,
+}
+
+/// Photos of a listing that show the same: copies that were recompressed, resized or slightly cropped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Duplicates {
+    /// The best of them.
+    #[schema(example = 0)]
+    pub keep: usize,
+    /// The others, best first.
+    #[schema(example = json!([4]))]
+    pub drop: Vec<usize>,
+}
 
 /// Photos as a set, each named by its `index`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,47 +57,84 @@ pub struct Listing {
     /// Photos to look at.
     #[schema(example = 1)]
     pub unsure: usize,
-    /// Photos much darker or brighter than the others of the set; from four photos on.
+    /// All scored photos, best first: as `lead` is chosen.
+    #[schema(example = json!([0, 2, 1]))]
+    pub order: Vec<usize>,
+    /// Photos that show the same, with the one to keep.
+    pub duplicates: Vec<Duplicates>,
+    /// Photos much darker or brighter than the others of the set; from four photos on. Of duplicates only the one to keep counts.
     pub brightness_outliers: Vec<usize>,
-    /// The shortest list of photos to replace so that none of the set fails, worst first.
+    /// The shortest list of photos to replace so that none of the set fails, worst first; without those of which a better copy is there.
     pub retake: Vec<usize>,
+    /// How many photos the listing lacks to the profile's `min_photos`: distinct ones that do not fail; 0 where the profile has none.
+    #[schema(example = 0)]
+    pub missing: usize,
 }
 
-/// Summarises scored photos, given as (index, scores, quality, verdict).
+/// Summarises scored photos.
 #[must_use]
-pub fn summarise(photos: &[(usize, &Scores, u8, Verdict)]) -> Listing {
-    let count = |wanted: Verdict| photos.iter().filter(|photo| photo.3 == wanted).count();
-    let rank = |verdict: Verdict| match verdict {
-        Verdict::Pass => 0,
-        Verdict::Unsure => 1,
-        Verdict::Fail => 2,
-    };
-    let lead = photos.iter().min_by(|a, b| {
-        let blur = |photo: &(usize, &Scores, u8, Verdict)| photo.1.blur.value;
-        (rank(a.3), b.2).cmp(&(rank(b.3), a.2)).then(blur(a).total_cmp(&blur(b)))
+pub fn summarise(photos: &[ListedPhoto], profile: &Profile) -> Listing {
+    let count = |wanted: Verdict| photos.iter().filter(|photo| photo.verdict == wanted).count();
+    let mut best_first: Vec<&ListedPhoto> = photos.iter().collect();
+    best_first.sort_by(|one, other| {
+        let key = |photo: &ListedPhoto| (rank(photo.verdict), std::cmp::Reverse(photo.quality));
+        let blur = |photo: &ListedPhoto| photo.scores.blur.value;
+        key(one).cmp(&key(other)).then(blur(one).total_cmp(&blur(other)))
     });
-    let mut retake: Vec<_> = photos.iter().filter(|photo| photo.3 == Verdict::Fail).collect();
-    retake.sort_by_key(|photo| photo.2);
+    let duplicates = duplicates(&best_first);
+    let is_copy = |index: usize| duplicates.iter().any(|group| group.drop.contains(&index));
+    let distinct: Vec<&ListedPhoto> = best_first.iter().copied().filter(|photo| !is_copy(photo.index)).collect();
+    let mut retake: Vec<_> = distinct.iter().filter(|photo| photo.verdict == Verdict::Fail).collect();
+    retake.sort_by_key(|photo| photo.quality);
+    let shown = distinct.iter().filter(|photo| photo.verdict != Verdict::Fail).count();
     Listing {
-        lead: lead.map(|photo| photo.0),
+        lead: best_first.first().map(|photo| photo.index),
         pass: count(Verdict::Pass),
         fail: count(Verdict::Fail),
         unsure: count(Verdict::Unsure),
-        brightness_outliers: brightness_outliers(photos),
-        retake: retake.into_iter().map(|photo| photo.0).collect(),
+        order: best_first.iter().map(|photo| photo.index).collect(),
+        brightness_outliers: brightness_outliers(&distinct),
+        retake: retake.into_iter().map(|photo| photo.index).collect(),
+        missing: profile.min_photos.map_or(0, |least| (least as usize).saturating_sub(shown)),
+        duplicates,
     }
 }
 
-fn brightness_outliers(photos: &[(usize, &Scores, u8, Verdict)]) -> Vec<usize> {
+/// The better, the smaller.
+#[must_use]
+pub fn rank(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Pass => 0,
+        Verdict::Unsure => 1,
+        Verdict::Fail => 2,
+    }
+}
+
+fn duplicates(best_first: &[&ListedPhoto]) -> Vec<Duplicates> {
+    let hashed = best_first.iter().filter_map(|photo| Some((photo.index, photo.scene_hash?)));
+    let (indices, hashes): (Vec<usize>, Vec<SceneHash>) = hashed.unzip();
+    let groups = groups(&hashes).into_iter();
+    groups
+        .map(|group| {
+            let mut members = group.into_iter().map(|place| indices[place]);
+            Duplicates { keep: members.next().unwrap_or_default(), drop: members.collect() }
+        })
+        .collect()
+}
+
+fn brightness_outliers(photos: &[&ListedPhoto]) -> Vec<usize> {
     if photos.len() < 4 {
         return Vec::new();
     }
-    let value = |photo: &(usize, &Scores, u8, Verdict)| photo.1.brightness.value;
-    let middle = median(photos.iter().map(value));
+    let value = |photo: &ListedPhoto| photo.scores.brightness.value;
+    let middle = median(photos.iter().map(|photo| value(photo)));
     // 1.4826 makes the median deviation of a normal distribution its standard deviation.
     let spread = 1.4826 * median(photos.iter().map(|photo| (value(photo) - middle).abs()));
     let limit = VISIBLE.max(OUTLIER * spread);
-    photos.iter().filter(|photo| (value(photo) - middle).abs() > limit).map(|photo| photo.0).collect()
+    let mut found: Vec<usize> =
+        photos.iter().filter(|photo| (value(photo) - middle).abs() > limit).map(|photo| photo.index).collect();
+    found.sort_unstable();
+    found
 }
 
 fn median(values: impl Iterator<Item = f32>) -> f32 {
@@ -80,6 +146,7 @@ fn median(values: impl Iterator<Item = f32>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scoring::profile::Profiles;
     use crate::scoring::verdict::Score;
 
     fn scores(blur: f32, brightness: f32) -> Scores {
@@ -87,25 +154,52 @@ mod tests {
         Scores { blur: score(blur), brightness: score(brightness), rotation: score(0.0), further: Default::default() }
     }
 
+    fn profile(min_photos: Option<u32>) -> Profile {
+        Profile { min_photos, ..Profiles::built_in().find("default").expect("it is built in").clone() }
+    }
+
+    const JUDGED: [(u8, Verdict); 5] =
+        [(90, Verdict::Pass), (90, Verdict::Pass), (20, Verdict::Fail), (10, Verdict::Fail), (95, Verdict::Unsure)];
+
+    /// Five photos; the hash of each is that of its number.
+    fn summary(hashes: [u8; 5], profile: &Profile) -> Listing {
+        let all = [(0.3, 0.0), (0.1, 0.02), (2.0, -0.02), (0.2, -0.3), (0.4, 0.01)].map(|(a, b)| scores(a, b));
+        let photos: Vec<_> = (all.iter().zip(JUDGED).zip(hashes).enumerate())
+            .map(|(index, ((scores, (quality, verdict)), hash))| {
+                let scene_hash = Some(SceneHash::from([hash; crate::scene_hash::BYTES]));
+                ListedPhoto { index, scores, quality, verdict, scene_hash }
+            })
+            .collect();
+        summarise(&photos, profile)
+    }
+
+    /// Hashes that differ in half of their bits.
+    const DISTINCT: [u8; 5] = [0x00, 0x0f, 0x33, 0x55, 0x5a];
+
     #[test]
     fn the_best_leads_the_odd_one_stands_out_and_the_failed_are_taken_again() {
-        let all = [(0.3, 0.0), (0.1, 0.02), (2.0, -0.02), (0.2, -0.3), (0.4, 0.01)].map(|(a, b)| scores(a, b));
-        let judged =
-            [(90, Verdict::Pass), (90, Verdict::Pass), (20, Verdict::Fail), (10, Verdict::Fail), (95, Verdict::Unsure)];
-        let photos: Vec<_> = all
-            .iter()
-            .zip(judged)
-            .enumerate()
-            .map(|(index, (scores, (quality, verdict)))| (index, scores, quality, verdict))
-            .collect();
-        let listing = summarise(&photos);
+        let listing = summary(DISTINCT, &profile(None));
         assert_eq!(listing.lead, Some(1), "as good as the first, and sharper");
         assert_eq!((listing.pass, listing.fail, listing.unsure), (2, 2, 1));
+        assert_eq!(listing.order, [1, 0, 4, 2, 3]);
         assert_eq!((listing.brightness_outliers, listing.retake), (vec![3], vec![3, 2]));
+        assert_eq!((listing.duplicates, listing.missing), (vec![], 0));
     }
 
     #[test]
-    fn a_set_of_nothing_has_no_lead() {
-        assert_eq!(summarise(&[]).lead, None);
+    fn of_photos_that_show_the_same_the_best_is_kept_and_a_worse_copy_is_not_taken_again() {
+        let [a, b, _, d, e] = DISTINCT;
+        // The blurred third one shows what the first does.
+        let listing = summary([a, b, a, d, e], &profile(Some(5)));
+        assert_eq!(listing.duplicates, [Duplicates { keep: 0, drop: vec![2] }]);
+        assert_eq!(listing.retake, [3]);
+        assert_eq!(listing.missing, 2, "three distinct ones do not fail");
+        assert_eq!(summary([a, b, a, d, e], &profile(Some(3))).missing, 0);
+    }
+
+    #[test]
+    fn a_set_of_nothing_has_no_lead_and_lacks_all() {
+        let listing = summarise(&[], &profile(Some(4)));
+        assert_eq!((listing.lead, listing.missing), (None, 4));
     }
 }

@@ -1,5 +1,6 @@
 //! From raw model outputs to calibrated values, intervals, quality and a verdict.
 
+pub mod attempt;
 pub mod calibration;
 pub mod card;
 pub mod coverage;

@@ -13,6 +13,7 @@
 
 use super::distribution::Distribution;
 use super::profile::Band;
+use crate::metric::Metric;
 
 /// Probabilities that the true value lies beyond thresholds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +22,14 @@ pub struct Beyond {
     pub low: f64,
     /// Above the upper one.
     pub high: f64,
+}
+
+impl Beyond {
+    /// Probability of the metric's fault. A tilt is a tilt, to whichever side; a photo is not both too dark and too bright.
+    #[must_use]
+    pub fn fault(self, metric: &Metric) -> f64 {
+        if metric.is_one_fault() { self.low + self.high } else { self.low.max(self.high) }
+    }
 }
 
 /// How probable it is that the true value lies beyond the thresholds of a band.

@@ -88,6 +88,15 @@ pub struct Profile {
     #[serde(skip_serializing_if = "NoPhoto::is_default")]
     #[schema(inline, required = false)]
     pub not_a_photo: NoPhoto,
+    /// From which `attempt` on a photo that would have to be taken again is `unsure`, not `fail`, so that nobody is refused for ever;
+    /// absent where that never ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = 3, minimum = 1)]
+    pub max_attempts: Option<u32>,
+    /// How many photos a listing needs: distinct ones that do not fail. Absent where any number will do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, example = 5, minimum = 1)]
+    pub min_photos: Option<u32>,
     /// Advice to give in place of the built-in one, by the reason's code without `possibly_`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
@@ -108,6 +117,8 @@ struct Unchecked {
     checks: BTreeMap<String, Bound>,
     #[serde(default)]
     not_a_photo: NoPhoto,
+    max_attempts: Option<u32>,
+    min_photos: Option<u32>,
     #[serde(default)]
     messages: BTreeMap<String, String>,
     #[serde(flatten)]
@@ -128,7 +139,8 @@ impl TryFrom<Unchecked> for Profile {
     type Error = String;
 
     fn try_from(stored: Unchecked) -> Result<Self, String> {
-        let Unchecked { name, description, review_at, fail_at, checks, not_a_photo, messages, bands } = stored;
+        let Unchecked { name, description, review_at, fail_at, checks, not_a_photo, .. } = stored;
+        let Unchecked { max_attempts, min_photos, messages, bands, .. } = stored;
         let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
             Ok(band) => Ok((metric, band)),
             Err(error) => {
@@ -136,7 +148,23 @@ impl TryFrom<Unchecked> for Profile {
             }
         };
         let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
-        Ok(Self { name, description, review_at, fail_at, bands, checks, not_a_photo, messages })
+        if max_attempts == Some(0) || min_photos == Some(0) {
+            return Err(format!(
+                "profile `{name}`: `max_attempts` and `min_photos` count from 1; leave them out for none"
+            ));
+        }
+        Ok(Self {
+            name,
+            description,
+            review_at,
+            fail_at,
+            bands,
+            checks,
+            not_a_photo,
+            max_attempts,
+            min_photos,
+            messages,
+        })
     }
 }
 
@@ -201,6 +229,14 @@ impl Profiles {
     /// Every profile, in the file's order.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.profiles.iter()
+    }
+
+    /// Puts a profile in the place of the one of its name.
+    pub fn put(&mut self, profile: Profile) {
+        match self.profiles.iter_mut().find(|old| old.name == profile.name) {
+            Some(old) => *old = profile,
+            None => self.profiles.push(profile),
+        }
     }
 
     fn load(path: &Path) -> Result<Self, ProfileError> {
@@ -371,6 +407,8 @@ mod tests {
         assert!(with("\"review_at\": 0.3", "\"review_at\": 0.6").contains("`review_at`"));
         assert!(with("\"review_at\": 0.3", "\"review_at\": 0.0").contains("`review_at`"));
         assert!(with("\"fail_at\": 0.5", "\"fail_at\": 1.0").contains("`fail_at`"));
+        assert!(with("\"max_attempts\": 3", "\"max_attempts\": 0").contains("count from 1"));
+        assert!(with("\"max_attempts\": 3", "\"min_photos\": 0").contains("count from 1"));
         assert!(with("\"too_dark\":", "\"gloomy\":").contains("gloomy"));
         assert!(with("\"description\"", "\"descripton\"").contains("descripton"));
         assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));

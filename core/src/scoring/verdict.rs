@@ -9,7 +9,7 @@ use super::calibration::Estimate;
 use super::distribution::Distribution;
 use super::no_photo::no_photo;
 use super::orientation::{CERTAIN, Orientation};
-use super::posterior::{Beyond, beyond};
+use super::posterior::beyond;
 use super::profile::{Band, Profile};
 use crate::checks::{Check, NOT_A_PHOTO};
 use crate::metric::{Metric, Severity};
@@ -84,7 +84,7 @@ pub enum Verdict {
     Pass,
     /// A fault's probability is at least the profile's `fail_at`.
     Fail,
-    /// A fault's probability is at least `review_at`, and none reaches `fail_at`: let a person look.
+    /// A fault's probability is at least `review_at`, and none reaches `fail_at`, or it was the last `attempt`: let a person look.
     Unsure,
 }
 
@@ -250,12 +250,9 @@ fn score(metric: &Metric, raw: f32, estimate: Estimate, band: Option<Band>) -> S
 /// What would be wrong with the photo, and how probable that is; rounded as answers give it, so that a client that compares it with
 /// the profile's `review_at` and `fail_at` comes to the same verdict.
 fn suspicion(metric: &Metric, score: &Score, band: Band, distribution: &Distribution) -> Reason {
-    let Beyond { low, high } = beyond(distribution, band);
-    let threshold = band.low.filter(|_| low > high).unwrap_or(band.high);
+    let found = beyond(distribution, band);
+    let threshold = band.low.filter(|_| found.low > found.high).unwrap_or(band.high);
     let fault = metric.fault(threshold);
-    // A tilt is a tilt, to whichever side; a photo is not both too dark and too bright.
-    let one_fault = metric.low.as_ref().is_some_and(|low| low.code == metric.high.code);
-    let probability = if one_fault { low + high } else { low.max(high) };
     Reason {
         code: fault.code.to_string(),
         metric: metric.name.to_string(),
@@ -263,7 +260,7 @@ fn suspicion(metric: &Metric, score: &Score, band: Band, distribution: &Distribu
         low: Some(score.low),
         high: Some(score.high),
         threshold,
-        probability: thousandths(probability as f32),
+        probability: thousandths(found.fault(metric) as f32),
         severity: fault.severity,
         advice: metric.advice(score.value, threshold),
     }
@@ -310,6 +307,7 @@ mod tests {
     use crate::metric::Fault;
     use crate::metric::tests::required;
     use crate::scoring::no_photo::NoPhoto;
+    use crate::scoring::posterior::Beyond;
     use crate::scoring::profile::Profiles;
     use proptest::prelude::*;
 

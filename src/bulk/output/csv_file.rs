@@ -20,7 +20,8 @@ fn is_like_a_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(FORMULA)
 }
 
-fn escaped(text: &str) -> String {
+/// Text that no spreadsheet takes for a formula.
+pub(in crate::bulk) fn escaped(text: &str) -> String {
     let quote = if is_like_a_formula(text) { "'" } else { "" };
     format!("{quote}{text}")
 }

@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+pub(super) use self::csv_file::escaped;
 use super::row::{Column, FlatRow, Row};
 use super::scored_by::ScoredBy;
 use crate::replace::replace;

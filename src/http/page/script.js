@@ -6,6 +6,8 @@ const VERDICTS = { pass: "Publish it", unsure: "Have a look: not certain", fail:
 let profiles = [];
 // What the models measure, by name; models can be exchanged while the page is open.
 let metrics = {};
+// The photos that were scored: their cards, names, profiles and answers.
+const scored = [];
 
 // Asks the service, with the key where one was given; where one is needed, the page asks for it. It is kept nowhere.
 async function ask(path, options = {}) {
@@ -38,7 +40,46 @@ async function load() {
 const chosenProfile = () => profiles.find(({ name }) => name === find("#profile").value);
 
 function describeProfile() {
-  find("#about").textContent = chosenProfile()?.description ?? "";
+  const profile = chosenProfile();
+  find("#about").textContent = profile?.description ?? "";
+  if (!profile) return;
+  // Below `review_at` an answer says nothing of a fault.
+  Object.assign(find("#trial input"), { min: profile.review_at, max: 0.99, value: profile.fail_at });
+  tryFailAt();
+}
+
+// A turn fails from this probability on, whatever less the profile asks of other faults.
+const TURN_FAILS_AT = 0.9;
+
+// The verdict on an answer's reasons if the profile refused from another probability on.
+function verdictAt(failAt, { reasons }, profile) {
+  const fails = ({ metric, probability }) => {
+    if (metric === "not_a_photo") return profile.not_a_photo === "fail";
+    return probability >= (metric === "orientation" ? Math.max(failAt, TURN_FAILS_AT) : failAt);
+  };
+  return reasons.some(fails) ? "fail" : reasons.length ? "unsure" : "pass";
+}
+
+// Shows what another `fail_at` would change for the photos that were dropped and judged by the chosen profile.
+function tryFailAt() {
+  const [trial, profile] = [find("#trial"), chosenProfile()];
+  const failAt = Number(find("input", trial).value);
+  find("output", trial).textContent = failAt.toFixed(2);
+  const judged = scored.filter((photo) => photo.profile.name === profile?.name);
+  trial.hidden = judged.length === 0;
+  const counts = { pass: 0, unsure: 0, fail: 0 };
+  const changes = [];
+  for (const { card, name, answer } of judged) {
+    const verdict = verdictAt(failAt, answer, profile);
+    counts[verdict] += 1;
+    const otherwise = verdict !== answer.verdict;
+    find(".otherwise", card).hidden = !otherwise;
+    find(".otherwise", card).textContent = otherwise ? `From ${failAt.toFixed(2)} on: ${verdict}` : "";
+    if (otherwise) changes.push(`${name} ${answer.verdict} → ${verdict}`);
+  }
+  const said = Object.entries(counts).map(([verdict, count]) => `${count} ${verdict}`);
+  const changed = changes.length ? `Decided otherwise: ${changes.join(", ")}.` : "Nothing changes.";
+  find("p", trial).textContent = `Of ${judged.length} judged as ${profile?.name}: ${said.join(", ")}. ${changed}`;
 }
 
 function svg(name, attributes, children = []) {
@@ -180,6 +221,8 @@ async function show(file) {
     if (target.checked) drawMap(map, answer.tiles, answer.image.area);
   };
   find(".correct", card).onclick = () => correct(card, file, profile);
+  scored.push({ card, name: file.name, profile, answer });
+  tryFailAt();
   return `${file.name}: ${verdict.textContent}`;
 }
 
@@ -236,5 +279,6 @@ drop.addEventListener("drop", (event) => {
 });
 find("#files").addEventListener("change", ({ target }) => showAll(target.files));
 find("#profile").addEventListener("change", describeProfile);
+find("#trial input").addEventListener("input", tryFailAt);
 find("#key input").addEventListener("change", load);
 load();

@@ -19,7 +19,7 @@ public class Use {
         File photo = new File("tests/fixtures/pavilion.jpg");
         File text = Files.writeString(Path.of("target/clients/java/text"), "text").toFile();
         ScoringApi scoring = new ScoringApi(sending(client, photo));
-        ScoreResponse answer = scoring.score(photo, "real-estate", null, null);
+        ScoreResponse answer = scoring.score(photo, "real-estate", null, null, null);
         check(answer.getVerdict() == Verdict.PASS && answer.getImage().getWidth() == 640, answer);
         Score rotation = answer.getScores().getRotation();
         check(rotation.getLow() <= rotation.getValue() && rotation.getValue() <= rotation.getHigh(), rotation);
@@ -29,7 +29,7 @@ public class Use {
         check(exposure.getValue().equals(answer.getScores().getBrightness().getValue()), exposure);
         check(answer.getModels().get("exposure").equals(answer.getModels().get("brightness")), answer);
         ScoringApi scoringText = new ScoringApi(sending(client, text));
-        check(code(client, () -> scoringText.score(text, null, null, null)).equals("unsupported_format"), text);
+        check(code(client, () -> scoringText.score(text, null, null, null, null)).equals("unsupported_format"), text);
         CorrectingApi correcting = new CorrectingApi(sending(client, photo));
         check(code(client, () -> correcting.correct(photo, null, null, null, null)).equals("nothing_to_correct"), photo);
         System.out.println("java: ok");

@@ -90,6 +90,26 @@ def score_and_correct(browser):
     assert not page.wrong, page.wrong
 
 
+def try_another_fail_at(browser):
+    page = visit(browser, viewport={"width": 1200, "height": 1000})
+    page.goto(URL)
+    assert page.locator("#trial").is_hidden(), "there is no photo to decide on"
+    page.set_input_files("#files", [PAVILION, "tests/fixtures/tilted.jpg"])
+    expect(page.locator("article .verdict.fail, article .verdict.unsure, article .verdict.pass")).to_have_count(2)
+    tilted = page.locator("article").filter(has_text="tilted.jpg")
+    expect(tilted.locator(".verdict")).to_contain_text("fail")
+    said = page.locator("#trial p")
+    expect(said).to_contain_text("Of 2 judged as default: 1 pass, 0 unsure, 1 fail. Nothing changes.")
+    page.locator("#trial input").fill("0.99")
+    expect(said).to_contain_text("1 pass, 1 unsure, 0 fail. Decided otherwise: tilted.jpg fail → unsure")
+    expect(tilted.locator(".otherwise")).to_have_text("From 0.99 on: unsure")
+    page.screenshot(path=OUT / "trial.png", full_page=True)
+    # Photos that were judged by another profile are no part of it.
+    page.select_option("#profile", "real-estate")
+    assert page.locator("#trial").is_hidden()
+    assert not page.wrong, page.wrong
+
+
 def with_a_fourth_metric(browser):
     with tempfile.TemporaryDirectory() as folder:
         models = pathlib.Path(shutil.copytree("models", f"{folder}/models"))
@@ -169,7 +189,7 @@ def read_the_reference(browser):
 with sync_playwright() as playwright:
     chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
     browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-    for step in (score_and_correct, with_a_fourth_metric, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, with_a_key, read_the_reference):
+    for step in (score_and_correct, try_another_fail_at, with_a_fourth_metric, refuse_a_text_file, on_a_phone_in_the_dark_by_keyboard, with_a_key, read_the_reference):
         step(browser)
     browser.close()
 print("page: ok")

@@ -1,0 +1,169 @@
+//! An operator's own decisions: which photos were accepted, which rejected, and why.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What an operator did with a photo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It was published.
+    Accepted,
+    /// It was not.
+    Rejected,
+}
+
+impl Verdict {
+    /// The word in a file of decisions, and the name of the folder.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// A decision on a photo.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What was done with it.
+    pub verdict: Verdict,
+    /// Why it was rejected, where that is known: a reason's code.
+    pub reason: Option<String>,
+}
+
+/// Decisions by the paths of photos.
+#[derive(Debug)]
+pub enum Decisions {
+    /// As a file says.
+    Listed(HashMap<String, Decision>),
+    /// By the folder that a photo lies in.
+    Sorted {
+        /// The folder of those accepted.
+        accepted: PathBuf,
+        /// The folder of those rejected.
+        rejected: PathBuf,
+    },
+}
+
+/// Why decisions cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the decisions in {path} cannot be read: {reason}")]
+pub struct DecisionsError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// A line of a file of decisions.
+#[derive(Deserialize)]
+struct Line {
+    path: String,
+    decision: Verdict,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+impl Decisions {
+    /// Reads a CSV file with the columns `path`, `decision` (`accepted` or `rejected`) and, where it is known, `reason`; or takes the
+    /// photos of a folder as decided on that lie below its folders `accepted` and `rejected`.
+    ///
+    /// # Errors
+    /// [`DecisionsError`], with the line at fault.
+    pub fn read(path: &Path) -> Result<Self, DecisionsError> {
+        let failed = |reason: String| DecisionsError { path: path.to_owned(), reason };
+        if path.is_dir() {
+            let [accepted, rejected] = [Verdict::Accepted, Verdict::Rejected].map(|verdict| path.join(verdict.name()));
+            if !(accepted.is_dir() && rejected.is_dir()) {
+                return Err(failed("the folder has no folders `accepted` and `rejected`".to_owned()));
+            }
+            return Ok(Self::Sorted { accepted, rejected });
+        }
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_path(path)
+            .map_err(|error| failed(error.to_string()))?;
+        let mut listed = HashMap::new();
+        for line in reader.deserialize() {
+            let Line { path, decision, reason } = line.map_err(|error| failed(error.to_string()))?;
+            let reason = reason.filter(|reason| !reason.is_empty() && decision == Verdict::Rejected);
+            let decision = Decision { verdict: decision, reason };
+            if listed.insert(path.clone(), decision).is_some() {
+                return Err(failed(format!("{path} is decided on twice")));
+            }
+        }
+        Ok(Self::Listed(listed))
+    }
+
+    /// The decision on a photo, if there is one.
+    #[must_use]
+    pub fn on(&self, photo: &str) -> Option<Decision> {
+        match self {
+            Self::Listed(listed) => listed.get(photo).cloned(),
+            Self::Sorted { accepted, rejected } => {
+                let lies = |folder: &PathBuf| Path::new(photo).starts_with(folder);
+                let decided = |verdict| Some(Decision { verdict, reason: None });
+                match (lies(accepted), lies(rejected)) {
+                    (true, _) => decided(Verdict::Accepted),
+                    (_, true) => decided(Verdict::Rejected),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// How many there are, where a file lists them.
+    #[must_use]
+    pub fn listed(&self) -> Option<usize> {
+        match self {
+            Self::Listed(listed) => Some(listed.len()),
+            Self::Sorted { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Decisions, String> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("it is written");
+        Decisions::read(file.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_file_says_what_was_decided_and_why() {
+        let decisions = read("path, decision, reason\na.jpg, accepted,\n\"b, c.jpg\",rejected,tilted\nd,rejected,\n");
+        let decisions = decisions.expect("it is sound");
+        let on = |path: &str| decisions.on(path).map(|decision| (decision.verdict, decision.reason));
+        assert_eq!(on("a.jpg"), Some((Verdict::Accepted, None)));
+        assert_eq!(on("b, c.jpg"), Some((Verdict::Rejected, Some("tilted".to_owned()))));
+        assert_eq!((on("d"), on("e")), (Some((Verdict::Rejected, None)), None));
+    }
+
+    #[test]
+    fn what_is_no_decision_is_refused_by_its_line() {
+        let said = |text: &str| read(text).expect_err("it is refused");
+        assert!(said("path,decision\na.jpg,accepted\nb.jpg,perhaps\n").contains("line: 3"), "a word that is none");
+        assert!(said("photo,decision\na.jpg,accepted\n").contains("missing field `path`"));
+        assert!(said("path,decision\na,accepted\na,rejected\n").contains("a is decided on twice"));
+    }
+
+    #[test]
+    fn photos_in_two_folders_are_decided_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |below: &str| folder.path().join(below).to_str().expect("text").to_owned();
+        let refused = Decisions::read(folder.path()).expect_err("it is refused").to_string();
+        assert!(refused.contains("no folders `accepted` and `rejected`"), "{refused}");
+        for name in ["accepted", "rejected"] {
+            std::fs::create_dir(folder.path().join(name)).expect("a folder");
+        }
+        let decisions = Decisions::read(folder.path()).expect("they are there");
+        let on = |below: &str| decisions.on(&path(below)).map(|decision| decision.verdict);
+        assert_eq!(on("accepted/rooms/a.jpg"), Some(Verdict::Accepted));
+        assert_eq!((on("rejected/a.jpg"), on("rejected.jpg"), on("a.jpg")), (Some(Verdict::Rejected), None, None));
+    }
+}

@@ -1,0 +1,207 @@
+//! What is said of a tuned profile.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use clearshot_core::scoring::profile::Profile;
+use serde::Serialize;
+
+use super::super::decisions::Verdict;
+use super::super::rate::Rate;
+use super::thresholds::Moved;
+use super::{Decided, Suspicion, reasons, suspicion};
+
+/// Most photos that an error names.
+const NAMED: usize = 3;
+
+/// What came of decisions.
+#[derive(Debug, Serialize)]
+pub struct Tuned {
+    /// Accepted photos with scores.
+    pub accepted: usize,
+    /// Rejected photos with scores.
+    pub rejected: usize,
+    /// How many of them found the thresholds; nothing where there were too few and they stayed.
+    pub fitted: Option<usize>,
+    /// Accepted and rejected photos from which on thresholds are looked for.
+    pub to_fit: [usize; 2],
+    /// Decisions on photos without scores, where a file lists them.
+    pub without_scores: Option<usize>,
+    /// Photos that were rejected for a reason that nothing here measures, by reason; they are left out.
+    pub not_measured: BTreeMap<String, usize>,
+    /// Thresholds that moved.
+    pub moved: Vec<Moved>,
+    /// `review_at` and `fail_at` before.
+    pub was: [f32; 2],
+    /// The largest shares of accepted photos that fail, and of rejected ones that pass.
+    pub promised: [f64; 2],
+    /// The profile.
+    pub profile: Profile,
+    /// What it does with the decisions that its thresholds were not fitted to.
+    pub rates: Rates,
+    /// Where decision and profile disagree most.
+    pub disagreements: Vec<Disagreement>,
+}
+
+/// Error rates against decisions, see [`Rate`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Rates {
+    /// Accepted photos that fail.
+    pub good_refused: Rate,
+    /// Accepted photos to be looked at.
+    pub good_unsure: Rate,
+    /// Rejected photos that pass.
+    pub bad_passed: Rate,
+    /// Rejected photos to be looked at.
+    pub bad_unsure: Rate,
+}
+
+impl Rates {
+    /// Intervals hold for photos to come although `review_at` and `fail_at` were chosen on these: the share that lies beyond the
+    /// `k+1`-th largest of `n` spreads like Beta(k+1, n-k) (Vovk, "Conditional validity of inductive conformal predictors", 2012),
+    /// of which Clopper and Pearson's upper end is a quantile.
+    pub(super) fn of(good: &[Suspicion], bad: &[Suspicion], profile: &Profile) -> Self {
+        let Profile { review_at, fail_at, .. } = *profile;
+        let count = |of: &[Suspicion], holds: &dyn Fn(&Suspicion) -> bool| {
+            Rate::new(of.iter().filter(|suspicion| holds(suspicion)).count(), of.len())
+        };
+        let unsure = |suspicion: &Suspicion| suspicion.fail < fail_at && suspicion.review >= review_at;
+        Self {
+            good_refused: count(good, &|suspicion| suspicion.fail >= fail_at),
+            good_unsure: count(good, &unsure),
+            bad_passed: count(bad, &|suspicion| suspicion.review < review_at),
+            bad_unsure: count(bad, &unsure),
+        }
+    }
+}
+
+impl fmt::Display for Rates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  accepted, refused {}", self.good_refused)?;
+        writeln!(f, "  accepted, unsure  {}", self.good_unsure)?;
+        writeln!(f, "  rejected, passed  {}", self.bad_passed)?;
+        write!(f, "  rejected, unsure  {}", self.bad_unsure)
+    }
+}
+
+/// A photo on which decision and profile disagree.
+#[derive(Clone, Debug, Serialize)]
+pub struct Disagreement {
+    /// The photo.
+    pub path: String,
+    /// `accepted` or `rejected`.
+    pub decision: &'static str,
+    /// Probability of its likeliest fault.
+    pub probability: f32,
+    /// The codes of its faults that are as probable as `review_at`.
+    pub codes: Vec<String>,
+    /// Which of the decided photos it is.
+    #[serde(skip)]
+    pub(super) index: usize,
+}
+
+/// Decided photos by how much the profile disagrees: of accepted ones the suspicion, of rejected ones what it lacks to certainty.
+pub(super) fn disagreements(decided: &[Decided], profile: &Profile) -> Vec<Disagreement> {
+    let mut found: Vec<(f32, Disagreement)> = Vec::new();
+    for (index, photo) in decided.iter().enumerate() {
+        let probability = suspicion(&photo.findings, profile).review;
+        let (by, disagrees) = match photo.decision.verdict {
+            Verdict::Accepted => (probability, probability >= profile.review_at),
+            Verdict::Rejected => (1.0 - probability, probability < profile.fail_at),
+        };
+        if !disagrees {
+            continue;
+        }
+        let reasons = reasons(&photo.findings, profile).into_iter();
+        let probable = reasons.filter(|reason| reason.probability >= profile.review_at);
+        let disagreement = Disagreement {
+            path: photo.row.path().to_owned(),
+            decision: photo.decision.verdict.name(),
+            probability,
+            codes: probable.map(|reason| reason.code).collect(),
+            index,
+        };
+        found.push((by, disagreement));
+    }
+    found.sort_by(|one, other| other.0.total_cmp(&one.0).then_with(|| one.1.path.cmp(&other.1.path)));
+    found.into_iter().map(|(_, disagreement)| disagreement).collect()
+}
+
+/// In words, the faults of accepted photos that no `fail_at` lets through.
+pub(super) fn certain_faults(good: &[&Decided], profile: &Profile) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for photo in good {
+        for reason in reasons(&photo.findings, profile).into_iter().filter(|reason| reason.probability >= 0.999) {
+            *counts.entry(reason.code).or_default() += 1;
+        }
+    }
+    let list: Vec<String> = counts.into_iter().map(|(code, count)| format!("{code} {count}")).collect();
+    format!(
+        "These faults are certain on accepted photos: {}. Leave their bounds out of the profile, or decide otherwise on the photos",
+        list.join(", ")
+    )
+}
+
+/// In words, the rejected photos that show no fault.
+pub(super) fn spotless(bad: &[&Decided], suspicions: &[Suspicion]) -> String {
+    let spotless: Vec<&str> = (bad.iter().zip(suspicions))
+        .filter(|(_, suspicion)| suspicion.review < super::risk::STEP)
+        .map(|(photo, _)| photo.row.path())
+        .collect();
+    let named = spotless.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    format!(
+        "{} rejected photos show no fault that the profile judges ({named}{}). Say in the column `reason` what is wrong with them: what \
+         is not measured here is left out",
+        spotless.len(),
+        if spotless.len() > NAMED { ", ..." } else { "" }
+    )
+}
+
+impl fmt::Display for Tuned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} accepted and {} rejected photos", self.accepted, self.rejected)?;
+        if let Some(count) = self.without_scores.filter(|count| *count > 0) {
+            write!(f, "; {count} decisions are on photos without scores")?;
+        }
+        for (reason, count) in &self.not_measured {
+            write!(f, "; {count} left out: rejected for `{reason}`, which is not measured")?;
+        }
+        match self.fitted {
+            Some(fitted) => {
+                writeln!(f, "\nThresholds from {fitted} of them, review_at and fail_at from the others:\n")?;
+            }
+            None => {
+                let [good, bad] = self.to_fit;
+                writeln!(
+                    f,
+                    "\nThresholds stay: to find them, too, it takes {good} accepted and {bad} rejected photos\n"
+                )?;
+            }
+        }
+        for Moved { name, end, from, to } in &self.moved {
+            let to = to.map_or("left out".to_owned(), |to| to.to_string());
+            writeln!(f, "  {:<26}{from:>8} -> {to}", format!("{name} {end}"))?;
+        }
+        let is = [self.profile.review_at, self.profile.fail_at];
+        for ((name, from), to) in ["review_at", "fail_at"].iter().zip(self.was).zip(is) {
+            writeln!(f, "  {name:<26}{from:>8} -> {to}")?;
+        }
+        let [refused, passed] = self.promised.map(|share| 100.0 * share);
+        writeln!(
+            f,
+            "\nOf photos like these, on average at most {refused} % of good ones will fail and {passed} % of bad ones pass."
+        )?;
+        writeln!(
+            f,
+            "On the decisions that chose review_at and fail_at (95 % interval for photos to come):\n{}",
+            self.rates
+        )?;
+        if !self.disagreements.is_empty() {
+            writeln!(f, "\nWhere decisions and profile disagree most (probability of the likeliest fault):")?;
+        }
+        for Disagreement { path, decision, probability, codes, .. } in &self.disagreements {
+            writeln!(f, "  {decision} {probability:.3} {path} {}", codes.join(" "))?;
+        }
+        Ok(())
+    }
+}
