@@ -12,6 +12,7 @@ pub(super) fn check() -> Check {
         low: Some(fault("bad_aspect", Severity::Fixable, "Send a photo that is wider for its height.")),
         high: Some(fault("bad_aspect", Severity::Fixable, "Send a photo that is higher for its width.")),
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { size: [width, height], .. }| Some(*width as f32 / *height as f32),
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn check() -> Check {
         low: None,
         high: Some(fault("collage", Severity::Fixable, "Send each photo by itself.")),
         of_photos: true,
+        certainty: 1.0,
         measure: |Evidence { reference, .. }| Some(photos(reference.pixels()) as f32),
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn check() -> Check {
         low: Some(fault("grayscale", Severity::Fixable, "Send the photo in colour.")),
         high: None,
         of_photos: true,
+        certainty: 1.0,
         measure: |Evidence { sample, .. }| Some(sample.colourfulness()),
     }
 }

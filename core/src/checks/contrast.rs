@@ -22,6 +22,7 @@ pub(super) fn check() -> Check {
         )),
         high: None,
         of_photos: true,
+        certainty: 1.0,
         measure: |Evidence { sample, .. }| Some(contrast(sample)),
     }
 }

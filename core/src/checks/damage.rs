@@ -36,6 +36,7 @@ pub(super) fn check() -> Check {
         low: None,
         high: Some(fault("damaged", Severity::Retake, "Send the photo again: the file is damaged.")),
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { reference, damage, .. }| Some(damage.max(tail(reference.pixels()))),
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn check() -> Check {
         low: None,
         high: Some(fault("framed", Severity::Fixable, "Send the photo without bars or a frame around it.")),
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { area, .. }| Some(area.frame_share()),
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn check() -> Check {
         )),
         high: None,
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { jpeg_quality, .. }| jpeg_quality.map(f32::from),
     }
 }

@@ -10,6 +10,7 @@ mod frame;
 mod jpeg_quality;
 mod noise;
 mod not_a_photo;
+mod partial_blur;
 mod sample;
 #[cfg(test)]
 mod samples;
@@ -72,12 +73,14 @@ pub struct Check {
     pub high: Option<Fault>,
     /// True where it means nothing for what is no photo: a plan has no colours to be missed.
     pub of_photos: bool,
+    /// How probable the fault is where a bound is crossed: 1 unless what is measured may be meant.
+    pub certainty: f32,
     /// Measures a photo; nothing where the check does not apply (the quality of a PNG).
     pub measure: fn(&Evidence) -> Option<f32>,
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 11]> = LazyLock::new(|| {
+pub static CHECKS: LazyLock<[Check; 12]> = LazyLock::new(|| {
     [
         damage::check(),
         frame::check(),
@@ -85,6 +88,7 @@ pub static CHECKS: LazyLock<[Check; 11]> = LazyLock::new(|| {
         contrast::check(),
         colourfulness::check(),
         upscale::check(),
+        partial_blur::check(),
         noise::check(),
         collage::check(),
         jpeg_quality::check(),

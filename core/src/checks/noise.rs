@@ -19,6 +19,7 @@ pub(super) fn check() -> Check {
         low: None,
         high: Some(fault("noisy", Severity::Retake, "Take the photo again, with more light.")),
         of_photos: true,
+        certainty: 1.0,
         measure: |Evidence { sample, .. }| noise(sample),
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn check() -> Check {
         )),
         high: None,
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { size: [width, height], .. }| Some(*width.min(height) as f32),
     }
 }

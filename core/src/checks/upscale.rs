@@ -47,6 +47,7 @@ pub(super) fn check() -> Check {
             "Send the photo in its own size: it was enlarged {value:.1} times.",
         )),
         of_photos: true,
+        certainty: 1.0,
         measure: |Evidence { reference, size, jpeg_quality, .. }| {
             let scale = reference.pixels().width() as f32 / size[0] as f32;
             Some(factor(reference.pixels(), scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))

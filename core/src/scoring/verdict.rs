@@ -294,7 +294,7 @@ fn violated(check: &Check, value: f32, low: Option<f32>, high: Option<f32>) -> O
         low: None,
         high: None,
         threshold,
-        probability: certain(),
+        probability: check.certainty,
         severity: fault.severity,
         advice: fault.advice_for(value),
     };

@@ -30,6 +30,7 @@ pub(super) fn check() -> Check {
             "Send a photo: this looks like a plan, a map, a document or a screenshot.",
         )),
         of_photos: false,
+        certainty: 1.0,
         measure: |Evidence { sample, .. }| Some(drawn(sample)),
     }
 }
