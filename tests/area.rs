@@ -7,7 +7,7 @@ use std::io::Write;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage, load_from_memory};
 use serde_json::Value;
-use support::photos::{blurred, jpeg, pavilion, turned, with_orientation};
+use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};
 use support::room::room;
 use support::server::Server;
 
@@ -137,6 +137,34 @@ async fn a_profile_decides_whether_a_frame_matters() {
     let checks: Value = server.get("/checks").await.json().await.expect("JSON");
     let listed = checks["checks"].as_array().expect("a list");
     assert!(listed.iter().any(|check| check["name"] == "frame" && check["high"]["code"] == "framed"), "{checks}");
+}
+
+/// field/README.md, kind 28: one photo of four is blurred, which the others hide.
+#[tokio::test]
+async fn a_profile_decides_whether_a_collage_passes() {
+    let mut profiles = tempfile::NamedTempFile::new().expect("a file");
+    let text = r#"{"version": 1, "profiles": [
+        {"name": "default", "blur": {"high": 2.0}},
+        {"name": "strict", "blur": {"high": 2.0}, "checks": {"collage": {"high": 1}}}]}"#;
+    profiles.write_all(text.as_bytes()).expect("it is written");
+    let server = Server::start(&["--profiles", profiles.path().to_str().expect("text")]);
+    let photo = imageops::thumbnail(&load_from_memory(&pavilion()).expect("a photo").into_rgb8(), 510, 340);
+    let parts = [photo.clone(), shifted(&photo, -0.25), shifted(&blurred(&photo, 3.0), -0.45), photo.clone()];
+    let mut collage = RgbImage::new(1020, 680);
+    for (number, part) in (0..).zip(&parts) {
+        imageops::replace(&mut collage, part, number % 2 * 510, number / 2 * 340);
+    }
+    let judged = async |picture: &RgbImage| -> Value {
+        let url = format!("{}/score?profile=strict", server.url);
+        let response = server.client.post(url).body(jpeg(picture, 90)).send().await.expect("it answers");
+        response.json().await.expect("JSON")
+    };
+    let refused = judged(&collage).await;
+    assert_eq!(refused["verdict"], "fail");
+    assert!(number(&refused["checks"], "collage") > 1.0, "{refused}");
+    assert!(refused["reasons"].to_string().contains(r#""code":"collage""#), "{refused}");
+    assert!(!judged(&photo).await["reasons"].to_string().contains("collage"), "one photo");
+    assert!(!server.score(jpeg(&collage, 90)).await["reasons"].to_string().contains("collage"), "nobody asked");
 }
 
 #[tokio::test]
