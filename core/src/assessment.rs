@@ -90,7 +90,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-f72af4ca"}))]
+    #[schema(example = json!({"blur": "blur-5f1a1cf6"}))]
     pub models: BTreeMap<String, String>,
 }
 

@@ -125,8 +125,8 @@ pub struct Reason {
     #[schema(example = -5.0)]
     pub threshold: f32,
     /// Probability that the true value lies beyond the threshold, weighed with the share of faulty uploads that the profile expects
-    /// (of a metric that is at fault on either side alike, as a tilt is: beyond either threshold). Of a check 1, of `orientation` that
-    /// of its turn. The verdict is `fail` where it is at least the profile's `fail_at`, and of a turn at least 0.9, too.
+    /// (of a metric that is at fault on either side alike, as a tilt is: beyond either threshold). Of a check 1, but 0.45 where what it
+    /// finds may be meant (`partial_blur`), of `orientation` that of its turn. The verdict is `fail` where it is at least the profile's `fail_at`, and of a turn at least 0.9, too.
     #[serde(default = "certain")]
     #[schema(required, example = 0.97, minimum = 0, maximum = 1)]
     pub probability: f32,
@@ -373,6 +373,7 @@ mod tests {
             low: Some(low),
             high: None,
             of_photos: true,
+            certainty: 1.0,
             measure: |_| None,
         };
         let metrics = required();

@@ -9,8 +9,8 @@
 //!
 //! Where the reason is known, only its metric's `p_m` counts. A threshold moves, and a check that refuses what the operator accepts is
 //! left out, only where that makes the decisions likelier than chance would (a likelihood-ratio test at 5 %; Wilks, 1938). What is
-//! found tends to lie within what the operator has in mind: `p_m` takes values beyond a threshold for evenly spread over the whole
-//! range, and most that are beyond lie near it.
+//! found tends to lie within what the operator has in mind: `p_m` is weighed with the share of faulty uploads that the
+//! profile expects, whatever the decisions' own share is.
 
 use clearshot_core::scoring::posterior::beyond;
 use clearshot_core::scoring::profile::{Band, Profile};
