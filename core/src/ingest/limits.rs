@@ -22,8 +22,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        // 200 megapixels of phones, three bytes each; what many decodes take together is bounded by their memory.
-        Self { max_pixels: 201_000_000, max_side: 16_384, min_side: 32, max_decoded_bytes: 603_000_000 }
+        Self { max_pixels: 64_000_000, max_side: 16_384, min_side: 32, max_decoded_bytes: 256 << 20 }
     }
 }
 

@@ -17,7 +17,7 @@ const DRI: u8 = 0xDD;
 /// Passes over the image beyond which a file is refused; cameras and editors write a dozen.
 const MOST_SCANS: u64 = 100;
 /// Passes times pixels beyond which a file is refused: each pass of a progressive file goes over the whole image, so that a few
-/// bytes cost as much as a photo. 64 megapixels may have 25 passes, 108 of them 14.
+/// bytes cost as much as a photo. 64 megapixels may have 25 passes.
 const MOST_SCANNED_PIXELS: u64 = 1_600_000_000;
 
 /// How the pixels are coded (ITU-T T.81, table B.1).
