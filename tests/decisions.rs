@@ -192,7 +192,7 @@ async fn the_map_shows_where_a_photo_is_blurred() {
         chosen.iter().map(|tile| number(tile, "sigma") * number(tile, "weight")).sum::<f64>() / weight
     };
     let (left, right) = (mean(0.0, 0.5), mean(0.5, 1.0));
-    assert!(left > right + 2.0, "{left} {right}");
+    assert!(left > right + 1.5, "{left} {right}");
     assert!(server.score(jpeg(&half, 92)).await.get("tiles").is_none(), "only on demand");
     let unknown = server.client.post(format!("{}/score?detail=everything", server.url)).body(pavilion()).send().await;
     problem(unknown.expect("an answer"), 400, "bad_query").await;

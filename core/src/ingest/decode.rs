@@ -35,7 +35,7 @@ impl<'a> From<&'a Limits> for Budget<'a> {
 }
 
 /// Bytes of a JPEG up to which its coded data are looked at though its decoder is content; takes about 15 ms for a megabyte.
-const LARGEST_WALKED: usize = 512 << 10;
+const LARGEST_WALKED: usize = 1 << 20;
 
 /// How many of a photo's pixels are wanted.
 #[derive(Clone, Copy, PartialEq)]
