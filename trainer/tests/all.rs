@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use clearshot_core::models::ModelSet;
+use clearshot_core::scoring::orientation::TURN;
 use clearshot_core::session::{BranchSession, Runtime};
 use clearshot_core::view::ReferenceView;
 use clearshot_trainer::generator::Recipe;
@@ -264,7 +265,7 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
             transformation,
             range: transformation.spec().trained,
             photos: 2,
-            magnitudes: 2,
+            magnitudes: 4,
             frame: Frame::Part,
             seed,
         };
@@ -273,6 +274,9 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
         assert!(once.inputs == again.inputs, "{}", transformation.spec().name);
         assert!(once.inputs != other.inputs, "{}", transformation.spec().name);
         assert!(once.magnitudes.iter().all(|m| (recipe(1).range[0]..=recipe(1).range[1]).contains(m)));
-        assert_eq!(once.inputs.len(), 4 * transformation.spec().view().len());
+        assert_eq!(once.magnitudes.len(), 8);
+        // The four copies of a photo that a turn compares are one view.
+        let views = if transformation.spec().name == TURN { 2 } else { 8 };
+        assert_eq!(once.inputs.len(), views * transformation.spec().view().len());
     }
 }

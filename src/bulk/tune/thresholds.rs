@@ -8,11 +8,11 @@
 //! ```
 //!
 //! Where the reason is known, only its metric's `p_m` counts. A threshold moves, and a check that refuses what the operator accepts is
-//! left out, only where that makes the decisions likelier than chance would (a likelihood-ratio test at 5 %; Wilks, 1938). What is
-//! found tends to lie within what the operator has in mind: `p_m` is weighed with the share of faulty uploads that the
-//! profile expects, whatever the decisions' own share is.
+//! left out, only where that makes the decisions likelier than chance would (a likelihood-ratio test at 5 %; Wilks, 1938). Here
+//! `p_m` takes true values beyond the thresholds, and those within, for evenly spread: an operator's rejected photos are mostly clearly faulty.
+//! Where nearly as many are expected right behind a threshold as before it, as in a verdict, a threshold would hardly move.
 
-use clearshot_core::scoring::posterior::beyond;
+use clearshot_core::scoring::posterior::Beyond;
 use clearshot_core::scoring::profile::{Band, Profile};
 use clearshot_core::scoring::verdict::{Findings, Measurement};
 
@@ -69,7 +69,16 @@ impl Photo<'_> {
 fn fault(found: &Measurement, band: Option<Band>, fixed: f64) -> f64 {
     // What is no photo is not judged as one.
     let band = band.filter(|_| fixed < 1.0);
-    band.map_or(0.0, |band| beyond(&found.distribution, band).fault(found.metric))
+    let Some(band) = band else { return 0.0 };
+    let [min, max] = found.metric.range.map(f64::from);
+    let least = band.low.map_or(min, f64::from);
+    let within = (f64::from(band.high) - least) / (max - min);
+    let shown = &found.distribution;
+    let [low, high] = [band.low.map_or(0.0, |low| shown.below(low)), shown.above(band.high)];
+    let share = f64::from(band.expected_share);
+    let [of_beyond, of_within] = [share / (1.0 - within).max(f64::EPSILON), (1.0 - share) / within.max(f64::EPSILON)];
+    let total = (low + high) * of_beyond + (1.0 - low - high).max(0.0) * of_within;
+    Beyond { low: low * of_beyond / total, high: high * of_beyond / total }.fault(found.metric)
 }
 
 fn total(photos: &[Photo]) -> f64 {
