@@ -4,11 +4,12 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::module::adaptive_avg_pool2d;
+use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
+use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view;
 
-use super::{ConvBlock, Head, conv, log_in_full_lanes, plane_sum, sigmoid_in_full_lanes};
+use super::{ConvBlock, Head, Residual, conv, log_in_full_lanes, plane_sum, sigmoid_in_full_lanes};
 
 pub(super) const ENCODED: usize = 64;
 /// What a tile tells, as a small plane: export can give a dimension back to the batch only if its size already stands
@@ -23,10 +24,7 @@ const ROLES: usize = 2;
 #[derive(Module, Debug)]
 pub struct BlurNet {
     stem: ConvBlock,
-    shallow: ConvBlock,
-    middle: ConvBlock,
-    deep: ConvBlock,
-    deepest: ConvBlock,
+    blocks: Vec<Residual>,
     attention: Conv2d,
     tile: Head,
     photo: Conv2d,
@@ -35,14 +33,12 @@ pub struct BlurNet {
 
 impl BlurNet {
     pub(super) fn new(device: &Device) -> Self {
+        let widths = [16, 24, 40, ENCODED];
         Self {
-            stem: ConvBlock::new([1, 12], 5, 2, device),
-            shallow: ConvBlock::new([12, 24], 3, 2, device),
-            middle: ConvBlock::new([24, 32], 3, 2, device),
-            deep: ConvBlock::new([32, 48], 3, 1, device),
-            deepest: ConvBlock::new([48, ENCODED], 3, 2, device),
+            stem: ConvBlock::new([1, widths[0]], 5, 2, device),
+            blocks: widths.windows(2).map(|pair| Residual::new([pair[0], pair[1]], device)).collect(),
             attention: conv([ENCODED, 1], 1, 1, true, device),
-            tile: Head::new(ENCODED + 1, 64, GROUPS * GROUP, device),
+            tile: Head::new(2 * ENCODED + 1, 64, GROUPS * GROUP, device),
             photo: Conv2dConfig::new([ROLES, 64], [GROUPS, GROUP]).init(device),
             output: conv([64, 2], 1, 1, true, device),
         }
@@ -57,8 +53,8 @@ impl BlurNet {
         };
         // Tiles become items: tile by tile, all photos of the batch.
         let tiles = Tensor::cat((0..TILES).map(|tile| pick(input, 1, tile, 1)).collect(), 0);
-        let (attended, contrast) = self.encode_tiles(tiles);
-        let told = self.tile.forward(Tensor::cat(vec![attended, contrast], 1)); // [tiles * batch, GROUPS * GROUP, 1, 1]
+        let Encoded { attended, strongest, contrast } = self.encode_tiles(tiles);
+        let told = self.tile.forward(Tensor::cat(vec![attended, strongest, contrast], 1)); // [tiles * batch, GROUPS * GROUP, 1, 1]
         // Reshaped, not transposed: transposing does not export.
         let group = |group: usize| pick(&told, 1, group * GROUP, GROUP).reshape([TILES * batch, 1, GROUP, 1]);
         let groups = (0..GROUPS).map(group).collect();
@@ -75,8 +71,8 @@ impl BlurNet {
         self.output.forward(relu(self.photo.forward(pooled))).reshape([batch, 2])
     }
 
-    /// Tiles `[count, 1, height, width]` to what is seen in each, `[count, ENCODED, 1, 1]`, and its log contrast.
-    fn encode_tiles(&self, tiles: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    /// Tiles `[count, 1, height, width]` to what is seen in each.
+    fn encode_tiles(&self, tiles: Tensor<4>) -> Encoded {
         let [_, _, height, width] = tiles.dims();
         let pixels = (height * width) as f32;
         let mean = plane_sum(tiles.clone()).div_scalar(pixels);
@@ -85,20 +81,30 @@ impl BlurNet {
         // Blur is a ratio between frequencies; contrast is not blur, but it tells how far noise can be trusted.
         let contrast = log_in_full_lanes(deviation.clone());
         let normalised = centred / deviation.add_scalar(0.01);
-        let encoded = self.shallow.forward(self.stem.forward(normalised));
-        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(encoded)));
+        let encoded = self.blocks.iter().fold(self.stem.forward(normalised), |planes, block| block.forward(planes));
         let attention = sigmoid_in_full_lanes(self.attention.forward(encoded.clone()));
         let [_, _, height, width] = attention.dims();
         // Pooled, not summed: of one channel, ONNX Runtime sums a single photo in another order than a batch.
         let total = adaptive_avg_pool2d(attention.clone(), [1, 1]).mul_scalar((height * width) as f32);
-        (plane_sum(encoded * attention) / total.add_scalar(1e-3), contrast)
+        let strongest = max_pool2d(encoded.clone(), MaxPoolOptions::new([height, width]));
+        Encoded { attended: plane_sum(encoded * attention) / total.add_scalar(1e-3), strongest, contrast }
     }
 
     /// What is seen in the tiles of a photo, on average: `[batch, ENCODED, 1, 1]`.
     pub(super) fn encode(&self, input: &Tensor<4>) -> Tensor<4> {
         let tile = |index: i64| input.clone().select(1, Tensor::from_data([index], &input.device()));
-        let encoded = (0..TILES as i64).map(|index| self.encode_tiles(tile(index)).0);
+        let encoded = (0..TILES as i64).map(|index| self.encode_tiles(tile(index)).attended);
         let sum = encoded.reduce(|sum, encoded| sum + encoded).expect("a photo has tiles");
         sum.div_scalar(TILES as f32)
     }
+}
+
+/// What is seen in tiles.
+struct Encoded {
+    /// Where the network looks, on average: `[count, ENCODED, 1, 1]`.
+    attended: Tensor<4>,
+    /// Where each feature is strongest, `[count, ENCODED, 1, 1]`: shake leaves the edges along it sharp, and of them few may be left.
+    strongest: Tensor<4>,
+    /// Logarithm of the contrast, `[count, 1, 1, 1]`.
+    contrast: Tensor<4>,
 }

@@ -152,6 +152,32 @@ impl ConvBlock {
     }
 }
 
+/// Two convolutions beside a projection (He et al., CVPR 2016); halves the planes.
+#[derive(Module, Debug)]
+struct Residual {
+    first: ConvBlock,
+    second: Conv2d,
+    norm: BatchNorm,
+    beside: Conv2d,
+}
+
+impl Residual {
+    fn new(channels: [usize; 2], device: &Device) -> Self {
+        let beside = Conv2dConfig::new(channels, [1, 1]).with_stride([2, 2]).with_bias(false);
+        Self {
+            first: ConvBlock::new(channels, 3, 2, device),
+            second: conv([channels[1]; 2], 3, 1, false, device),
+            norm: BatchNormConfig::new(channels[1]).init(device),
+            beside: beside.init(device),
+        }
+    }
+
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let beside = self.beside.forward(input.clone());
+        relu(beside + self.norm.forward(self.second.forward(self.first.forward(input))))
+    }
+}
+
 /// The fully connected block: features `[batch, features, 1, 1]` to `[batch, outputs, 1, 1]`.
 #[derive(Module, Debug)]
 struct Head {

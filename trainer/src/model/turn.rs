@@ -3,13 +3,13 @@
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig};
+use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view::COPIES;
 
-use super::{ConvBlock, conv};
+use super::{ConvBlock, Residual, conv};
 
 /// Planes of a copy: R, G, B.
 pub(super) const CHANNELS: usize = 3;
@@ -63,31 +63,5 @@ impl TurnNet {
 
     fn planes(&self, input: Tensor<4>) -> Tensor<4> {
         self.blocks.iter().fold(self.stem.forward(input - 0.5), |planes, block| block.forward(planes))
-    }
-}
-
-/// Two convolutions beside a projection (He et al., CVPR 2016); halves the planes.
-#[derive(Module, Debug)]
-struct Residual {
-    first: ConvBlock,
-    second: Conv2d,
-    norm: BatchNorm,
-    beside: Conv2d,
-}
-
-impl Residual {
-    fn new(channels: [usize; 2], device: &Device) -> Self {
-        let beside = Conv2dConfig::new(channels, [1, 1]).with_stride([2, 2]).with_bias(false);
-        Self {
-            first: ConvBlock::new(channels, 3, 2, device),
-            second: conv([channels[1]; 2], 3, 1, false, device),
-            norm: BatchNormConfig::new(channels[1]).init(device),
-            beside: beside.init(device),
-        }
-    }
-
-    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let beside = self.beside.forward(input.clone());
-        relu(beside + self.norm.forward(self.second.forward(self.first.forward(input))))
     }
 }
