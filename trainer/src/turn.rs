@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
 use clearshot_core::scoring::card::{self, ModelCard, Reading, TurnFigures, VerifiedModel};
-use clearshot_core::scoring::orientation::{CERTAIN, Orientation, POSSIBLE, TURN};
+use clearshot_core::scoring::orientation::{CERTAIN, Orientation, TURN};
 use clearshot_core::scoring::output::{COPIES, Output};
 use clearshot_core::session::{BranchSession, Runtime};
 
@@ -90,9 +90,9 @@ fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
     TurnFigures {
         photos,
         upright_copy_found: share(found, photos),
-        upright_called_turned: called_turned(POSSIBLE),
+        upright_called_turned: called_turned(0.0),
         upright_called_turned_for_certain: called_turned(CERTAIN),
-        turned_named: named(POSSIBLE),
+        turned_named: named(0.0),
         turned_named_for_certain: named(CERTAIN),
         turned_named_wrongly: share(wrongly, turned.len()),
     }
@@ -100,7 +100,7 @@ fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
 
 fn table(figures: &BTreeMap<String, TurnFigures>) -> Result<String, std::fmt::Error> {
     let mut table = String::from(
-        "| photos of | photos | upright copy found | upright, called turned: over .5, over .9 | turned, named: over .5, over .9 \
+        "| photos of | photos | upright copy found | upright, called turned: at all, over .9 | turned, named: at all, over .9 \
          | turned, named another way |\n|---|---|---|---|---|---|\n",
     );
     let percent = |share: f32| 100.0 * share;

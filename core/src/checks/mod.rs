@@ -2,6 +2,7 @@
 //! their values under `checks`, profiles may bound them, result files have a column for each.
 
 mod aspect;
+mod backlight;
 mod collage;
 mod colourfulness;
 mod contrast;
@@ -24,6 +25,8 @@ use crate::area::Area;
 use crate::metric::{Fault, Severity};
 use crate::view::ReferenceView;
 
+pub use backlight::NAME as BACKLIGHT;
+pub(crate) use backlight::BACKLIT_FROM;
 pub use not_a_photo::NAME as NOT_A_PHOTO;
 pub(crate) use not_a_photo::THRESHOLD as NOT_A_PHOTO_FROM;
 pub use upscale::NAME as UPSCALE;
@@ -80,12 +83,13 @@ pub struct Check {
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 12]> = LazyLock::new(|| {
+pub static CHECKS: LazyLock<[Check; 13]> = LazyLock::new(|| {
     [
         damage::check(),
         frame::check(),
         not_a_photo::check(),
         contrast::check(),
+        backlight::check(),
         colourfulness::check(),
         upscale::check(),
         partial_blur::check(),

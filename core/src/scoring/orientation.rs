@@ -10,7 +10,7 @@ use crate::rounding::thousandths;
 /// How a scene appears to be turned, by whole right angles.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Orientation {
-    /// Degrees by which the scene appears turned clockwise: 0, 90, 180 or 270.
+    /// Degrees by which the scene appears turned clockwise: 0, 90, 180 or 270. Of a photo that is rather not upright the likeliest turn.
     #[schema(example = 90)]
     pub turn: u16,
     /// Probability that it is turned so.
@@ -25,8 +25,8 @@ pub const SIDEWAYS: &str = "sideways";
 /// Code of the reason for a photo on its head.
 pub const UPSIDE_DOWN: &str = "upside_down";
 
-/// Probability below which a turn is no reason: the scene rather stands another way.
-pub const POSSIBLE: f32 = 0.5;
+/// Probability of not being upright, whatever the turn, from which on a photo is taken to be turned.
+const POSSIBLE: f32 = 0.5;
 /// Probability from which on a turn is certain, whatever less the profile asks of other faults: sideways photos are rare, and a good one
 /// that is refused is a nuisance to its owner, who sees that it is upright.
 pub const CERTAIN: f32 = 0.9;
@@ -54,24 +54,20 @@ impl Orientation {
             |logit: f32| if largest.is_finite() && logit.is_finite() { (logit - largest).exp() } else { 1.0 };
         let weights: [f32; COPIES] = std::array::from_fn(|copy| expected(copy) * evidence(logits[copy]));
         let total: f32 = weights.iter().sum();
-        let mut most = 0;
-        for copy in 1..COPIES {
-            if weights[copy] > weights[most] {
-                most = copy;
-            }
-        }
+        let upright = weights[0] / total;
+        let turned = (2..COPIES).fold(1, |most, copy| if weights[copy] > weights[most] { copy } else { most });
+        let most = if upright > 1.0 - POSSIBLE { 0 } else { turned };
         Self { turn: 90 * most as u16, probability: thousandths(weights[most] / total) }
     }
 
     /// What is wrong with the photo, if something is; with the turn's own probability.
     #[must_use]
     pub fn fault(self) -> Option<&'static str> {
-        let code = match self.turn {
-            0 => return None,
-            180 => UPSIDE_DOWN,
-            _ => SIDEWAYS,
-        };
-        (self.probability >= POSSIBLE).then_some(code)
+        match self.turn {
+            0 => None,
+            180 => Some(UPSIDE_DOWN),
+            _ => Some(SIDEWAYS),
+        }
     }
 
     /// What to do about it.
@@ -109,5 +105,14 @@ mod tests {
         }
         // A little evidence does not outweigh what is expected.
         assert_eq!(Orientation::of([0.0, 2.0, 0.0, 0.0]).turn, 0);
+    }
+
+    #[test]
+    fn a_photo_that_may_stand_in_either_wrong_way_is_not_upright() {
+        // Weights .85, .81, .67, .05: each turn is less likely than upright, both together are not.
+        let found = Orientation::of([0.0, 2.79, 2.6, 0.0]);
+        assert_eq!((found.turn, found.fault()), (90, Some(SIDEWAYS)));
+        assert!((found.probability - 0.34).abs() < 0.02, "{found:?}");
+        assert_eq!(Orientation::of([0.0, 2.79, 0.0, 0.0]).turn, 0);
     }
 }

@@ -11,12 +11,14 @@ use super::no_photo::no_photo;
 use super::orientation::{CERTAIN, Orientation};
 use super::posterior::beyond;
 use super::profile::{Band, Profile};
-use crate::checks::{Check, NOT_A_PHOTO};
+use crate::checks::{BACKLIGHT, BACKLIT_FROM, Check, NOT_A_PHOTO};
 use crate::metric::{Metric, Severity};
 use crate::rounding::thousandths;
 
 /// What reasons give as the metric of a turn.
 const ORIENTATION: &str = "orientation";
+
+const BRIGHTNESS: &str = "brightness";
 
 /// One metric's calibrated score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -194,7 +196,8 @@ pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
     for &Measurement { metric, raw, estimate, distribution } in &findings.metrics {
         let band = profile.band(&metric.name).filter(|_| is_photo);
         let score = score(metric, raw, estimate, band);
-        found.extend(band.map(|band| (score.quality, suspicion(metric, &score, band, &distribution))));
+        let reason = band.map(|band| suspicion(metric, &score, band, &distribution));
+        found.extend(reason.map(|reason| (score.quality, name_backlight(reason, &findings.checks))));
         scores.insert(metric.name.to_string(), score);
     }
     found.extend(findings.orientation.filter(|_| is_photo).and_then(turned));
@@ -264,6 +267,18 @@ fn suspicion(metric: &Metric, score: &Score, band: Band, distribution: &Distribu
         severity: fault.severity,
         advice: metric.advice(score.value, threshold),
     }
+}
+
+/// A photo that is too dark since the camera exposed for a window is called what it is: brightening it all would do little good.
+fn name_backlight(mut reason: Reason, checks: &[(&Check, f32)]) -> Reason {
+    let backlight = checks.iter().find(|(check, value)| check.name == BACKLIGHT && *value >= BACKLIT_FROM);
+    if let Some((check, stops)) = backlight.filter(|_| reason.metric == BRIGHTNESS && reason.threshold < 0.0)
+        && let Some(fault) = &check.high
+    {
+        reason.code = fault.code.to_string();
+        reason.advice = fault.advice_for(*stops);
+    }
+    reason
 }
 
 /// A photo that is turned by a right angle is not acceptable at all.
@@ -356,7 +371,7 @@ mod tests {
         assert_eq!(turned(180, 0.99), (Verdict::Fail, Some("upside_down".into())));
         assert_eq!(turned(270, 0.7), (Verdict::Unsure, Some("possibly_sideways".into())));
         assert_eq!(turned(0, 0.99), (Verdict::Pass, None));
-        assert_eq!(turned(90, 0.3), (Verdict::Pass, None));
+        assert_eq!(turned(90, 0.2), (Verdict::Pass, None));
     }
 
     #[test]
@@ -391,6 +406,25 @@ mod tests {
             (None, "Wipe the lens: contrast is 0.10.")
         );
         assert!((judgement.reasons[0].probability - 1.0).abs() < f32::EPSILON);
+    }
+
+    /// field/README.md, kind 33.
+    #[test]
+    fn a_dark_photo_before_a_window_is_backlit_and_a_good_or_bright_one_is_not() {
+        let metrics = required();
+        let check = crate::checks::find("backlight").expect("it is listed");
+        let codes = |brightness: (f32, f32, f32), stops: f32| {
+            let intervals = [GOOD[0], brightness, GOOD[2]];
+            let findings = Findings { checks: vec![(check, stops)], ..findings(&metrics, intervals) };
+            let reasons = judge(&findings, &default_profile()).reasons;
+            reasons.into_iter().map(|reason| (reason.code, reason.metric)).collect::<Vec<_>>()
+        };
+        let brightness = |code: &str| vec![(code.to_owned(), "brightness".to_owned())];
+        assert_eq!(codes((-0.45, -0.36, -0.27), 4.0), brightness("backlit"));
+        assert_eq!(codes((-0.37, -0.25, -0.13), 4.0), brightness("possibly_backlit"));
+        assert_eq!(codes((-0.45, -0.36, -0.27), 1.0), brightness("too_dark"));
+        assert_eq!(codes((0.3, 0.4, 0.5), 4.0), brightness("too_bright"));
+        assert_eq!(codes(GOOD[1], 4.0), []);
     }
 
     /// field/README.md, kind 20: a plan is neither too bright nor tilted nor without contrast.

@@ -37,8 +37,8 @@ const SPEC: Spec = Spec {
     usual: [-12.0, 12.0],
     evaluated: [-30.0, 30.0],
     steps: 5000,
-    // Degraded by Pillow, photos were covered by 0.92: tools do not differ in what an angle is.
-    widening: 1.0,
+    // Photos have a tilt of their own that the manifest does not always know: without it 0.85 of those that Pillow turned were covered.
+    widening: 1.1,
     intended_use: "Tilt of property and car photos. Photos without a cue of gravity (close-ups, plants) get wide intervals; \
                    perspective is not tilt.",
 };
