@@ -1,6 +1,6 @@
 # `make run` serves the shipped models on 127.0.0.1:8080; `make test` passes every test. Both do all set-up themselves.
 
-.PHONY: run test setup lint openapi
+.PHONY: run test test-build setup lint openapi
 
 # Large JPEGs decode twice as fast where libjpeg-turbo can be built; scripts/check-tools says so where it cannot.
 TURBOJPEG := $(if $(and $(shell command -v cmake),$(shell command -v nasm)),clearshot/turbojpeg)
@@ -18,6 +18,10 @@ test: setup
 	@scripts/check-tools test
 	@mkdir -p target && : > $(SKIPPED)
 	@status=0; cargo test --release --locked --workspace $(ALL) || status=$$?; cat $(SKIPPED); exit $$status
+
+# The tests' programs alone, to run single ones.
+test-build: setup
+	cargo test --release --locked --workspace $(ALL) --no-run
 
 setup:
 	@scripts/check-tools

@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::access::KeyConfig;
 use crate::app::AppConfig;
 use crate::bulk::{BacktestConfig, DriftConfig, DuplicatesConfig, ScoreConfig, TuneConfig};
+use crate::doctor::DoctorConfig;
 use crate::health::HealthConfig;
 use crate::openapi::OpenapiConfig;
 use crate::serve::ListenConfig;
@@ -40,6 +41,9 @@ pub enum Command {
     Drift(DriftConfig),
     /// Make an API key and add its hash to a file for `serve --keys`. The key is printed and kept nowhere.
     Key(KeyConfig),
+    /// Tell what `serve` with the same flags would find here, what is wrong with it and how to mend it: library, models, device, cores,
+    /// memory, keys, ports. Scores a photo. Exits with 1 where the service would not work.
+    Doctor(Box<DoctorConfig>),
     /// Exit with 0 if a service is ready, with 1 and the reason if not: for a container's health check.
     Health(HealthConfig),
     /// Print the API's OpenAPI document.

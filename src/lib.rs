@@ -15,6 +15,7 @@ pub mod config;
 pub mod correct;
 pub mod crypto;
 pub mod decoders;
+pub mod doctor;
 pub mod engine;
 pub mod error;
 pub mod health;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use clearshot::bulk::{self, backtest, drift, duplicates, tune};
 use clearshot::config::{Cli, Command};
-use clearshot::{access, health, router, serve, telemetry};
+use clearshot::{access, doctor, health, router, serve, telemetry};
 use clearshot_core::privacy;
 
 fn main() -> Result<ExitCode> {
@@ -41,6 +41,11 @@ fn main() -> Result<ExitCode> {
             println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
         }
         Command::Key(config) => println!("{}", access::add(&config)?),
+        Command::Doctor(config) => {
+            let found = doctor::examine(&config.serve);
+            println!("{}", if config.json { serde_json::to_string_pretty(&found)? } else { found.to_string() });
+            return Ok(if found.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Health(config) => health::check(&config)?,
         Command::Openapi(config) => print!("{}", router::document().text(&config)),
     }

@@ -56,7 +56,7 @@ fn every_command_is_listed() {
     let names: Vec<&str> = names.filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(
         names,
-        ["serve", "score", "backtest", "tune", "duplicates", "drift", "key", "health", "openapi", "help"]
+        ["serve", "score", "backtest", "tune", "duplicates", "drift", "key", "doctor", "health", "openapi", "help"]
     );
 }
 
@@ -67,6 +67,9 @@ fn every_flag_of_the_service_is_listed_with_its_variable() {
         more.push(("otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"));
     }
     assert_eq!(flags("serve"), with(twins(SERVE), &more));
+    more.retain(|(flag, _)| *flag == "onnxruntime" || *flag == "otlp-endpoint");
+    more.push(("json", ""));
+    assert_eq!(flags("doctor"), with(twins(SERVE), &more));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Clients generated from the OpenAPI documents, the document's linter and fuzzer, the page, each used on the real service, and bulk
-//! scoring from a store.
+//! Clients generated from the OpenAPI documents, the document's linter and fuzzer, the page, the Python package, each used beside the
+//! real service, and bulk scoring from a store.
 //! What they need beyond Python comes with `apt-get install nodejs npm default-jdk-headless chromium`; where a tool is missing,
 //! its test says so and does nothing.
 
@@ -35,6 +35,12 @@ fn run_on(name: &str, tools: &[&[&str]], arguments: &[&str]) {
 #[test]
 fn python() {
     run_on_four_metrics("python", &[&["python3"]]);
+}
+
+/// The package that scores without HTTP, installed as users install it.
+#[test]
+fn python_package() {
+    run("package", &[&["python3"]]);
 }
 
 #[test]

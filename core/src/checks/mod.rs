@@ -25,8 +25,8 @@ use crate::area::Area;
 use crate::metric::{Fault, Severity};
 use crate::view::ReferenceView;
 
-pub use backlight::NAME as BACKLIGHT;
 pub(crate) use backlight::BACKLIT_FROM;
+pub use backlight::NAME as BACKLIGHT;
 pub use not_a_photo::NAME as NOT_A_PHOTO;
 pub(crate) use not_a_photo::THRESHOLD as NOT_A_PHOTO_FROM;
 pub use upscale::NAME as UPSCALE;

@@ -67,3 +67,18 @@ pub enum IngestError {
         min_side: u32,
     },
 }
+
+impl IngestError {
+    /// The code of the problem that clients are told, over HTTP and from Python alike.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty_body",
+            Self::UnsupportedFormat(_) => "unsupported_format",
+            Self::Undecodable { .. } => "undecodable_image",
+            Self::TooLarge { .. } => "image_too_large",
+            Self::OutOfTime => "deadline_exceeded",
+            Self::TooSmall { .. } => "image_too_small",
+        }
+    }
+}

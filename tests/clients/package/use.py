@@ -1,0 +1,135 @@
+"""Uses the installed Python package and compares it with the running service: use.py URL."""
+
+import io
+import json
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+from clearshot import Assessment, PhotoError, Scorer
+from PIL import Image
+
+URL = sys.argv[1]
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "pavilion.jpg"
+
+
+def served(body: bytes, profile: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{URL}/score?profile={profile}", body, {"Content-Type": "application/octet-stream"})
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def code_of(body: bytes) -> str:
+    try:
+        served(body, "default")
+    except urllib.error.HTTPError as problem:
+        return str(json.load(problem)["code"])
+    raise AssertionError("it was scored")
+
+
+def files(image: Image.Image) -> Iterator[bytes]:
+    """A photo as several files: good and spoilt, whole and small."""
+    for picture in (image, image.rotate(7), image.resize((300, 200)), image.point(lambda level: level // 3)):
+        for form in ("JPEG", "PNG", "WEBP"):
+            file = io.BytesIO()
+            picture.save(file, form, quality=90)
+            yield file.getvalue()
+
+
+def main() -> None:
+    plain = Scorer()
+    assert plain.profile == "default"
+    scorer = Scorer(profile="real-estate")
+    photo = FIXTURE.read_bytes()
+    image = Image.open(FIXTURE).convert("RGB")
+
+    # The same answer as over HTTP, to the last bit.
+    many = list(files(image))
+    for body in [photo, *many]:
+        assert scorer.score(body).to_dict() == served(body, "real-estate"), "HTTP says otherwise"
+    found = scorer.score(FIXTURE)
+    assert found.to_dict() == scorer.score(str(FIXTURE)).to_dict() == scorer.score(photo).to_dict()
+    assert (found.profile, plain.score(photo).profile) == ("real-estate", "default")
+    dark = scorer.score(many[-3])
+    assert dark.verdict == "fail" and dark.reasons[0].metric == "brightness", dark
+    assert dark.scores["brightness"].low <= dark.scores["brightness"].value < -0.1
+
+    # Pixels without a file.
+    pixels = scorer.score(image)
+    assert pixels.to_dict() == scorer.score(numpy.asarray(image)).to_dict()
+    assert pixels.image["format"] == "bmp" and pixels.scores == found.scores, "Pillow decodes as the package does"
+    sideways = image.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    sideways.save(file, "PNG", exif=exif)
+    assert scorer.score(Image.open(io.BytesIO(file.getvalue()))).scores == found.scores, "EXIF orientation is applied"
+
+    # Errors say what HTTP says.
+    for broken in (b"", b"no photo", photo[: len(photo) // 2], (FIXTURE.parent / "pavilion.jpg").read_bytes()[:30]):
+        try:
+            scorer.score(broken)
+        except PhotoError as error:
+            assert error.code == code_of(broken), error
+        else:
+            raise AssertionError("it was scored")
+    for wrong, expected in ((lambda: scorer.score(FIXTURE.parent / "nothing.jpg"), OSError), (lambda: scorer.score(3), TypeError),
+                            (lambda: Scorer(profile="nobody"), KeyError), (lambda: Scorer(models="nowhere"), RuntimeError)):
+        try:
+            wrong()
+        except expected:
+            continue
+        raise AssertionError(f"no {expected}")
+
+    # Many, in their order, with the errors in their places; and no further than the reader needs.
+    outcomes = list(scorer.score_many([*many, b"no photo", *many], errors="return"))
+    expected_answers = [scorer.score(body).to_dict() for body in many]
+    answers = [outcome.to_dict() if isinstance(outcome, Assessment) else outcome for outcome in outcomes]
+    assert answers[: len(many)] == expected_answers == answers[len(many) + 1 :]
+    assert isinstance(outcomes[len(many)], PhotoError)
+    taken = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield photo
+
+    stream = scorer.score_many(endless(), threads=2)
+    next(stream)
+    stream.close()
+    assert taken < 20, taken
+
+    # Python goes on while photos are scored.
+    ticks, done = 0, threading.Event()
+
+    def count() -> None:
+        nonlocal ticks
+        while not done.is_set():
+            ticks += 1
+            time.sleep(0.001)
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    started = time.monotonic()
+    for _ in range(10):
+        scorer.score(photo)
+    spent = time.monotonic() - started
+    done.set()
+    counting.join()
+    assert ticks > 100 * spent, f"{ticks} ticks in {spent} s"
+
+    table = pandas.DataFrame(outcome.to_row() for outcome in scorer.score_many(many))
+    assert len(table) == len(many) and {"blur", "blur_low", "rotation_model", "area_width", "contrast"} <= set(table.columns)
+    assert set(table["verdict"]) >= {"pass", "fail"}, table["verdict"]
+
+
+main()
