@@ -24,6 +24,7 @@ def served(body: bytes, profile: str) -> dict[str, Any]:
     request = urllib.request.Request(f"{URL}/score?profile={profile}", body, {"Content-Type": "application/octet-stream"})
     with urllib.request.urlopen(request) as answer:
         found: dict[str, Any] = json.load(answer)
+    del found["request_id"]
     return found
 
 
