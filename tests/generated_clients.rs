@@ -43,6 +43,12 @@ fn python_package() {
     run("package", &[&["python3"]]);
 }
 
+/// The package on an engine that spreads work over machines.
+#[test]
+fn ray() {
+    run("ray", &[&["python3"]]);
+}
+
 #[test]
 fn typescript_and_linter() {
     run_on_four_metrics("typescript", &[&["npm"]]);

@@ -25,7 +25,7 @@ fn the_version_is_the_same_everywhere() {
 fn python_asks_for_the_onnx_runtime_that_is_set_up() {
     let setup = read("scripts/setup-onnxruntime");
     let version = setup.lines().find_map(|line| line.strip_prefix("version=")).expect("it is pinned");
-    for path in ["python/pyproject.toml", "python/clearshot/__init__.py", "tests/clients/package/run"] {
+    for path in ["python/pyproject.toml", "python/clearshot/__init__.py", "tests/clients/package/install"] {
         assert!(read(path).contains(&format!("onnxruntime=={version}")), "{path} wants another");
     }
 }
