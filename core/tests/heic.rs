@@ -109,6 +109,27 @@ fn sizes_are_checked_before_anything_is_decoded() {
     assert!(inspect(&heic("phone"), &Limits { max_pixels: 320 * 208, ..limits }).is_ok());
 }
 
+/// A file whose one picture has its slice several times.
+fn with_slices(bytes: &[u8], times: usize) -> Vec<u8> {
+    let at = |kind: &[u8]| bytes.windows(4).position(|part| part == kind).expect("there is one");
+    let (places, data) = (at(b"iloc"), at(b"mdat"));
+    let slice = &bytes[data + 4..];
+    let length = |count: usize| u32::try_from(count).expect("it is short").to_be_bytes();
+    let mut many = [&bytes[..data + 4], &slice.repeat(times)].concat();
+    many[places + 22..places + 26].copy_from_slice(&length(times * slice.len()));
+    many[data - 4..data].copy_from_slice(&length(8 + times * slice.len()));
+    many
+}
+
+/// Each slice may cover the whole picture, and takes a few bytes then: a small file would keep a decoder busy for hours.
+#[test]
+fn a_picture_has_few_slices() {
+    assert!(decode(&with_slices(&heic("unsaid"), 1), &Limits::default()).is_ok());
+    assert!(undecodable(&with_slices(&heic("unsaid"), 17)).contains("too many slices"));
+    let small = Limits { max_pixels: 100_000, ..Limits::default() };
+    assert!(decode(&with_slices(&heic("unsaid"), 2), &small).is_err());
+}
+
 #[test]
 fn a_grid_whose_time_is_up_is_given_up() {
     let limits = Limits::default();

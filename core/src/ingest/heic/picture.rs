@@ -14,8 +14,8 @@ use crate::ingest::Limits;
 
 /// Tiles of a grid: of 512 pixels a side, as phones make them, these are 268 megapixels.
 const MOST_TILES: usize = 1024;
-/// Slices of a picture: few encoders make more than one, and each may claim to be the whole picture.
-const MOST_SLICES: usize = 16;
+/// Slices of a coded picture: few encoders make more than one.
+const MOST_SLICES: u64 = 16;
 
 /// A picture whose boxes were read.
 pub(super) struct Picture {
@@ -27,6 +27,8 @@ pub(super) struct Picture {
     pub(super) stream: Stream,
     /// Tiles in a row; none where it is no grid.
     columns: Option<usize>,
+    /// Slices that each of the tiles may have.
+    most_slices: usize,
 }
 
 /// The item that has the alpha plane of another.
@@ -51,7 +53,8 @@ impl Picture {
             if claimed.is_some_and(|claimed| claimed != stream.size) {
                 return Err(DIFFERENT_SIZES);
             }
-            return Ok(Self { size: stream.size, tiles: vec![id], stream, columns: None });
+            let most_slices = most_slices(&stream, 1, limits);
+            return Ok(Self { size: stream.size, tiles: vec![id], stream, columns: None, most_slices });
         };
         let size = (grid.output_width, grid.output_height);
         limits.check_largest(size.0, size.1, 0)?;
@@ -79,7 +82,8 @@ impl Picture {
         if tiles.len() > 1 && (stream.size.0 % 2 != 0 || stream.size.1 % 2 != 0) {
             return Err(HeicError::Unsound("its tiles have odd sides"));
         }
-        Ok(Self { size, tiles, stream, columns: Some(grid.columns as usize) })
+        let most_slices = most_slices(&stream, tiles.len(), limits);
+        Ok(Self { size, tiles, stream, columns: Some(grid.columns as usize), most_slices })
     }
 
     pub(super) fn pixels(&self) -> u64 {
@@ -132,7 +136,7 @@ impl Picture {
         let configuration = properties.hvcc.as_ref().ok_or(NO_STREAM)?;
         let data = context.item_data(id)?;
         let units = configuration.split_nals(&data)?;
-        if units.iter().filter(|unit| header(unit).is_some_and(|(kind, _)| kind < 32)).count() > MOST_SLICES {
+        if units.iter().filter(|unit| header(unit).is_some_and(|(kind, _)| kind < 32)).count() > self.most_slices {
             return Err(HeicError::Unsound("it has too many slices"));
         }
         let frame = hevc::decode_still(&configuration.parameter_sets(), &units)?;
@@ -146,6 +150,13 @@ impl Picture {
 
 const DIFFERENT_SIZES: HeicError = HeicError::Unsound("its boxes contradict each other about its size");
 const NO_STREAM: HeicError = HeicError::Unsound("a picture in it is not coded by HEVC");
+
+/// Slices of each of so many pictures: any of them may cover all of its picture, and together they may cover as many pixels as a photo
+/// may have.
+fn most_slices(stream: &Stream, pictures: usize, limits: &Limits) -> usize {
+    let pixels = u64::from(stream.size.0) * u64::from(stream.size.1) * pictures as u64;
+    (limits.max_pixels / pixels.max(1)).clamp(1, MOST_SLICES) as usize
+}
 
 /// What the parameter sets of a coded item say.
 fn stream_of(context: &Context, id: u32, limits: &Limits) -> Result<Stream, HeicError> {
