@@ -50,11 +50,28 @@ fn assert_is(found: &RgbImage, expected: &RgbImage, name: &str) {
 
 #[test]
 fn colours_are_in_the_range_that_the_stream_or_the_container_says() {
-    for name in ["unsaid", "limited", "phone"] {
+    for name in ["unsaid", "limited", "deep", "phone"] {
         let photo = decoded(name);
         assert_eq!((photo.format, photo.width, photo.height), (Format::Heic, 320, 208), "{name}");
         assert_is(&photo.upright(), &original(), name);
     }
+}
+
+/// What these tests are for: the decoder alone takes limited range where only the stream says that it is full.
+#[test]
+fn the_decoder_alone_crushes_blacks_and_whites() {
+    let image = heic_rs::decode(&heic("unsaid"), &heic_rs::DecodeOptions::default()).expect("it decodes");
+    let crushed = RgbImage::from_raw(image.width, image.height, image.data).expect("all pixels are there");
+    let (difference, slope) = compared(&crushed, &original());
+    assert!(difference > 6.0 && slope > 1.1, "{difference} levels, slope {slope}");
+}
+
+#[test]
+fn gray_is_three_equal_channels() {
+    let found = decoded("gray").upright();
+    let expected = image::DynamicImage::ImageLuma8(image::imageops::grayscale(&original())).into_rgb8();
+    assert_is(&found, &expected, "gray");
+    assert!(found.pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]));
 }
 
 #[test]

@@ -21,8 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let limits = UploadLimits { max_body_bytes: 4096, max_form_bytes: 8192, max_images: 4, ..UploadLimits::default() };
     let reading = Reading { limits, patience: Duration::from_secs(60), budget: Budget::new(1 << 20) };
     let request = || {
-        let pieces =
-            body.chunks(usize::from(*piece).max(1)).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
+        let pieces = body.chunks(usize::from(*piece).max(1)).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
         let body = Body::from_stream(stream::iter(pieces.collect::<Vec<_>>()));
         Request::post("/score").header("content-type", content_type).body(body).expect("a request")
     };

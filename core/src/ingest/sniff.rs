@@ -102,3 +102,29 @@ fn is_heic(bytes: &[u8]) -> bool {
     let first = brands.next().is_some_and(|brand| major.contains(&brand));
     !is_other && (first || brands.any(|brand| matches!(brand, b"heic" | b"heix")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(brands: &[&[u8; 4]]) -> Vec<u8> {
+        let length = u32::try_from(12 + 4 * brands.len()).expect("it is short").to_be_bytes();
+        let rest: Vec<u8> = brands[1..].iter().flat_map(|brand| **brand).collect();
+        [&length[..], b"ftyp", brands[0], &[0; 4], &rest, b"avif"].concat()
+    }
+
+    #[test]
+    fn brands_tell_heic_from_avif_and_video() {
+        let heic: [&[&[u8; 4]]; 5] =
+            [&[b"heic", b"mif1", b"heic"], &[b"heix"], &[b"mif1", b"heic"], &[b"msf1"], &[b"MiHB", b"mif1", b"heic"]];
+        for brands in heic {
+            assert_eq!(sniff(&file(brands)), Some(Format::Heic), "{brands:?}");
+        }
+        let others: [&[&[u8; 4]]; 4] =
+            [&[b"avif", b"mif1"], &[b"mif1", b"avif", b"heic"], &[b"isom", b"iso2"], &[b"crx ", b"isom"]];
+        for brands in others {
+            assert_eq!(sniff(&file(brands)), None, "{brands:?}");
+        }
+        assert_eq!(sniff(b"\0\0\0\x18ftyp"), None);
+    }
+}

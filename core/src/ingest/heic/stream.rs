@@ -116,7 +116,9 @@ fn sequence(bits: &mut Bits) -> Option<Stream> {
     bits.skip(2)?;
     if bits.flag()? {
         bits.skip(8)?;
-        (bits.code()?, bits.code()?, bits.skip(1)?);
+        bits.code()?;
+        bits.code()?;
+        bits.skip(1)?;
     }
     reference_sets(bits)?;
     if bits.flag()? {
@@ -125,16 +127,16 @@ fn sequence(bits: &mut Bits) -> Option<Stream> {
         }
     }
     bits.skip(2)?;
-    let colours = if bits.flag()? { usability(bits)? } else { None };
-    Some(Stream { size, colours: colours.unwrap_or(UNSAID), chroma, depth })
+    let colours = if bits.flag()? { usability(bits)? } else { UNSAID };
+    Some(Stream { size, colours, chroma, depth })
 }
 
 /// Limited range is what a stream means that says nothing (E.3.1).
 const UNSAID: Nclx =
     Nclx { primaries: 2, transfer: 2, matrix: MatrixCoefficients::Unspecified, matrix_code: 2, range: Range::Limited };
 
-/// `vui_parameters()`, as far as to the colours; inner nothing where it does not say.
-fn usability(bits: &mut Bits) -> Option<Option<Nclx>> {
+/// `vui_parameters()`, as far as to the colours.
+fn usability(bits: &mut Bits) -> Option<Nclx> {
     const OTHER_ASPECT: u32 = 255;
     if bits.flag()? && bits.take(8)? == OTHER_ASPECT {
         bits.skip(32)?;
@@ -143,16 +145,16 @@ fn usability(bits: &mut Bits) -> Option<Option<Nclx>> {
         bits.skip(1)?;
     }
     if !bits.flag()? {
-        return Some(None);
+        return Some(UNSAID);
     }
     bits.skip(3)?;
     let range = if bits.flag()? { Range::Full } else { Range::Limited };
     if !bits.flag()? {
-        return Some(Some(Nclx { range, ..UNSAID }));
+        return Some(Nclx { range, ..UNSAID });
     }
     let mut code = || bits.take(8).and_then(|code| u16::try_from(code).ok());
     let (primaries, transfer, matrix_code) = (code()?, code()?, code()?);
-    Some(Some(Nclx { primaries, transfer, matrix: MatrixCoefficients::from_code(matrix_code), matrix_code, range }))
+    Some(Nclx { primaries, transfer, matrix: MatrixCoefficients::from_code(matrix_code), matrix_code, range })
 }
 
 /// `profile_tier_level( 1, sub_layers )`.
