@@ -491,7 +491,7 @@ fn no_file_of_a_folder_is_lost_without_a_word_and_none_ends_the_run() {
     for name in photos.into_iter().chain([&b"._a.jpg"[..], b".hidden/b.jpg"]) {
         std::fs::write(place(name), pavilion()).expect("it is written");
     }
-    for name in [&b"README"[..], b"notes.txt", b"c.HEIC"] {
+    for name in [&b"README"[..], b"notes.txt", b"c.CR3"] {
         std::fs::write(place(name), "no photo").expect("it is written");
     }
     std::os::unix::fs::symlink("gone.jpg", place(b"dangling.jpg")).expect("a link");
@@ -511,7 +511,7 @@ fn no_file_of_a_folder_is_lost_without_a_word_and_none_ends_the_run() {
     for named in ["dangling.jpg", "inside/up", "round", "leads back to"] {
         assert!(said.contains(named), "{named}: {said}");
     }
-    for kind in ["left out: 2 .txt, 2 hidden", "1 .heic", "1 no file", "1 without an ending"] {
+    for kind in ["left out: 2 .txt, 2 hidden", "1 .cr3", "1 no file", "1 without an ending"] {
         assert!(said.contains(kind), "{kind}: {said}");
     }
     let mut csv = csv::Reader::from_path(&output).expect("CSV");

@@ -135,5 +135,5 @@ async fn response_code(response: reqwest::Response, status: u16) -> String {
 /// Formats that Clearshot does not read.
 fn is_other_format(file: &str) -> bool {
     let file = file.to_lowercase();
-    [".heic", ".avif", ".tiff", ".tif", ".ico"].iter().any(|extension| file.ends_with(extension))
+    [".avif", ".tiff", ".tif", ".ico"].iter().any(|extension| file.ends_with(extension))
 }

@@ -29,7 +29,9 @@ async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
     let server = Server::start(&[]);
     let photo = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, pavilion());
     for (sent, named, remedy) in [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec(), "a HEIC image", "Most Compatible"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif".to_vec(), "an AVIF image", "save it as JPEG"),
+        (b"\0\0\0\x0CJXL \r\n\x87\n".to_vec(), "a JPEG XL image", "save it as JPEG"),
+        (b"II*\0\x08\0\0\0".to_vec(), "a TIFF or a camera's raw image", "save it as JPEG"),
         (b"%PDF-1.7\n".to_vec(), "a PDF document", "render it"),
         (format!("data:image/jpeg;base64,{photo}").into_bytes(), "a data URL", "the bytes of the file itself"),
         (photo.clone().into_bytes(), "an image in base64", "the bytes of the file itself"),

@@ -28,10 +28,10 @@ use crate::view::{self, LONG_SIDE, MapTile, ReferenceView, View};
 pub struct ScoredImage {
     /// Format, told from the content.
     pub format: Format,
-    /// Width in pixels, after EXIF orientation.
+    /// Width in pixels, upright.
     #[schema(example = 4032)]
     pub width: u32,
-    /// Height in pixels, after EXIF orientation.
+    /// Height in pixels, upright.
     #[schema(example = 3024)]
     pub height: u32,
     /// Size of the file.
@@ -45,7 +45,7 @@ pub struct ScoredImage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "8c1e3f0f77c0e1e33870f0c1c38787c1e0f0")]
     pub scene_hash: Option<SceneHash>,
-    /// EXIF orientation that was applied, 1 to 8.
+    /// Orientation that was applied, 1 to 8 as EXIF numbers them; of a HEIC, what its container asks for.
     #[schema(example = 6, minimum = 1, maximum = 8)]
     pub orientation: u8,
     /// Where in the upload the photo is, without bars, margins and frames; what is measured is measured there.

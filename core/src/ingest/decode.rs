@@ -10,6 +10,7 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageReader};
 
 use super::flatten::{flatten, is_transparent};
+use super::heic::Heic;
 use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
@@ -115,6 +116,8 @@ struct Opened<'a> {
     format: Format,
     size: (u32, u32),
     color: ColorType,
+    /// Most memory in bytes that the decoded planes of a HEIC take before they are pixels.
+    planes: u64,
     markers: Option<Markers>,
     profile_dropped: bool,
 }
@@ -125,16 +128,21 @@ impl<'a> Opened<'a> {
             Format::Png => png::cleaned(bytes),
             _ => (Cow::Borrowed(bytes), false),
         };
-        let decoder = decoder(&bytes, format, budget)?;
-        let (size, color, total) = (decoder.dimensions(), decoder.color_type(), decoder.total_bytes());
-        drop(decoder);
+        let header = match format.image_format() {
+            Some(known) => Header::of(&known_decoder(&bytes, format, known, budget)?, 0),
+            None => {
+                let heic = Heic::open(&bytes, budget.limits, budget.until)?;
+                Header::of(&heic, heic.peak())
+            }
+        };
+        let Header { size, color, total, planes } = header;
         budget.limits.check(size.0, size.1, total)?;
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
         let markers = (format == Format::Jpeg).then(|| Markers::read(&bytes).map_err(undecodable)).transpose()?;
         if markers.as_ref().is_some_and(|markers| markers.size() != size) {
             return Err(undecodable("its headers contradict each other"));
         }
-        let opened = Self { bytes, format, size, color, markers, profile_dropped };
+        let opened = Self { bytes, format, size, color, planes, markers, profile_dropped };
         if let Some(memory) = budget.memory
             && opened.peak() > memory.whole()
         {
@@ -160,7 +168,7 @@ impl<'a> Opened<'a> {
         let own = u64::from(self.color.bytes_per_pixel());
         let buffer = if own < 3 { own + 3 } else { own };
         let within = match self.format {
-            Format::Jpeg | Format::Png | Format::Bmp => 0,
+            Format::Jpeg | Format::Png | Format::Bmp | Format::Heic => 0,
             // A frame that does not fill the canvas.
             Format::Gif => 4,
             // The planes of a lossy image or the pixels of a lossless one, and its alpha.
@@ -169,7 +177,7 @@ impl<'a> Opened<'a> {
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
         // One decoder reads the file into a buffer of its own, and a file that lacks its end is copied to get it.
-        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + coefficients + WORKING
+        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + self.planes + coefficients + WORKING
     }
 
     fn decode(&self, budget: &Budget, wanted: Wanted) -> Result<Original, IngestError> {
@@ -204,7 +212,7 @@ impl<'a> Opened<'a> {
             (pixels, false)
         } else {
             let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
-            decoder.read_image(&mut buffer).map_err(|error| refusal(error, format, budget.limits))?;
+            decoder.read_image_boxed(&mut buffer).map_err(|error| refusal(error, format, budget.limits))?;
             let transparent = wanted == Wanted::All && is_transparent(&buffer, self.color);
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
@@ -216,10 +224,39 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// What an upload's header says.
+struct Header {
+    size: (u32, u32),
+    color: ColorType,
+    /// Bytes of its pixels.
+    total: u64,
+    planes: u64,
+}
+
+impl Header {
+    fn of(decoder: &impl ImageDecoder, planes: u64) -> Self {
+        let (size, color, total) = (decoder.dimensions(), decoder.color_type(), decoder.total_bytes());
+        Self { size, color, total, planes }
+    }
+}
+
+/// The decoder of a file, its header read.
+fn decoder<'b>(bytes: &'b [u8], format: Format, budget: &Budget) -> Result<Box<dyn ImageDecoder + 'b>, IngestError> {
+    Ok(match format.image_format() {
+        Some(known) => Box::new(known_decoder(bytes, format, known, budget)?),
+        None => Box::new(Heic::open(bytes, budget.limits, budget.until)?),
+    })
+}
+
 /// The image crate's decoder of a file, its header read.
-fn decoder<'b>(bytes: &'b [u8], format: Format, budget: &Budget) -> Result<impl ImageDecoder + use<'b>, IngestError> {
+fn known_decoder<'b>(
+    bytes: &'b [u8],
+    format: Format,
+    known: image::ImageFormat,
+    budget: &Budget,
+) -> Result<impl ImageDecoder + use<'b>, IngestError> {
     let reader = Timed { inner: Cursor::new(bytes), until: budget.until };
-    let mut reader = ImageReader::with_format(reader, format.image_format());
+    let mut reader = ImageReader::with_format(reader, known);
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(budget.limits.max_decoded_bytes);
     reader.limits(limits);

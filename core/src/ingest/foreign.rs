@@ -1,6 +1,8 @@
 //! What people send instead of a photo in a format that is read, told from its first bytes, and what to send instead: a refusal that
 //! names both is one that the sender can act on.
 
+use super::sniff::brands;
+
 /// Something that is no photo in a format that is read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Foreign {
@@ -11,7 +13,6 @@ pub struct Foreign {
 }
 
 const CONVERT: &str = "save it as JPEG, PNG or WebP";
-const IPHONE: &str = "save it as JPEG (on iPhones: Settings, Camera, Formats, Most Compatible)";
 const RENDER: &str = "render it as an image";
 const FRAME: &str = "send one of its frames as an image";
 const BINARY: &str = "send the bytes of the file itself, not a text that encodes them";
@@ -35,10 +36,7 @@ fn binary(bytes: &[u8]) -> Option<&'static Foreign> {
     match bytes {
         // ISO base media files (ISO/IEC 14496-12): the brand tells what is in them.
         [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
-                is!("a HEIC image", IPHONE)
-            }
-            b"avif" | b"avis" => is!("an AVIF image", CONVERT),
+            _ if brands(bytes).any(|brand| matches!(brand, b"avif" | b"avis")) => is!("an AVIF image", CONVERT),
             b"crx " => is!("a camera's raw image", CONVERT),
             _ => is!("a video", FRAME),
         },
@@ -98,8 +96,8 @@ mod tests {
     fn what_people_send_instead_of_a_photo_is_named() {
         let named = |bytes: &[u8]| foreign(bytes).map(|foreign| foreign.name);
         for (bytes, name) in [
-            (&b"\0\0\0\x18ftypheic\0\0\0\0"[..], "a HEIC image"),
-            (b"\0\0\0\x1cftypavif", "an AVIF image"),
+            (&b"\0\0\0\x1cftypavif"[..], "an AVIF image"),
+            (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "an AVIF image"),
             (b"\0\0\0\x20ftypisom", "a video"),
             (b"\x1A\x45\xDF\xA3\x9F", "a video"),
             (b"RIFF\x24\0\0\0AVI LIST", "a video"),

@@ -35,6 +35,11 @@ impl Limits {
         if width.min(height) < self.min_side {
             return Err(IngestError::TooSmall { width, height, min_side: self.min_side });
         }
+        self.check_largest(width, height, decoded_bytes)
+    }
+
+    /// Checks what is decoded on the way to an image: a part of one may be small.
+    pub(super) fn check_largest(&self, width: u32, height: u32, decoded_bytes: u64) -> Result<(), IngestError> {
         let too_large = |limit: String| Err(IngestError::TooLarge { width, height, limit });
         if width.max(height) > self.max_side {
             return too_large(format!("at most {} pixels a side", self.max_side));

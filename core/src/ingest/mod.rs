@@ -1,4 +1,4 @@
-//! From uploaded bytes to upright pixels: sniff the format, check the limits, decode, apply EXIF orientation.
+//! From uploaded bytes to upright pixels: sniff the format, check the limits, decode, apply the orientation.
 //!
 //! The trainer decodes its photos and its synthetic uploads through the same [`decode`], so that training and
 //! serving cannot differ here.
@@ -6,6 +6,7 @@
 mod decode;
 mod flatten;
 mod foreign;
+mod heic;
 mod jpeg;
 mod limits;
 mod memory;
@@ -30,7 +31,7 @@ pub enum IngestError {
     Empty,
     /// The bytes are not one of the supported image formats; where they are something known, this names it and the way out.
     #[error(
-        "the bytes are {}not a supported image format (JPEG, PNG, WebP, GIF, BMP){}",
+        "the bytes are {}not a supported image format (JPEG, HEIC, PNG, WebP, GIF, BMP){}",
         .0.map(|found| format!("{}, ", found.name)).unwrap_or_default(),
         .0.map(|found| format!(": {}", found.remedy)).unwrap_or_default(),
     )]

@@ -21,18 +21,21 @@ pub enum Format {
     Gif,
     /// Windows bitmap.
     Bmp,
+    /// HEIC: HEVC pictures in a HEIF container; its primary image.
+    Heic,
 }
 
 impl Format {
-    /// The image crate's name for the format.
+    /// The image crate's name for the format; none for HEIC, which it does not read.
     #[must_use]
-    pub fn image_format(self) -> image::ImageFormat {
+    pub fn image_format(self) -> Option<image::ImageFormat> {
         match self {
-            Format::Jpeg => image::ImageFormat::Jpeg,
-            Format::Png => image::ImageFormat::Png,
-            Format::Webp => image::ImageFormat::WebP,
-            Format::Gif => image::ImageFormat::Gif,
-            Format::Bmp => image::ImageFormat::Bmp,
+            Format::Jpeg => Some(image::ImageFormat::Jpeg),
+            Format::Png => Some(image::ImageFormat::Png),
+            Format::Webp => Some(image::ImageFormat::WebP),
+            Format::Gif => Some(image::ImageFormat::Gif),
+            Format::Bmp => Some(image::ImageFormat::Bmp),
+            Format::Heic => None,
         }
     }
 }
@@ -45,12 +48,13 @@ impl std::fmt::Display for Format {
             Format::Webp => "WebP",
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
+            Format::Heic => "HEIC",
         })
     }
 }
 
 /// Endings of file names under which photos of these formats are kept; what a file really is, its content tells.
-pub const ENDINGS: [&str; 8] = ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp"];
+pub const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jpe", "jfif", "heic", "heif", "png", "webp", "gif", "bmp"];
 
 /// True where the name of a file ends as photos' names do.
 #[must_use]
@@ -62,6 +66,9 @@ pub fn is_named_like_a_photo(path: &Path) -> bool {
 /// Tells the format from the signature, or `None` when it is not a supported one.
 #[must_use]
 pub fn sniff(bytes: &[u8]) -> Option<Format> {
+    if is_heic(bytes) {
+        return Some(Format::Heic);
+    }
     match image::guess_format(bytes).ok()? {
         image::ImageFormat::Jpeg => Some(Format::Jpeg),
         image::ImageFormat::Png => Some(Format::Png),
@@ -69,5 +76,55 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
         image::ImageFormat::Gif => Some(Format::Gif),
         image::ImageFormat::Bmp => Some(Format::Bmp),
         _ => None,
+    }
+}
+
+/// Brands of an ISO base media file (ISO/IEC 14496-12, 4.3): the major one, then those it is compatible with; none of other files.
+pub(super) fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8; 4]> + Clone {
+    /// Files have a few.
+    const MOST: usize = 64;
+    let content = match bytes {
+        [a, b, c, d, b'f', b't', b'y', b'p', content @ ..] => {
+            let length = (u32::from_be_bytes([*a, *b, *c, *d]) as usize).saturating_sub(8);
+            &content[..content.len().min(length)]
+        }
+        _ => &[],
+    };
+    // Behind the major brand lies its version.
+    content.as_chunks().0.iter().enumerate().filter(|(index, _)| *index != 1).map(|(_, brand)| brand).take(MOST)
+}
+
+/// True for a container of still images that are not said to be coded by another codec than HEVC.
+fn is_heic(bytes: &[u8]) -> bool {
+    let major: &[&[u8; 4]] = &[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+    let mut brands = brands(bytes);
+    let is_other = brands.clone().any(|brand| matches!(brand, b"avif" | b"avis"));
+    let first = brands.next().is_some_and(|brand| major.contains(&brand));
+    !is_other && (first || brands.any(|brand| matches!(brand, b"heic" | b"heix")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(brands: &[&[u8; 4]]) -> Vec<u8> {
+        let length = u32::try_from(12 + 4 * brands.len()).expect("it is short").to_be_bytes();
+        let rest: Vec<u8> = brands[1..].iter().flat_map(|brand| **brand).collect();
+        [&length[..], b"ftyp", brands[0], &[0; 4], &rest, b"avif"].concat()
+    }
+
+    #[test]
+    fn brands_tell_heic_from_avif_and_video() {
+        let heic: [&[&[u8; 4]]; 5] =
+            [&[b"heic", b"mif1", b"heic"], &[b"heix"], &[b"mif1", b"heic"], &[b"msf1"], &[b"MiHB", b"mif1", b"heic"]];
+        for brands in heic {
+            assert_eq!(sniff(&file(brands)), Some(Format::Heic), "{brands:?}");
+        }
+        let others: [&[&[u8; 4]]; 4] =
+            [&[b"avif", b"mif1"], &[b"mif1", b"avif", b"heic"], &[b"isom", b"iso2"], &[b"crx ", b"isom"]];
+        for brands in others {
+            assert_eq!(sniff(&file(brands)), None, "{brands:?}");
+        }
+        assert_eq!(sniff(b"\0\0\0\x18ftyp"), None);
     }
 }
