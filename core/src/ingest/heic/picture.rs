@@ -149,7 +149,7 @@ impl Picture {
 }
 
 const DIFFERENT_SIZES: HeicError = HeicError::Unsound("its boxes contradict each other about its size");
-const NO_STREAM: HeicError = HeicError::Unsound("a picture in it is not coded by HEVC");
+const NO_STREAM: HeicError = HeicError::Unsound("a picture in it is not coded by HEVC; save it as JPEG");
 
 /// Slices of each of so many pictures: any of them may cover all of its picture, and together they may cover as many pixels as a photo
 /// may have.
