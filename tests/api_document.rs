@@ -105,7 +105,7 @@ async fn provoked(path: &str) -> BTreeSet<String> {
     for form in [Form::new().text("picture", "x"), many] {
         found.extend(code(post(&server, "").multipart(form)).await);
     }
-    for json in ["{}", "{\"image\": \"no base64\"}"] {
+    for json in ["{}", "{\"image\": \"?\"}"] {
         let request = post(&server, "").header(header::CONTENT_TYPE, "application/json");
         found.extend(code(request.body(json)).await);
     }
