@@ -63,6 +63,13 @@ impl Reserved {
         Ok(())
     }
 
+    /// The part of this that `bytes` take, or all of it where it is less.
+    pub(crate) fn split(&mut self, bytes: usize) -> Self {
+        let wanted = (self.of.blocks(bytes) as usize).min(self.permit.num_permits());
+        let permit = self.permit.split(wanted).expect("no more is asked for than is there");
+        Self { permit, of: self.of.clone() }
+    }
+
     /// Gives back what `bytes` do not need.
     pub(crate) fn shrink(&mut self, bytes: usize) {
         let spare = self.permit.num_permits().saturating_sub(self.of.blocks(bytes) as usize);

@@ -22,6 +22,12 @@ pub enum ApiError {
     /// The multipart body is malformed or lacks its part.
     #[error("{0}")]
     BadMultipart(String),
+    /// The JSON body is malformed or lacks its image.
+    #[error("{0}")]
+    BadJson(String),
+    /// An image in JSON is no base64.
+    #[error("{0}")]
+    BadBase64(String),
     /// The query string cannot be read.
     #[error("{0}")]
     BadQuery(String),
@@ -55,8 +61,8 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A form holds more images than the limit.
-    #[error("The form has more than {limit} images.")]
+    /// A form or JSON holds more images than the limit.
+    #[error("The request has more than {limit} images.")]
     TooManyImages {
         /// The limit.
         limit: usize,
@@ -139,6 +145,8 @@ macro_rules! problems {
 problems! {
     EMPTY_BODY = BAD_REQUEST, "empty_body", "Empty body";
     BAD_MULTIPART = BAD_REQUEST, "bad_multipart", "Malformed multipart body";
+    BAD_JSON = BAD_REQUEST, "bad_json", "Malformed JSON body";
+    BAD_BASE64 = BAD_REQUEST, "bad_base64", "Malformed base64";
     BAD_QUERY = BAD_REQUEST, "bad_query", "Malformed query";
     BROKEN_BODY = BAD_REQUEST, "broken_body", "Incomplete body";
     UNKNOWN_PROFILE = BAD_REQUEST, "unknown_profile", "Unknown profile";
@@ -169,6 +177,8 @@ impl ApiError {
         match self {
             Self::EmptyBody => &EMPTY_BODY,
             Self::BadMultipart(_) => &BAD_MULTIPART,
+            Self::BadJson(_) => &BAD_JSON,
+            Self::BadBase64(_) => &BAD_BASE64,
             Self::BadQuery(_) => &BAD_QUERY,
             Self::UnknownProfile(_) => &UNKNOWN_PROFILE,
             Self::Unauthorized => &UNAUTHORIZED,

@@ -136,10 +136,11 @@ fn down_convert(node: &mut Value) {
                 object.insert("$ref".into(), reference);
             }
             if let Some(content) = object.get_mut("requestBody").and_then(|body| body["content"].as_object_mut())
-                && let Some(octets) = content.remove("application/octet-stream")
+                && let Some(kept) = ["application/octet-stream", "multipart/form-data"]
+                    .into_iter()
+                    .find(|kept| content.contains_key(*kept))
             {
-                content.clear();
-                content.insert("application/octet-stream".into(), octets);
+                content.retain(|name, _| name == kept);
             }
         }
         _ => {}

@@ -105,6 +105,10 @@ async fn provoked(path: &str) -> BTreeSet<String> {
     for form in [Form::new().text("picture", "x"), many] {
         found.extend(code(post(&server, "").multipart(form)).await);
     }
+    for json in ["{}", "{\"image\": \"?\"}"] {
+        let request = post(&server, "").header(header::CONTENT_TYPE, "application/json");
+        found.extend(code(request.body(json)).await);
+    }
     found.extend(code(one(post(&server, "").header(header::CONTENT_ENCODING, "gzip"), &small)).await);
     // It begins and never goes on.
     let stalling = |server: &Server| {

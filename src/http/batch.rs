@@ -1,4 +1,4 @@
-//! `POST /score/batch`: many photos in one form, each with its own scores or problem, and what they say as a set.
+//! `POST /score/batch`: many photos in one form or JSON, each with its own scores or problem, and what they say as a set.
 
 use axum::Extension;
 use axum::response::Response;
@@ -74,13 +74,34 @@ pub(crate) struct BatchForm {
     image: Vec<Vec<u8>>,
 }
 
+/// Many images, as JSON.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
+pub(crate) struct BatchJson {
+    /// The images. All of them together, as JSON, keep to the limit for one upload; a form may be larger.
+    #[schema(min_items = 1)]
+    images: Vec<BatchJsonImage>,
+}
+
+/// One of many images, as JSON.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
+pub(crate) struct BatchJsonImage {
+    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`).
+    #[schema(example = "/9j/4AAQSkZJRgABAQ==")]
+    image: String,
+    /// What its result is called.
+    #[schema(nullable = false, example = "kitchen.jpg")]
+    name: Option<String>,
+}
+
 /// Answer of `POST /score/batch`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchResponse {
     /// Names the request in the server's log.
     #[schema(example = "0b8f6a5e-6d0c-4a57-9f0e-0b6b7f5b8a11")]
     pub request_id: String,
-    /// One entry for each part named `image`, in their order.
+    /// One entry for each image, in their order.
     pub results: Vec<BatchResult>,
     /// What the photos say as a set; only with `summary=true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,10 +112,10 @@ pub struct BatchResponse {
 /// What came of one photo: `score` or `problem`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchResult {
-    /// Position in the form, from 0.
+    /// Position in the form or list, from 0.
     #[schema(example = 0)]
     pub index: usize,
-    /// File name of the part, if it had one.
+    /// File name of the part, or `name` in JSON, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "kitchen.jpg")]
     pub name: Option<String>,
@@ -111,12 +132,12 @@ pub struct BatchResult {
     pub problem: Option<ProblemDocument>,
 }
 
-may_answer!(BatchProblems: BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE, TOO_MANY_IMAGES,
+may_answer!(BatchProblems: BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE, TOO_MANY_IMAGES,
     UNSUPPORTED_ENCODING, RATE_LIMITED, INTERNAL, OVERLOADED);
 
 /// Score many photos
 ///
-/// Send the images as parts named `image` of one form. Each gets its own scores or its own problem; that some fail is normal.
+/// Send the images as parts named `image` of one form, or in base64 as JSON, all of which is bounded like one upload. Each gets its own scores or its own problem; that some fail is normal.
 /// How many images and bytes a request may hold is set by `--max-images` and `--max-form-bytes`. Where a key has an allowance, each
 /// image counts; one that is beyond it has the problem `rate_limited`.
 #[utoipa::path(
@@ -125,7 +146,10 @@ may_answer!(BatchProblems: BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFIL
     operation_id = "score_batch",
     tag = "scoring",
     params(BatchQuery),
-    request_body(content((BatchForm = "multipart/form-data"))),
+    request_body(content(
+        (BatchForm = "multipart/form-data"),
+        (BatchJson = "application/json"),
+    )),
     responses(
         (status = 200, description = "One result for each photo", body = BatchResponse),
         BatchProblems,

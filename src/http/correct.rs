@@ -29,7 +29,7 @@ use super::assess::Assessor;
 use super::deadline::Deadline;
 use super::middleware::request_id::RequestId;
 use super::problem::may_answer;
-use super::score::{ImageBytes, ScoreForm};
+use super::score::{ImageBytes, ScoreForm, ScoreJson};
 use crate::access::Work;
 use crate::budget::Reserved;
 use crate::correct::{CorrectionPlan, Evidence, cut_out, set_upright, shift_value, straighten};
@@ -173,7 +173,7 @@ impl From<&Scores> for Values {
     }
 }
 
-may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
+may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
     NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE,
     IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 
@@ -194,6 +194,7 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, 
     request_body(content(
         (inline(ImageBytes) = "application/octet-stream"),
         (ScoreForm = "multipart/form-data"),
+        (ScoreJson = "application/json"),
     )),
     responses(
         (status = 200, description = "The corrected photo", headers(

@@ -87,6 +87,15 @@ pub(crate) struct ScoreForm {
     image: Vec<u8>,
 }
 
+/// An image, as JSON.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
+pub(crate) struct ScoreJson {
+    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`). The whole body counts against the limit on uploads.
+    #[schema(example = "/9j/4AAQSkZJRgABAQ==")]
+    image: String,
+}
+
 /// Answer of `POST /score`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScoreResponse {
@@ -98,12 +107,12 @@ pub struct ScoreResponse {
     pub assessment: Assessment,
 }
 
-may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
+may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
     UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 
 /// Score a photo
 ///
-/// Send the image as the raw body, under any `Content-Type`, or as the part `image` of a form. The content is sniffed; its
+/// Send the image as the raw body, under any `Content-Type`, as the part `image` of a form, or in base64 as JSON. The content is sniffed; its
 /// declared type is not trusted.
 #[utoipa::path(
     post,
@@ -114,6 +123,7 @@ may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_QUERY, UN
     request_body(content(
         (inline(ImageBytes) = "application/octet-stream"),
         (ScoreForm = "multipart/form-data"),
+        (ScoreJson = "application/json"),
     )),
     responses(
         (status = 200, description = "The photo's scores", body = ScoreResponse),

@@ -112,6 +112,16 @@ impl Collected {
         Ok(())
     }
 
+    /// What came until now.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// All bytes, and their part of the budget.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Reserved) {
+        (self.bytes, self.reserved)
+    }
+
     /// All bytes; there has to be one.
     pub(super) fn into_image(self) -> Result<Bytes, ApiError> {
         if self.bytes.is_empty() { Err(ApiError::EmptyBody) } else { Ok(self.reserved.hold(self.bytes)) }

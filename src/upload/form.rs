@@ -87,7 +87,7 @@ fn malformed(error: &multra::Error) -> ApiError {
 
 /// The refusal of what is no form where one is needed.
 pub(super) fn no_form() -> ApiError {
-    ApiError::BadMultipart("Send a form: `Content-Type: multipart/form-data` with its boundary.".into())
+    ApiError::BadMultipart("Send a form: `Content-Type: multipart/form-data` with its boundary, or JSON.".into())
 }
 
 /// The refusal of a form without an image.

@@ -1,19 +1,23 @@
-//! Reading uploads: the image as the raw body or as the part `image` of a multipart form, or many of them in one form. What a client
-//! may make the service hold and wait for is bounded here: `body` bounds size and pace, `form` what is no image.
+//! Reading uploads: the image as the raw body, as the part `image` of a multipart form or in JSON, or many of them in one form or JSON.
+//! What a client may make the service hold and wait for is bounded here: `body` bounds size and pace, `form` what is no image, `json`
+//! how many images there are.
 
 mod body;
 mod form;
+mod json;
 mod pace;
 
 pub(crate) use body::{discard, understood};
 
+use std::iter::Enumerate;
 use std::time::Duration;
+use std::vec;
 
 use axum::body::Bytes;
 use axum::extract::Request;
 use clap::Args;
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Reserved};
 use crate::error::ApiError;
 use body::{Collected, Incoming};
 use form::Form;
@@ -68,25 +72,59 @@ pub const FORM_PATIENCE: u32 = 10;
 /// Reads the image's bytes; they count in the budget until they are dropped.
 ///
 /// # Errors
-/// [`ApiError`]: the body is empty, too large, too slow or broken, the form is malformed, or the budget is used up.
+/// [`ApiError`]: the body is empty, too large, too slow or broken, the form or JSON is malformed, or the budget is used up.
 pub async fn read(request: Request, reading: &Reading) -> Result<Bytes, ApiError> {
     let boundary = form::boundary(request.headers());
+    let is_json = json::declared(request.headers());
     let limit = reading.limits.max_body_bytes;
     let (body, declared) = Incoming::open(request, limit, reading).await?;
     match boundary {
         Some(boundary) => read_form(Form::open(body, boundary?), reading).await,
-        None => read_raw(body, declared, reading).await,
+        None => {
+            let bytes = read_raw(body, declared, reading).await?;
+            // What is declared is not trusted: an image that calls itself JSON is still one.
+            if is_json && json::begins(bytes.bytes()) { read_json(bytes).await } else { bytes.into_image() }
+        }
     }
+}
+
+/// Takes the image out of JSON.
+async fn read_json(collected: Collected) -> Result<Bytes, ApiError> {
+    let (text, mut reserved) = collected.into_parts();
+    reserved.grow(json::held_while_read(&text))?;
+    block(move || {
+        let image = json::one(&text)?;
+        drop(text);
+        hold(json::decode(image)?, reserved)
+    })
+    .await
+}
+
+/// Decoding many megabytes keeps a thread busy that others wait for.
+async fn block<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "reading JSON panicked");
+        Err(ApiError::Internal)
+    })
+}
+
+/// An image's bytes, with as much of a larger part of the budget as they take.
+fn hold(image: Vec<u8>, mut reserved: Reserved) -> Result<Bytes, ApiError> {
+    if image.is_empty() {
+        return Err(ApiError::EmptyBody);
+    }
+    reserved.shrink(image.len());
+    Ok(reserved.hold(image))
 }
 
 /// Collects the body in one buffer of the declared size: with frames that are put together at the end, an upload would take
 /// its size twice.
-async fn read_raw(mut body: Incoming, declared: usize, reading: &Reading) -> Result<Bytes, ApiError> {
+async fn read_raw(mut body: Incoming, declared: usize, reading: &Reading) -> Result<Collected, ApiError> {
     let mut bytes = Collected::of(declared, reading);
     while let Some(chunk) = body.chunk().await? {
         bytes.add(&chunk)?;
     }
-    bytes.into_image()
+    Ok(bytes)
 }
 
 async fn read_form(mut form: Form, reading: &Reading) -> Result<Bytes, ApiError> {
@@ -102,39 +140,92 @@ async fn read_form(mut form: Form, reading: &Reading) -> Result<Bytes, ApiError>
     bytes.into_image()
 }
 
-/// An image of a form of many.
+/// One of many images.
 pub struct NamedImage {
-    /// Position among the parts named `image`, from 0.
+    /// Position among the parts named `image` or in the JSON's list, from 0.
     pub index: usize,
-    /// File name of the part.
+    /// File name of the part, or what the JSON calls it.
     pub name: Option<String>,
     /// What it holds; an image beyond its own limit is an error of its own.
     pub bytes: Result<Bytes, ApiError>,
 }
 
-/// The images of a form, read one after the other.
-pub struct Images {
+/// The images of a form or of JSON, read one after the other.
+pub struct Images(Origin);
+
+enum Origin {
+    Form(Box<FormImages>),
+    Json(JsonImages),
+}
+
+impl Images {
+    /// Begins to read a form, or reads JSON, which is held whole and so is bounded like one image.
+    ///
+    /// # Errors
+    /// [`ApiError`]: it is neither, larger than the limit, too slow or broken, or the JSON is malformed or has too many images.
+    pub async fn open(request: Request, reading: &Reading) -> Result<Self, ApiError> {
+        if json::declared(request.headers()) {
+            return JsonImages::read(request, reading).await.map(Origin::Json).map(Self);
+        }
+        let boundary = form::boundary(request.headers()).ok_or_else(form::no_form)??;
+        let (body, _) = Incoming::open(request, reading.limits.max_form_bytes, reading).await?;
+        let form = FormImages { form: Form::open(body, boundary), seen: 0, reading: reading.clone() };
+        Ok(Self(Origin::Form(Box::new(form))))
+    }
+
+    /// The next image; none at the end, which must not come before the first. Time between two calls is the service's own.
+    ///
+    /// # Errors
+    /// [`ApiError`]: the form is malformed, too large, too slow or broken.
+    pub async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+        match &mut self.0 {
+            Origin::Form(form) => form.next().await,
+            Origin::Json(json) => Ok(json.next().await),
+        }
+    }
+}
+
+/// The images of JSON, which is there; they are decoded one after the other.
+struct JsonImages {
+    items: Enumerate<vec::IntoIter<json::Item>>,
+    /// What their texts take, and room for the longest of them to be decoded.
+    reserved: Reserved,
+}
+
+impl JsonImages {
+    async fn read(request: Request, reading: &Reading) -> Result<Self, ApiError> {
+        let (body, declared) = Incoming::open(request, reading.limits.max_body_bytes, reading).await?;
+        let (text, mut reserved) = read_raw(body, declared, reading).await?.into_parts();
+        if text.is_empty() {
+            return Err(json::without_images());
+        }
+        reserved.grow(json::held_while_read(&text))?;
+        let most = reading.limits.max_images;
+        let items = block(move || json::many(&text, most)).await?;
+        let lengths = || items.iter().map(json::Item::length);
+        reserved.shrink(lengths().sum::<usize>() + lengths().max().unwrap_or(0));
+        Ok(Self { items: items.into_iter().enumerate(), reserved })
+    }
+
+    async fn next(&mut self) -> Option<NamedImage> {
+        let (index, mut item) = self.items.next()?;
+        let name = item.name.take();
+        // An image takes the place of its text.
+        let room = self.reserved.split(item.length());
+        let bytes = block(move || item.decode().and_then(|image| hold(image, room))).await;
+        Some(NamedImage { index, name, bytes })
+    }
+}
+
+/// The images of a form.
+struct FormImages {
     form: Form,
     seen: usize,
     reading: Reading,
 }
 
-impl Images {
-    /// Begins to read a form.
-    ///
-    /// # Errors
-    /// [`ApiError`]: it is no form, or declared to be larger than the limit.
-    pub async fn open(request: Request, reading: &Reading) -> Result<Self, ApiError> {
-        let boundary = form::boundary(request.headers()).ok_or_else(form::no_form)??;
-        let (body, _) = Incoming::open(request, reading.limits.max_form_bytes, reading).await?;
-        Ok(Self { form: Form::open(body, boundary), seen: 0, reading: reading.clone() })
-    }
-
-    /// The next image; none at the form's end, which must not come before the first. Time between two calls is the service's own.
-    ///
-    /// # Errors
-    /// [`ApiError`]: the form is malformed, too large, too slow or broken.
-    pub async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
+impl FormImages {
+    async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
         let pace = self.form.pace();
         pace.begin();
         let next = self.read_next().await;

@@ -1,0 +1,189 @@
+//! Images in JSON, as base64 or data URLs (RFC 2397): what clients send that cannot send bytes.
+//!
+//! A body of JSON is held whole, with a copy of its texts, until its images are decoded; all of it counts in the budget of uploads.
+
+use axum::http::{HeaderMap, header};
+use base64::Engine;
+use base64::alphabet::{self, Alphabet};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::error::{ApiError, quoted};
+
+/// Longest name of an image in bytes, as in a form.
+const NAME: usize = 16 << 10;
+
+const ONE: &str = r#"send `{"image": "..."}` with the file in base64, or the file itself as the body"#;
+const MANY: &str = r#"send `{"images": [{"image": "...", "name": "..."}]}` with the files in base64 (a `name` is optional), or a form"#;
+
+/// The one image of a request.
+#[derive(Deserialize)]
+struct Single {
+    image: String,
+}
+
+/// The images of a request.
+#[derive(Deserialize)]
+struct Several<T> {
+    images: Vec<T>,
+}
+
+/// One of several images.
+#[derive(Debug, Deserialize)]
+pub(super) struct Item {
+    /// In base64; one that has none is a problem of its own.
+    image: Option<String>,
+    /// What the client calls it.
+    pub(super) name: Option<String>,
+}
+
+/// True where a request declares its body to be JSON.
+pub(super) fn declared(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+}
+
+/// True where bytes begin as an object, a list or a text of JSON does. No image does so.
+pub(super) fn begins(bytes: &[u8]) -> bool {
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+}
+
+/// How many bytes are held while a text of JSON is read: itself, a copy of what is in it, and where something is escaped (as `\/` is
+/// by PHP) the parser's own copy, too.
+pub(super) fn held_while_read(text: &[u8]) -> usize {
+    text.len().saturating_mul(if text.contains(&b'\\') { 3 } else { 2 })
+}
+
+/// The refusal of JSON without images.
+pub(super) fn without_images() -> ApiError {
+    ApiError::BadJson(format!("The JSON has no images: {MANY}."))
+}
+
+/// The one image of a request, still in base64.
+pub(super) fn one(text: &[u8]) -> Result<String, ApiError> {
+    parse(text, ONE).map(|Single { image }| image)
+}
+
+/// The images of a request, still in base64: at least one, at most `most`.
+pub(super) fn many(text: &[u8], most: usize) -> Result<Vec<Item>, ApiError> {
+    // They are counted first, which takes no memory: many empty ones would take more than their text does.
+    let Several { images: counted } = parse::<Several<IgnoredAny>>(text, MANY)?;
+    if counted.is_empty() {
+        return Err(without_images());
+    }
+    if counted.len() > most {
+        return Err(ApiError::TooManyImages { limit: most });
+    }
+    let Several { images } = parse::<Several<Item>>(text, MANY)?;
+    if images.iter().any(|item| item.name.as_ref().is_some_and(|name| name.len() > NAME)) {
+        return Err(ApiError::BadJson(format!("A `name` has at most {NAME} bytes.")));
+    }
+    Ok(images)
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8], remedy: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(text).map_err(|error| {
+        ApiError::BadJson(format!("The JSON cannot be read ({}): {remedy}.", quoted(&error.to_string())))
+    })
+}
+
+impl Item {
+    /// Bytes of its text.
+    pub(super) fn length(&self) -> usize {
+        self.image.as_ref().map_or(0, String::len)
+    }
+
+    /// The image's bytes.
+    pub(super) fn decode(self) -> Result<Vec<u8>, ApiError> {
+        let without = || ApiError::BadJson("There is no `image`: send the file in base64.".to_owned());
+        decode(self.image.ok_or_else(without)?)
+    }
+}
+
+/// The bytes that a text encodes: base64 (RFC 4648) in either alphabet, with padding or without, broken into lines or not, alone or as
+/// a data URL.
+pub(super) fn decode(text: String) -> Result<Vec<u8>, ApiError> {
+    let mut text = text.into_bytes();
+    if text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"data:")) {
+        let comma = text.iter().position(|byte| *byte == b',').ok_or_else(|| bad("a data URL has a comma"))?;
+        let is_base64 = text[..comma].to_ascii_lowercase().ends_with(b";base64");
+        if !is_base64 {
+            return Err(bad("a data URL says `;base64` before its comma"));
+        }
+        text.drain(..=comma);
+    }
+    text.retain(|byte| !byte.is_ascii_whitespace());
+    let alphabet =
+        if text.iter().any(|byte| matches!(byte, b'-' | b'_')) { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
+    engine(alphabet).decode(&text).map_err(|error| bad(&error.to_string()))
+}
+
+fn engine(alphabet: &Alphabet) -> GeneralPurpose {
+    let any_padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(alphabet, any_padding)
+}
+
+fn bad(why: &str) -> ApiError {
+    let why = why.trim_end_matches('.');
+    ApiError::BadBase64(format!(
+        "The text of `image` is no base64 ({why}): encode the bytes of the file, or send them as they are, as the body or in a form."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(text: &str) -> Result<Vec<u8>, &'static str> {
+        decode(text.to_owned()).map_err(|error| error.problem().code)
+    }
+
+    #[test]
+    fn base64_is_read_however_it_is_written() {
+        let bytes = b"\xFF\xD8\xFF\xE0?>".to_vec();
+        for text in
+            ["/9j/4D8+", "_9j_4D8-", "/9j/\r\n4D8+\n", "data:image/jpeg;base64,/9j/4D8+", "DATA:;x=y;BASE64,/9j/4D8+"]
+        {
+            assert_eq!(decoded(text), Ok(bytes.clone()), "{text}");
+        }
+        assert_eq!((decoded("/9g="), decoded("/9g")), (Ok(vec![0xFF, 0xD8]), Ok(vec![0xFF, 0xD8])));
+        assert_eq!(decoded(""), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_is_no_base64_is_refused() {
+        for text in [
+            "/9j/4",
+            "/9j!",
+            "/9j_",
+            "data:image/jpeg,/9j/",
+            "data:image/jpeg;base64",
+            "data:",
+            "https://a.example/b.jpg",
+        ] {
+            assert_eq!(decoded(text), Err("bad_base64"), "{text}");
+        }
+    }
+
+    #[test]
+    fn images_are_counted_before_they_are_kept() {
+        let text = |count: usize| format!("{{\"images\": [{}]}}", vec!["{}"; count].join(","));
+        let code = |count, most| {
+            many(text(count).as_bytes(), most).map(|items| items.len()).map_err(|error| error.problem().code)
+        };
+        assert_eq!((code(0, 2), code(2, 2), code(3, 2)), (Err("bad_json"), Ok(2), Err("too_many_images")));
+        let long = format!("{{\"images\": [{{\"name\": \"{}\"}}]}}", "y".repeat(NAME + 1));
+        assert_eq!(many(long.as_bytes(), 2).map_err(|error| error.problem().code).err(), Some("bad_json"));
+    }
+
+    #[test]
+    fn what_is_said_of_bad_json_is_short() {
+        let text = format!("{{\"image\": [\"{}\"]}}", "y".repeat(10_000));
+        assert!(one(text.as_bytes()).is_err_and(|error| error.to_string().len() < 500));
+        assert!(
+            one(format!("\"{}\"", "y".repeat(10_000)).as_bytes()).is_err_and(|error| error.to_string().len() < 500)
+        );
+    }
+}
