@@ -90,7 +90,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-5f1a1cf6"}))]
+    #[schema(example = json!({"blur": "blur-a45bdfef"}))]
     pub models: BTreeMap<String, String>,
 }
 
