@@ -21,16 +21,18 @@ class Score:
     def __call__(self, batch):
         outcomes = self.scorer.score_many(batch["bytes"], errors="return")
         rows = [outcome.to_row() if isinstance(outcome, Assessment) else {"problem": str(outcome)} for outcome in outcomes]
-        columns = ["verdict", "reasons", "blur", "brightness", "rotation", "problem"]
-        return {"path": batch["path"]} | {column: [row.get(column) for row in rows] for column in columns}
+        # Every batch has the same types, also one without a problem.
+        texts = {column: [row.get(column, "") for row in rows] for column in ("verdict", "reasons", "problem")}
+        numbers = {column: [row.get(column, float("nan")) for row in rows] for column in ("blur", "brightness", "rotation")}
+        return {"path": batch["path"]} | texts | numbers
 
 
 def main():
     folder, output = sys.argv[1:]
     photos = ray.data.read_binary_files(folder, include_paths=True)
     # One actor a machine, which leaves cores for reading: as many as there are machines.
-    machines = len(ray.nodes())
-    photos.map_batches(Score, batch_size=32, concurrency=machines).write_parquet(output)
+    machines = ray.data.ActorPoolStrategy(size=len(ray.nodes()))
+    photos.map_batches(Score, batch_size=32, compute=machines).write_parquet(output)
 
 
 main()

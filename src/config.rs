@@ -35,7 +35,7 @@ pub enum Command {
     /// that.
     Tune(Box<TuneConfig>),
     /// Tell which photos of results show the same (copies that were recompressed, resized or slightly cropped), and which of them to
-    /// keep by verdict, quality and size. Millions of rows fit into memory: about 180 bytes each.
+    /// keep by verdict, quality (to ten points) and size. Millions of rows fit into memory: about 180 bytes each.
     Duplicates(DuplicatesConfig),
     /// Tell what changed from one output of `score` to another: verdicts, reasons, and how scores and checks are spread.
     Drift(DriftConfig),

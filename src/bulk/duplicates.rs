@@ -39,7 +39,10 @@ impl fmt::Display for Found {
     }
 }
 
-/// How good a photo is, in one number: the smaller, the better. Verdict, quality, then pixels, of which copies have more or fewer.
+/// Points of quality by which copies of a photo differ without being better or worse.
+const ALIKE: u64 = 10;
+
+/// How good a photo is, in one number: the smaller, the better. Verdict, quality by tens, then pixels, of which copies have more or fewer.
 fn rank(row: &FlatRow) -> u64 {
     let verdict = match row.text_of("verdict") {
         Some("pass") => 0,
@@ -48,7 +51,7 @@ fn rank(row: &FlatRow) -> u64 {
     };
     let number = |column: &str| u64::from(row.number_of(column).unwrap_or_default() as u32);
     let pixels = (number("width") * number("height")).min((1 << 40) - 1);
-    verdict << 48 | (100 - number("quality").min(100)) << 40 | ((1 << 40) - 1 - pixels)
+    verdict << 48 | ((100 - number("quality").min(100)) / ALIKE) << 40 | ((1 << 40) - 1 - pixels)
 }
 
 /// Groups the photos of results and writes who is in which group, as CSV: `group`, `keep` (`yes` or `no`) and `path`.
