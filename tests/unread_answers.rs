@@ -17,7 +17,7 @@ use support::server::{Server, problem};
 fn grainy() -> Vec<u8> {
     let mut state = 1u32;
     let small = turned(&room(2000, 1400, 5), 7.0);
-    let mut photo: RgbImage = image::imageops::resize(&small, 3000, 2100, FilterType::Triangle);
+    let mut photo: RgbImage = image::imageops::resize(&small, 3400, 2380, FilterType::Triangle);
     for channel in photo.iter_mut() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         *channel = channel.saturating_add((state >> 26) as u8);
@@ -72,7 +72,8 @@ async fn an_answer_that_is_not_read_keeps_its_place_and_no_longer() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     problem(server.post(pavilion()).await, 503, "overloaded").await;
     let size = read(&first);
-    assert!(size > 6 << 20, "{size} bytes may fit into the buffers of two sockets");
+    // Linux lets two sockets grow to ten megabytes together.
+    assert!(size > 12 << 20, "{size} bytes may fit into the buffers of two sockets");
     // Read to its end, it gives the place back; and so does a client that goes away.
     until_free(&server).await;
     let second = ask(&server, &photo);

@@ -109,10 +109,10 @@ mod tests {
 
     #[test]
     fn a_photo_that_may_stand_in_either_wrong_way_is_not_upright() {
-        // Weights .85, .81, .67, .05: each turn is less likely than upright, both together are not.
-        let found = Orientation::of([0.0, 2.79, 2.6, 0.0]);
+        // Weights .85, .67, .55, .05: each turn is less likely than upright, both together are not.
+        let found = Orientation::of([0.0, 2.6, 2.4, 0.0]);
         assert_eq!((found.turn, found.fault()), (90, Some(SIDEWAYS)));
-        assert!((found.probability - 0.34).abs() < 0.02, "{found:?}");
-        assert_eq!(Orientation::of([0.0, 2.79, 0.0, 0.0]).turn, 0);
+        assert!((found.probability - 0.317).abs() < 0.01, "{found:?}");
+        assert_eq!(Orientation::of([0.0, 2.6, 0.0, 0.0]).turn, 0);
     }
 }

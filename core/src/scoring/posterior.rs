@@ -197,6 +197,8 @@ mod tests {
         ) {
             // From thresholds on that the photo's errors can tell from zero.
             let threshold = times * reach;
+            // Near the range's end the same share lies in ever less room, and each of its values becomes more likely.
+            prop_assume!(threshold + wider < 30.0);
             let found = fault(&about(value, reach), band(threshold, share));
             let with_wider = fault(&about(value, reach), band(threshold + wider, share));
             prop_assert!(with_wider <= found + 1e-6, "{found} {with_wider}");
