@@ -213,6 +213,18 @@ impl<'a> Bits<'a> {
 
     /// Reads ahead, up to the next marker.
     fn fill(&mut self) {
+        // Four at once while none of them can belong to a marker.
+        while self.held <= 32 {
+            let Some(four) = self.data.get(self.at..).and_then(|rest| rest.first_chunk()) else { break };
+            let four = u32::from_be_bytes(*four);
+            // Is a byte of the complement zero? (Warren, Hacker's Delight, 6-1)
+            if (!four).wrapping_sub(0x0101_0101) & four & 0x8080_8080 != 0 {
+                break;
+            }
+            self.buffer = self.buffer << 32 | u64::from(four);
+            self.held += 32;
+            self.at += 4;
+        }
         while self.held <= 48 {
             let Some(&byte) = self.data.get(self.at) else { return };
             if byte == 0xFF {
