@@ -76,7 +76,7 @@ impl AppConfig {
 }
 
 /// Respects cgroup quotas and affinity.
-fn cores() -> NonZeroUsize {
+pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 

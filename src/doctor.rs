@@ -20,6 +20,7 @@ use image::{Rgb, RgbImage};
 use serde::Serialize;
 
 use crate::access::Keys;
+use crate::app::cores;
 use crate::certificate::Certificate;
 use crate::config::ServeConfig;
 use crate::memory;
@@ -135,8 +136,7 @@ fn machine(config: &ServeConfig, diagnosis: &mut Diagnosis) {
         }
     };
     diagnosis.add("JPEG decoder", decoder.0, decoder.1);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let decoders = config.app.decoders;
+    let (cores, decoders) = (cores(), config.app.decoders);
     diagnosis.add(
         "cores",
         State::Good,

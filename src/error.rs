@@ -205,15 +205,15 @@ impl ApiError {
 
 impl From<IngestError> for ApiError {
     fn from(error: IngestError) -> Self {
-        let problem = match &error {
-            IngestError::Empty => return Self::EmptyBody,
-            IngestError::OutOfTime => return Self::DeadlineExceeded,
-            IngestError::UnsupportedFormat(_) => &UNSUPPORTED_FORMAT,
-            IngestError::Undecodable { .. } => &UNDECODABLE_IMAGE,
-            IngestError::TooLarge { .. } => &IMAGE_TOO_LARGE,
-            IngestError::TooSmall { .. } => &IMAGE_TOO_SMALL,
-        };
-        Self::Upload { problem, detail: format!("{error}.") }
+        match &error {
+            IngestError::Empty => Self::EmptyBody,
+            IngestError::OutOfTime => Self::DeadlineExceeded,
+            _ => {
+                let problem = PROBLEMS.iter().find(|problem| problem.code == error.code());
+                let problem = problem.expect("tests/problems.rs refuses an upload for each of these");
+                Self::Upload { problem, detail: format!("{error}.") }
+            }
+        }
     }
 }
 

@@ -33,6 +33,13 @@ pub(crate) fn understood(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
+/// True where the declared type of a body, without its parameters, is this one.
+pub(super) fn is_declared(headers: &HeaderMap, media_type: &str) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(media_type))
+}
+
 /// A body as it comes: a stream of chunks that ends with an error when it becomes too long or too slow.
 pub(super) struct Incoming {
     body: Body,

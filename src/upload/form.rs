@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use multra::{Constraints, Field, Multipart, SizeLimit};
 
-use super::body::Incoming;
+use super::body::{Incoming, is_declared};
 use super::pace::Pace;
 use crate::error::{ApiError, quoted};
 
@@ -28,9 +28,8 @@ pub(super) struct Image(Field<'static>);
 /// The boundary that a request declares, if it is a form.
 pub(super) fn boundary(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    let essence = content_type.split(';').next()?.trim();
-    let is_form = essence.eq_ignore_ascii_case("multipart/form-data");
-    is_form.then(|| multra::parse_boundary(content_type).map_err(|error| malformed(&error)))
+    is_declared(headers, "multipart/form-data")
+        .then(|| multra::parse_boundary(content_type).map_err(|error| malformed(&error)))
 }
 
 impl Form {

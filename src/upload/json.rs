@@ -2,13 +2,14 @@
 //!
 //! A body of JSON is held whole, with a copy of its texts, until its images are decoded; all of it counts in the budget of uploads.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::alphabet::{self, Alphabet};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::body::is_declared;
 use crate::error::{ApiError, quoted};
 
 /// Longest name of an image in bytes, as in a form.
@@ -40,9 +41,7 @@ pub(super) struct Item {
 
 /// True where a request declares its body to be JSON.
 pub(super) fn declared(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    is_declared(headers, "application/json")
 }
 
 /// True where bytes begin as an object, a list or a text of JSON does. No image does so.

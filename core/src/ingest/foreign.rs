@@ -1,7 +1,7 @@
 //! What people send instead of a photo in a format that is read, told from its first bytes, and what to send instead: a refusal that
 //! names both is one that the sender can act on.
 
-use super::sniff::brands;
+use super::sniff::is_avif;
 
 /// Something that is no photo in a format that is read.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn binary(bytes: &[u8]) -> Option<&'static Foreign> {
     match bytes {
         // ISO base media files (ISO/IEC 14496-12): the brand tells what is in them.
         [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.get(..4)? {
-            _ if brands(bytes).any(|brand| matches!(brand, b"avif" | b"avis")) => is!("an AVIF image", CONVERT),
+            _ if is_avif(bytes) => is!("an AVIF image", CONVERT),
             b"crx " => is!("a camera's raw image", CONVERT),
             _ => is!("a video", FRAME),
         },

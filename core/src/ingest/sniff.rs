@@ -80,7 +80,7 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
 }
 
 /// Brands of an ISO base media file (ISO/IEC 14496-12, 4.3): the major one, then those it is compatible with; none of other files.
-pub(super) fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8; 4]> + Clone {
+fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8; 4]> {
     /// Files have a few.
     const MOST: usize = 64;
     let content = match bytes {
@@ -94,13 +94,17 @@ pub(super) fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8; 4]> + Clone {
     content.as_chunks().0.iter().enumerate().filter(|(index, _)| *index != 1).map(|(_, brand)| brand).take(MOST)
 }
 
+/// True for a container whose pictures are coded by AV1.
+pub(super) fn is_avif(bytes: &[u8]) -> bool {
+    brands(bytes).any(|brand| matches!(brand, b"avif" | b"avis"))
+}
+
 /// True for a container of still images that are not said to be coded by another codec than HEVC.
 fn is_heic(bytes: &[u8]) -> bool {
     let major: &[&[u8; 4]] = &[b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
     let mut brands = brands(bytes);
-    let is_other = brands.clone().any(|brand| matches!(brand, b"avif" | b"avis"));
     let first = brands.next().is_some_and(|brand| major.contains(&brand));
-    !is_other && (first || brands.any(|brand| matches!(brand, b"heic" | b"heix")))
+    !is_avif(bytes) && (first || brands.any(|brand| matches!(brand, b"heic" | b"heix")))
 }
 
 #[cfg(test)]
