@@ -306,3 +306,24 @@ fn a_sender_that_is_refused_sees_the_answer_and_not_a_reset() {
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"), "{answer}");
 }
+
+#[test]
+fn a_sender_that_is_refused_in_the_middle_keeps_its_connection() {
+    let server = Server::start(&[]);
+    let part = |name: &str, value: &[u8]| {
+        let head = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        [head.as_bytes(), value, b"\r\n"].concat()
+    };
+    let body = [part("note", b"y").repeat(17), part("image", &vec![0; 2_000_000]), b"--x--\r\n".to_vec()].concat();
+    let head = format!(
+        "POST /score HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut raw = Raw::connect(&server);
+    raw.send(head.as_bytes());
+    raw.send(&body[..500_000]);
+    let answer = raw.answer().expect("it comes before the body's end");
+    assert_eq!(answer.status(), 400, "{answer:?}");
+    raw.send(&body[500_000..]);
+    assert_eq!(raw.get("/livez").status(), 200, "the connection is as good as before");
+}

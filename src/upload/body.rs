@@ -1,5 +1,6 @@
 //! A request's body: at most so long, at least so fast.
 
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
+use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::Reading;
@@ -47,6 +49,8 @@ pub(super) struct Incoming {
     seen: usize,
     pace: Pace,
     patience: Pin<Box<Sleep>>,
+    /// The client sends nothing until it is read.
+    waits: bool,
 }
 
 impl Incoming {
@@ -60,8 +64,9 @@ impl Incoming {
             return Err(ApiError::BodyTooLarge { limit });
         };
         let (pace, patience) = (Pace::new(reading), Box::pin(sleep(Duration::ZERO)));
+        let waits = waits(request.headers());
         // An undeclared length is found while reading.
-        Ok((Self { body: request.into_body(), limit, seen: 0, pace, patience }, declared))
+        Ok((Self { body: request.into_body(), limit, seen: 0, pace, patience, waits }, declared))
     }
 
     /// How the client keeps pace.
@@ -92,6 +97,16 @@ impl Stream for Incoming {
         self.seen += data.len();
         let limit = self.limit;
         Poll::Ready(Some(if self.seen > limit { Err(ApiError::BodyTooLarge { limit }) } else { Ok(data) }))
+    }
+}
+
+/// What is given up in the middle is read to its end, beside the answer: see [`drain`].
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        let unread = !self.body.is_end_stream() && !(self.waits && self.seen == 0);
+        if let Some(runtime) = Handle::try_current().ok().filter(|_| unread) {
+            runtime.spawn(drain(mem::take(&mut self.body)));
+        }
     }
 }
 
@@ -135,16 +150,22 @@ impl Collected {
     }
 }
 
+/// Drops a body of which nothing was read; see [`drain`].
+pub(crate) async fn discard(request: Request) {
+    if !waits(request.headers()) {
+        drain(request.into_body()).await;
+    }
+}
+
+/// True where the client waits with its body until it is asked for it (RFC 9110, section 10.1.1), which reading would do.
+fn waits(headers: &HeaderMap) -> bool {
+    headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
 /// Reads and drops what a refused client is still sending, within bounds: a connection that is closed under a sender
 /// shows it a broken pipe instead of the answer (RFC 9112, section 9.6).
-pub(crate) async fn discard(request: Request) {
+async fn drain(mut body: Body) {
     const MOST: usize = 8 << 20;
-    let expects = request.headers().get(header::EXPECT);
-    if expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
-        // It waits with its body for the answer, and reading would ask it to go on (RFC 9110, section 10.1.1).
-        return;
-    }
-    let mut body = request.into_body();
     let drained = async {
         let mut seen = 0;
         while let Some(Ok(frame)) = body.frame().await {

@@ -74,9 +74,10 @@ impl Transformation for Blur {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
+        let extent = if frame == Frame::Part && rng.random_ratio(1, 10) { Extent::Wide } else { Extent::Near };
         let (image, scale) = match frame {
-            Frame::Part if rng.random_ratio(1, 20) => part(&drawn::scene(rng), rng),
-            Frame::Part => part(photo, rng),
+            Frame::Part if rng.random_ratio(1, 20) => part(&drawn::scene(rng), Extent::Near, rng),
+            Frame::Part => part(photo, extent, rng),
             Frame::Whole => (view::shrink_to(photo.clone(), LONG_SIDE, FilterType::Lanczos3), 1.0),
         };
         let long_side = (image.width().max(image.height()) as f32 / scale).round() as u32;
@@ -84,20 +85,30 @@ impl Transformation for Blur {
             Frame::Whole => {
                 Planes::from_image(&image).convolve_separable(&kernel::gaussian(magnitude)).quantise(0.0, rng)
             }
-            Frame::Part => as_uploaded(&image, magnitude, scale, frame, rng),
+            Frame::Part => as_uploaded(&image, magnitude, scale, extent, rng),
         };
         Degraded { pixels, long_side }
     }
 }
 
+/// How much of the photo a part shows. The tiles of most lie close together, which costs little; in a wide one they lie as far apart
+/// as in an upload, so that a subject of the smallest size that counts is in one of the nine alone.
+#[derive(Clone, Copy, PartialEq)]
+enum Extent {
+    Near,
+    Wide,
+}
+
 /// A part of the photo, scaled down by a random factor first where the source allows: sources have a blur of their own,
 /// and scaling shrinks it. Sometimes finer than the reference view, so that the view's own scaling is seen in training.
 /// Also gives the pixels for each of the reference view's.
-fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> (RgbImage, f32) {
+fn part(photo: &RgbImage, extent: Extent, rng: &mut ChaCha8Rng) -> (RgbImage, f32) {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let oversampling = if rng.random_bool(0.2) { rng.random_range(1.0..1.7) } else { 1.0 };
+    let oversampling = if extent == Extent::Near && rng.random_bool(0.2) { rng.random_range(1.0..1.7) } else { 1.0 };
     // Now and then as little as a part of the blur map shows.
-    let wanted = if rng.random_ratio(1, 8) {
+    let wanted = if extent == Extent::Wide {
+        [rng.random_range(700.0..1000.0), rng.random_range(450.0..680.0)]
+    } else if rng.random_ratio(1, 8) {
         let side = rng.random_range(100.0..LEAST_OVERLAID);
         [side, side * rng.random_range(0.8..1.2)]
     } else {
@@ -125,18 +136,18 @@ fn part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> (RgbImage, f32) {
 }
 
 /// What a camera, its owner and a portal's tools make of a photo, in the order in which it happens: exposure, blur, noise, overlays.
-fn as_uploaded(image: &RgbImage, magnitude: f32, scale: f32, frame: Frame, rng: &mut ChaCha8Rng) -> RgbImage {
+fn as_uploaded(image: &RgbImage, magnitude: f32, scale: f32, extent: Extent, rng: &mut ChaCha8Rng) -> RgbImage {
     // Exposure varies between photos and must not be read as blur.
     let sharp = Plane::luma(image, rng.random_range(0.7f32..1.4));
     let mut plane = blurred(sharp, magnitude * scale, rng);
-    if rng.random_bool(0.18) {
+    if rng.random_bool(if extent == Extent::Wide { 0.5 } else { 0.18 }) {
         plane = subject::before_soft_background(&plane, scale, rng);
     }
     // Noise comes after blur: a clean image must not mean a blurred one.
     Noise::any(rng).lay_over(&mut plane, rng);
     let mut pixels = plane.quantise(rng);
     if f64::from(image.width()) >= LEAST_OVERLAID * f64::from(scale) {
-        overlay::sometimes(&mut pixels, scale, frame, rng);
+        overlay::sometimes(&mut pixels, scale, Frame::Part, rng);
     }
     pixels
 }
