@@ -19,6 +19,7 @@ use crate::budget::Budget;
 use crate::decoders::Decoders;
 use crate::engine::{Engine, EngineConfig};
 use crate::memory::{self, MemoryConfig};
+use crate::source::{SourceConfig, Sources};
 use crate::telemetry::metrics::Metrics;
 use crate::upload::{Reading, UploadLimits};
 
@@ -58,6 +59,9 @@ pub struct AppConfig {
     /// Limits on request bodies.
     #[command(flatten)]
     pub upload_limits: UploadLimits,
+    /// What may be fetched instead of being sent.
+    #[command(flatten)]
+    pub sources: SourceConfig,
     /// How the models run.
     #[command(flatten)]
     pub engine: EngineConfig,
@@ -134,6 +138,7 @@ impl App {
     /// [`StartError`], which names the remedy.
     pub fn start(config: &AppConfig) -> Result<Arc<Self>, StartError> {
         config.engine.validate().map_err(StartError::Config)?;
+        let sources = Sources::of(&config.sources).map_err(StartError::Config)?;
         let keys = config.access.keys.as_deref().map(|path| Keys::load(path, config.share())).transpose()?;
         let metrics = Arc::new(Metrics::new());
         let Loaded { runtime, models, profiles } = load(&config.files, config.engine.device)?;
@@ -153,6 +158,7 @@ impl App {
                 limits: config.upload_limits,
                 patience: config.deadline(),
                 budget: Budget::new(config.max_upload_memory),
+                sources,
             },
             answers: Budget::new(config.max_answer_memory),
             deadline: config.deadline(),

@@ -24,6 +24,7 @@ use crate::app::cores;
 use crate::certificate::Certificate;
 use crate::config::ServeConfig;
 use crate::memory;
+use crate::source::Sources;
 
 /// Flags of `doctor`: those of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -224,6 +225,9 @@ fn network(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     }
     if let (Some(chain), Some(key)) = (&access.tls_cert, &access.tls_key) {
         diagnosis.take("certificate", Certificate::load(chain, key), |_| chain.display().to_string());
+    }
+    if let sources @ [_, ..] = &config.app.sources.allow_source[..] {
+        diagnosis.take("sources", Sources::of(&config.app.sources), |_| format!("fetched from {}", sources.join(", ")));
     }
     for (part, address) in [("port", Some(listen)), ("admin port", access.admin_listen)] {
         let Some(address) = address else { continue };

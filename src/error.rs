@@ -28,6 +28,15 @@ pub enum ApiError {
     /// An image in JSON is no base64.
     #[error("{0}")]
     BadBase64(String),
+    /// The source that the request names is none that the service may fetch from.
+    #[error("{0}")]
+    SourceNotAllowed(String),
+    /// There is nothing at the source.
+    #[error("There is no photo at the source.")]
+    SourceNotFound,
+    /// The source does not give the photo.
+    #[error("The photo cannot be fetched from its source: {0}.")]
+    SourceUnavailable(String),
     /// The query string cannot be read.
     #[error("{0}")]
     BadQuery(String),
@@ -151,6 +160,7 @@ problems! {
     BROKEN_BODY = BAD_REQUEST, "broken_body", "Incomplete body";
     UNKNOWN_PROFILE = BAD_REQUEST, "unknown_profile", "Unknown profile";
     UNAUTHORIZED = UNAUTHORIZED, "unauthorized", "API key needed";
+    SOURCE_NOT_ALLOWED = FORBIDDEN, "source_not_allowed", "Source not allowed";
     NOT_FOUND = NOT_FOUND, "not_found", "Not found";
     METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed";
     UPLOAD_TOO_SLOW = REQUEST_TIMEOUT, "upload_too_slow", "Upload too slow";
@@ -163,7 +173,9 @@ problems! {
     UNDECODABLE_IMAGE = UNPROCESSABLE_ENTITY, "undecodable_image", "Image cannot be decoded";
     IMAGE_TOO_LARGE = UNPROCESSABLE_ENTITY, "image_too_large", "Image too large";
     IMAGE_TOO_SMALL = UNPROCESSABLE_ENTITY, "image_too_small", "Image too small";
+    SOURCE_NOT_FOUND = UNPROCESSABLE_ENTITY, "source_not_found", "Source not found";
     RATE_LIMITED = TOO_MANY_REQUESTS, "rate_limited", "Too many requests";
+    SOURCE_UNAVAILABLE = BAD_GATEWAY, "source_unavailable", "Source unavailable";
     OVERLOADED = SERVICE_UNAVAILABLE, "overloaded", "Overloaded";
     DRAINING = SERVICE_UNAVAILABLE, "draining", "Shutting down";
     DEADLINE_EXCEEDED = GATEWAY_TIMEOUT, "deadline_exceeded", "Deadline exceeded";
@@ -179,6 +191,9 @@ impl ApiError {
             Self::BadMultipart(_) => &BAD_MULTIPART,
             Self::BadJson(_) => &BAD_JSON,
             Self::BadBase64(_) => &BAD_BASE64,
+            Self::SourceNotAllowed(_) => &SOURCE_NOT_ALLOWED,
+            Self::SourceNotFound => &SOURCE_NOT_FOUND,
+            Self::SourceUnavailable(_) => &SOURCE_UNAVAILABLE,
             Self::BadQuery(_) => &BAD_QUERY,
             Self::UnknownProfile(_) => &UNKNOWN_PROFILE,
             Self::Unauthorized => &UNAUTHORIZED,

@@ -27,5 +27,8 @@ mod replace;
 pub mod router;
 pub mod serve;
 pub mod shutdown;
+pub mod source;
+#[cfg(feature = "object-store")]
+mod store;
 pub mod telemetry;
 pub mod upload;

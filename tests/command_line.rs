@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use support::server::help;
 
 /// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
-const SERVE: &str = "admin-listen allow-anonymous cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
+const SERVE: &str = "admin-listen allow-anonymous allow-source allow-source-network cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
     drain-ms intra-threads keep-alive-ms keys listen log-format max-answer-memory max-batch max-body-bytes max-connections \
     max-correct-pixels max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-side \
     max-upload-memory min-side min-upload-rate models profiles queue shutdown-grace-ms tls-cert tls-key watch-models workers \
-    write-timeout-ms decode-memory";
+    source-timeout-ms write-timeout-ms decode-memory";
 
 /// The same of `score`.
 const SCORE: &str = "cuda-conv-search cuda-memory-limit decode-memory device log-format max-decoded-bytes max-pixels max-side min-side models \

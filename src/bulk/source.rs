@@ -17,7 +17,9 @@ use walkdir::WalkDir;
 use super::error::ReadError;
 use super::shard::Shard;
 #[cfg(feature = "object-store")]
-use super::store::{Object, Stores};
+use super::store::Stores;
+#[cfg(feature = "object-store")]
+use crate::store::Object;
 
 /// Bytes that tell a photo's format.
 const HEAD: u64 = 64;

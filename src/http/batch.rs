@@ -20,7 +20,7 @@ use super::problem::{ProblemDocument, may_answer};
 use super::score::Detail;
 use crate::access::Work;
 use crate::error::ApiError;
-use crate::upload::{Images, NamedImage};
+use crate::upload::{BatchJson, Images, NamedImage};
 
 /// Query of `POST /score/batch`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -74,27 +74,6 @@ pub(crate) struct BatchForm {
     image: Vec<Vec<u8>>,
 }
 
-/// Many images, as JSON.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
-pub(crate) struct BatchJson {
-    /// The images. All of them together, as JSON, keep to the limit for one upload; a form may be larger.
-    #[schema(min_items = 1)]
-    images: Vec<BatchJsonImage>,
-}
-
-/// One of many images, as JSON.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
-pub(crate) struct BatchJsonImage {
-    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`).
-    #[schema(example = "/9j/4AAQSkZJRgABAQ==")]
-    image: String,
-    /// What its result is called.
-    #[schema(nullable = false, example = "kitchen.jpg")]
-    name: Option<String>,
-}
-
 /// Answer of `POST /score/batch`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct BatchResponse {
@@ -137,7 +116,8 @@ may_answer!(BatchProblems: BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_QUERY, UNKN
 
 /// Score many photos
 ///
-/// Send the images as parts named `image` of one form, or in base64 as JSON, all of which is bounded like one upload. Each gets its own scores or its own problem; that some fail is normal.
+/// Send the images as parts named `image` of one form, or as JSON, in base64 or as the URLs where they
+/// lie; the JSON is bounded like one upload. Each gets its own scores or its own problem; that some fail is normal.
 /// How many images and bytes a request may hold is set by `--max-images` and `--max-form-bytes`. Where a key has an allowance, each
 /// image counts; one that is beyond it has the problem `rate_limited`.
 #[utoipa::path(

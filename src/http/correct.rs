@@ -29,12 +29,13 @@ use super::assess::Assessor;
 use super::deadline::Deadline;
 use super::middleware::request_id::RequestId;
 use super::problem::may_answer;
-use super::score::{ImageBytes, ScoreForm, ScoreJson};
+use super::score::{ImageBytes, ScoreForm};
 use crate::access::Work;
 use crate::budget::Reserved;
 use crate::correct::{CorrectionPlan, Evidence, cut_out, set_upright, shift_value, straighten};
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
+use crate::upload::ScoreJson;
 
 static RECEIPT: HeaderName = HeaderName::from_static("clearshot-receipt");
 
@@ -173,7 +174,7 @@ impl From<&Scores> for Values {
     }
 }
 
-may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
+may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, SOURCE_NOT_ALLOWED, SOURCE_NOT_FOUND, SOURCE_UNAVAILABLE, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
     NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE,
     IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 

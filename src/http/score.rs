@@ -14,6 +14,7 @@ use super::middleware::request_id::RequestId;
 use super::problem::may_answer;
 use crate::access::Work;
 use crate::error::ApiError;
+use crate::upload::ScoreJson;
 
 /// Query of `POST /score`.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -87,15 +88,6 @@ pub(crate) struct ScoreForm {
     image: Vec<u8>,
 }
 
-/// An image, as JSON.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "only its schema is used: `upload` reads the JSON")]
-pub(crate) struct ScoreJson {
-    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`). The whole body counts against the limit on uploads.
-    #[schema(example = "/9j/4AAQSkZJRgABAQ==")]
-    image: String,
-}
-
 /// Answer of `POST /score`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScoreResponse {
@@ -107,12 +99,13 @@ pub struct ScoreResponse {
     pub assessment: Assessment,
 }
 
-may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
+may_answer!(ScoreProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, SOURCE_NOT_ALLOWED, SOURCE_NOT_FOUND, SOURCE_UNAVAILABLE, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW, BODY_TOO_LARGE,
     UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE, IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
 
 /// Score a photo
 ///
-/// Send the image as the raw body, under any `Content-Type`, as the part `image` of a form, or in base64 as JSON. The content is sniffed; its
+/// Send the image as the raw body, under any `Content-Type`, as the part `image` of a form, or as JSON, which holds it in base64 or names the URL
+/// where it lies. The content is sniffed; its
 /// declared type is not trusted.
 #[utoipa::path(
     post,

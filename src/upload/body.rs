@@ -17,6 +17,7 @@ use super::Reading;
 use super::pace::Pace;
 use crate::budget::Reserved;
 use crate::error::ApiError;
+use crate::source::Opened;
 
 /// Checks that a body is sent as it is: nothing that is compressed is unpacked here, as what it comes to is not known before.
 ///
@@ -49,8 +50,18 @@ pub(super) struct Incoming {
     seen: usize,
     pace: Pace,
     patience: Pin<Box<Sleep>>,
-    /// The client sends nothing until it is read.
-    waits: bool,
+    leftover: Leftover,
+}
+
+/// What becomes of a body that is given up in the middle.
+#[derive(Clone, Copy, PartialEq)]
+enum Leftover {
+    /// It is read to its end: see [`drain`].
+    Read,
+    /// The same, once the client has been asked for it.
+    ReadIfBegun,
+    /// Nobody waits for an answer behind it.
+    Left,
 }
 
 impl Incoming {
@@ -59,14 +70,25 @@ impl Incoming {
     pub(super) async fn open(request: Request, limit: usize, reading: &Reading) -> Result<(Self, usize), ApiError> {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let declared = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok()).unwrap_or(0);
-        let Some(declared) = usize::try_from(declared).ok().filter(|declared| *declared <= limit) else {
+        let Some(declared) = within(declared, limit) else {
             discard(request).await;
             return Err(ApiError::BodyTooLarge { limit });
         };
+        let leftover = if waits(request.headers()) { Leftover::ReadIfBegun } else { Leftover::Read };
+        Ok((Self::of(request.into_body(), limit, leftover, reading), declared))
+    }
+
+    /// What a source gives, and its length as far as it says it.
+    pub(super) fn fetched(opened: Opened, limit: usize, reading: &Reading) -> Result<(Self, usize), ApiError> {
+        let Opened { body, declared } = opened;
+        let declared = within(declared.unwrap_or(0), limit).ok_or(ApiError::BodyTooLarge { limit })?;
+        Ok((Self::of(body, limit, Leftover::Left, reading), declared))
+    }
+
+    /// A length that nobody declares is found while reading.
+    fn of(body: Body, limit: usize, leftover: Leftover, reading: &Reading) -> Self {
         let (pace, patience) = (Pace::new(reading), Box::pin(sleep(Duration::ZERO)));
-        let waits = waits(request.headers());
-        // An undeclared length is found while reading.
-        Ok((Self { body: request.into_body(), limit, seen: 0, pace, patience, waits }, declared))
+        Self { body, limit, seen: 0, pace, patience, leftover }
     }
 
     /// How the client keeps pace.
@@ -100,14 +122,24 @@ impl Stream for Incoming {
     }
 }
 
-/// What is given up in the middle is read to its end, beside the answer: see [`drain`].
 impl Drop for Incoming {
+    /// What is left of an upload is read beside the answer.
     fn drop(&mut self) {
-        let unread = !self.body.is_end_stream() && !(self.waits && self.seen == 0);
+        let awaited = match self.leftover {
+            Leftover::Read => true,
+            Leftover::ReadIfBegun => self.seen > 0,
+            Leftover::Left => false,
+        };
+        let unread = awaited && !self.body.is_end_stream();
         if let Some(runtime) = Handle::try_current().ok().filter(|_| unread) {
             runtime.spawn(drain(mem::take(&mut self.body)));
         }
     }
+}
+
+/// A length that keeps to a limit.
+fn within(length: u64, limit: usize) -> Option<usize> {
+    usize::try_from(length).ok().filter(|length| *length <= limit)
 }
 
 /// The bytes of one image while they come: within its limit, and counted in the budget of all.

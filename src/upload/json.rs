@@ -1,4 +1,4 @@
-//! Images in JSON, as base64 or data URLs (RFC 2397): what clients send that cannot send bytes.
+//! Images in JSON, as base64 or data URLs (RFC 2397), or the URLs where they lie: what clients send that cannot send bytes.
 //!
 //! A body of JSON is held whole, with a copy of its texts, until its images are decoded; all of it counts in the budget of uploads.
 
@@ -8,6 +8,7 @@ use base64::alphabet::{self, Alphabet};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
+use utoipa::ToSchema;
 
 use super::body::is_declared;
 use crate::error::{ApiError, quoted};
@@ -15,28 +16,68 @@ use crate::error::{ApiError, quoted};
 /// Longest name of an image in bytes, as in a form.
 const NAME: usize = 16 << 10;
 
-const ONE: &str = r#"send `{"image": "..."}` with the file in base64, or the file itself as the body"#;
-const MANY: &str = r#"send `{"images": [{"image": "...", "name": "..."}]}` with the files in base64 (a `name` is optional), or a form"#;
+const ONE: &str = r#"send `{"image": "..."}` with the file in base64, `{"source": "..."}` with the URL where it lies, or the file itself as the body"#;
+const MANY: &str = r#"send `{"images": [{"image": "...", "name": "..."}]}` with the files in base64, or with `source` and the URLs where they lie (a `name` is optional), or a form"#;
 
-/// The one image of a request.
-#[derive(Deserialize)]
-struct Single {
-    image: String,
-}
-
-/// The images of a request.
-#[derive(Deserialize)]
-struct Several<T> {
-    images: Vec<T>,
-}
-
-/// One of several images.
-#[derive(Debug, Deserialize)]
-pub(super) struct Item {
-    /// In base64; one that has none is a problem of its own.
+/// An image, as JSON: `image` or `source`.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ScoreJson {
+    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`). The whole body counts against the limit on uploads.
+    #[schema(nullable = false, example = "/9j/4AAQSkZJRgABAQ==")]
     image: Option<String>,
-    /// What the client calls it.
+    /// Where the image file lies: a URL (`s3://`, `gs://`, `az://`, `https://`) that the operator has allowed. The service fetches it.
+    #[schema(nullable = false)]
+    source: Option<String>,
+}
+
+/// Many images, as JSON.
+#[derive(Deserialize, ToSchema)]
+pub(crate) struct BatchJson {
+    /// The images. All of them together, as JSON, keep to the limit for one upload; a form may be larger.
+    #[schema(min_items = 1)]
+    images: Vec<BatchJsonImage>,
+}
+
+/// One of many images, as JSON: `image` or `source`, or it is a problem of its own.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct BatchJsonImage {
+    /// The image file in base64, or as a data URL (`data:image/jpeg;base64,...`).
+    #[schema(nullable = false, example = "/9j/4AAQSkZJRgABAQ==")]
+    image: Option<String>,
+    /// Where the image file lies: a URL that the operator has allowed.
+    #[schema(nullable = false)]
+    source: Option<String>,
+    /// What its result is called.
+    #[schema(nullable = false, example = "kitchen.jpg")]
     pub(super) name: Option<String>,
+}
+
+/// The images of a request, to be counted.
+#[derive(Deserialize)]
+struct Counted {
+    images: Vec<IgnoredAny>,
+}
+
+/// What stands for an image.
+#[derive(Debug, PartialEq)]
+pub(super) enum Image {
+    /// Its bytes in base64.
+    Text(String),
+    /// The URL where it lies.
+    Source(String),
+}
+
+impl Image {
+    fn of(image: Option<String>, source: Option<String>, remedy: &str) -> Result<Self, ApiError> {
+        match (image, source) {
+            (Some(image), None) => Ok(Self::Text(image)),
+            (None, Some(source)) => Ok(Self::Source(source)),
+            (None, None) => Err(ApiError::BadJson(format!("The JSON has no image: {remedy}."))),
+            (Some(_), Some(_)) => {
+                Err(ApiError::BadJson(format!("The JSON has both an `image` and a `source`: {remedy}.")))
+            }
+        }
+    }
 }
 
 /// True where a request declares its body to be JSON.
@@ -60,22 +101,23 @@ pub(super) fn without_images() -> ApiError {
     ApiError::BadJson(format!("The JSON has no images: {MANY}."))
 }
 
-/// The one image of a request, still in base64.
-pub(super) fn one(text: &[u8]) -> Result<String, ApiError> {
-    parse(text, ONE).map(|Single { image }| image)
+/// What stands for the one image of a request.
+pub(super) fn one(text: &[u8]) -> Result<Image, ApiError> {
+    let ScoreJson { image, source } = parse(text, ONE)?;
+    Image::of(image, source, ONE)
 }
 
-/// The images of a request, still in base64: at least one, at most `most`.
-pub(super) fn many(text: &[u8], most: usize) -> Result<Vec<Item>, ApiError> {
+/// The images of a request, as they stand there: at least one, at most `most`.
+pub(super) fn many(text: &[u8], most: usize) -> Result<Vec<BatchJsonImage>, ApiError> {
     // They are counted first, which takes no memory: many empty ones would take more than their text does.
-    let Several { images: counted } = parse::<Several<IgnoredAny>>(text, MANY)?;
+    let Counted { images: counted } = parse(text, MANY)?;
     if counted.is_empty() {
         return Err(without_images());
     }
     if counted.len() > most {
         return Err(ApiError::TooManyImages { limit: most });
     }
-    let Several { images } = parse::<Several<Item>>(text, MANY)?;
+    let BatchJson { images } = parse(text, MANY)?;
     if images.iter().any(|item| item.name.as_ref().is_some_and(|name| name.len() > NAME)) {
         return Err(ApiError::BadJson(format!("A `name` has at most {NAME} bytes.")));
     }
@@ -88,16 +130,20 @@ fn parse<T: DeserializeOwned>(text: &[u8], remedy: &str) -> Result<T, ApiError> 
     })
 }
 
-impl Item {
-    /// Bytes of its text.
+impl BatchJsonImage {
+    /// Bytes of its base64.
     pub(super) fn length(&self) -> usize {
         self.image.as_ref().map_or(0, String::len)
     }
 
-    /// The image's bytes.
-    pub(super) fn decode(self) -> Result<Vec<u8>, ApiError> {
-        let without = || ApiError::BadJson("There is no `image`: send the file in base64.".to_owned());
-        decode(self.image.ok_or_else(without)?)
+    /// True where it has to be fetched.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// What stands for it.
+    pub(super) fn into_image(self) -> Result<Image, ApiError> {
+        Image::of(self.image, self.source, MANY)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Reading uploads: the image as the raw body, as the part `image` of a multipart form or in JSON, or many of them in one form or JSON.
-//! What a client may make the service hold and wait for is bounded here: `body` bounds size and pace, `form` what is no image, `json`
+//! Reading uploads: the image as the raw body, as the part `image` of a multipart form or in JSON, or many of them in one form or JSON;
+//! JSON may also name a source, from which the image is fetched. What a client may make the service hold and wait for is bounded here: `body` bounds size and pace, `form` what is no image, `json`
 //! how many images there are.
 
 mod body;
@@ -8,19 +8,24 @@ mod json;
 mod pace;
 
 pub(crate) use body::{discard, understood};
+pub(crate) use json::{BatchJson, ScoreJson};
 
-use std::iter::Enumerate;
 use std::time::Duration;
-use std::vec;
 
 use axum::body::Bytes;
 use axum::extract::Request;
 use clap::Args;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::budget::{Budget, Reserved};
 use crate::error::ApiError;
+use crate::source::Sources;
 use body::{Collected, Incoming};
 use form::Form;
+use json::BatchJsonImage;
 
 /// Caps on request bodies.
 #[derive(Clone, Copy, Debug, Args)]
@@ -64,7 +69,12 @@ pub struct Reading {
     pub patience: Duration,
     /// The bytes that all uploads together may hold.
     pub budget: Budget,
+    /// Where images are fetched from that requests only name.
+    pub sources: Sources,
 }
+
+/// Images of one request that are fetched at once: a source takes most of its time to answer.
+const FETCHED_AT_ONCE: usize = 4;
 
 /// How many times the time for one image a form of many may keep the service waiting, however many images it has.
 pub const FORM_PATIENCE: u32 = 10;
@@ -83,21 +93,49 @@ pub async fn read(request: Request, reading: &Reading) -> Result<Bytes, ApiError
         None => {
             let bytes = read_raw(body, declared, reading).await?;
             // What is declared is not trusted: an image that calls itself JSON is still one.
-            if is_json && json::begins(bytes.bytes()) { read_json(bytes).await } else { bytes.into_image() }
+            if is_json && json::begins(bytes.bytes()) { read_json(bytes, reading).await } else { bytes.into_image() }
         }
     }
 }
 
-/// Takes the image out of JSON.
-async fn read_json(collected: Collected) -> Result<Bytes, ApiError> {
+/// Takes the image out of JSON, or fetches the one that it names.
+async fn read_json(collected: Collected, reading: &Reading) -> Result<Bytes, ApiError> {
     let (text, mut reserved) = collected.into_parts();
     reserved.grow(json::held_while_read(&text))?;
-    block(move || {
-        let image = json::one(&text)?;
-        drop(text);
-        hold(json::decode(image)?, reserved)
+    let image = block(move || json::one(&text)).await?;
+    bytes_of(image, reserved, reading).await
+}
+
+/// The bytes of an image that JSON holds or names; `reserved` is room for what it holds.
+async fn bytes_of(image: json::Image, reserved: Reserved, reading: &Reading) -> Result<Bytes, ApiError> {
+    match image {
+        json::Image::Text(text) => block(move || hold(json::decode(text)?, reserved)).await,
+        json::Image::Source(source) => {
+            drop(reserved);
+            fetch(&source, reading).await
+        }
+    }
+}
+
+/// Fetches an image, within the limits that it would have as an upload, and in time.
+async fn fetch(source: &str, reading: &Reading) -> Result<Bytes, ApiError> {
+    let within = reading.sources.timeout;
+    let fetched = async {
+        let opened = reading.sources.open(source).await?;
+        let (body, declared) = Incoming::fetched(opened, reading.limits.max_body_bytes, reading)?;
+        read_raw(body, declared, reading).await?.into_image()
+    };
+    let late = || Err(ApiError::SourceUnavailable(format!("it took longer than {} s", within.as_secs_f32())));
+    let fetched = timeout(within, fetched).await.unwrap_or_else(|_| late());
+    // What is said of an upload is the client's fault, and this is not.
+    fetched.map_err(|error| match error {
+        ApiError::BrokenBody => ApiError::SourceUnavailable("it broke off".into()),
+        ApiError::UploadTooSlow { .. } | ApiError::UploadTooLate { .. } => {
+            ApiError::SourceUnavailable("it came too slowly".into())
+        }
+        ApiError::EmptyBody => ApiError::SourceUnavailable("it is empty".into()),
+        error => error,
     })
-    .await
 }
 
 /// Decoding many megabytes keeps a thread busy that others wait for.
@@ -180,17 +218,13 @@ impl Images {
     pub async fn next(&mut self) -> Result<Option<NamedImage>, ApiError> {
         match &mut self.0 {
             Origin::Form(form) => form.next().await,
-            Origin::Json(json) => Ok(json.next().await),
+            Origin::Json(JsonImages(images)) => Ok(images.next().await),
         }
     }
 }
 
-/// The images of JSON, which is there; they are decoded one after the other.
-struct JsonImages {
-    items: Enumerate<vec::IntoIter<json::Item>>,
-    /// What their texts take, and room for the longest of them to be decoded.
-    reserved: Reserved,
-}
+/// The images of JSON, which is there: decoded one after the other, or fetched some at once.
+struct JsonImages(BoxStream<'static, NamedImage>);
 
 impl JsonImages {
     async fn read(request: Request, reading: &Reading) -> Result<Self, ApiError> {
@@ -202,19 +236,35 @@ impl JsonImages {
         reserved.grow(json::held_while_read(&text))?;
         let most = reading.limits.max_images;
         let items = block(move || json::many(&text, most)).await?;
-        let lengths = || items.iter().map(json::Item::length);
-        reserved.shrink(lengths().sum::<usize>() + lengths().max().unwrap_or(0));
-        Ok(Self { items: items.into_iter().enumerate(), reserved })
+        let at_once = if items.iter().any(BatchJsonImage::is_elsewhere) { FETCHED_AT_ONCE } else { 1 };
+        // What their texts take, and room for the longest of them to be decoded.
+        let lengths = || items.iter().map(BatchJsonImage::length);
+        reserved.shrink(lengths().sum::<usize>() + at_once * lengths().max().unwrap_or(0));
+        let reading = reading.clone();
+        let named = move |(index, mut item): (usize, BatchJsonImage)| {
+            let name = item.name.take();
+            // An image takes the place of its text.
+            let room = reserved.split(item.length());
+            let reading = reading.clone();
+            let bytes = apart(async move { bytes_of(item.into_image()?, room, &reading).await });
+            async move { NamedImage { index, name, bytes: bytes.await } }
+        };
+        Ok(Self(stream::iter(items).enumerate().map(named).buffered(at_once).boxed()))
     }
+}
 
-    async fn next(&mut self) -> Option<NamedImage> {
-        let (index, mut item) = self.items.next()?;
-        let name = item.name.take();
-        // An image takes the place of its text.
-        let room = self.reserved.split(item.length());
-        let bytes = block(move || item.decode().and_then(|image| hold(image, room))).await;
-        Some(NamedImage { index, name, bytes })
-    }
+/// Runs `work` whether it is waited for or not, until nobody can wait for it any more: a source must not seem slow because its reader
+/// has other things to do.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
+    let mut running = JoinSet::new();
+    running.spawn(work.in_current_span());
+    let done = running.join_next().await.expect("there is one");
+    done.unwrap_or_else(|error| {
+        tracing::error!(%error, "reading an image panicked");
+        Err(ApiError::Internal)
+    })
 }
 
 /// The images of a form.
@@ -284,7 +334,8 @@ mod tests {
         #[test]
         fn a_form_says_the_same_whatever_pieces_it_comes_in(images in prop::collection::vec(image(), 1..4), piece in 1usize..90) {
             let limits = UploadLimits::default();
-            let reading = Reading { limits, patience: Duration::from_secs(60), budget: Budget::new(1 << 20) };
+            let patience = Duration::from_secs(60);
+            let reading = Reading { limits, patience, budget: Budget::new(1 << 20), sources: Sources::none() };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
             let found = runtime.block_on(async {
                 let mut form = Images::open(form(&images, piece), &reading).await.expect("a form");

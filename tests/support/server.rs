@@ -158,7 +158,7 @@ impl Drop for Server {
 }
 
 /// Unless the arguments say where to listen.
-fn on_a_free_port<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+pub fn on_a_free_port<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
     [listen, arguments].concat()
 }

@@ -129,7 +129,7 @@ struct WeightedSample {
     weight: f32,
 }
 
-/// `widening`: factor on every interval.
+/// `widening`: factor on every interval, not on the distribution of errors.
 fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration> {
     let weights = category::weights(samples.iter().map(|sample| sample.category.as_str()));
     let mut samples: Vec<WeightedSample> = samples
@@ -201,8 +201,8 @@ fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
     }
 }
 
-/// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale; with them the whole
-/// distribution of the residuals, as widened as the intervals are.
+/// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale, widened; with them the whole
+/// distribution of the residuals as it is: a probability that is to be true must not be blurred.
 fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
     let residual =
         |sample: &WeightedSample| (sample.truth - values.value(sample.output.raw)) / sample.output.log_scale.exp();
@@ -224,7 +224,7 @@ fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) ->
         if intervals.last().is_none_or(|last| last.max_log_scale < max_log_scale) {
             let errors = LEVELS.map(|level| {
                 let residuals = part.iter().map(|residual| (residual.1, residual.2)).collect();
-                widening * weighted_quantile(residuals, level, 0.0)
+                weighted_quantile(residuals, level, 0.0)
             });
             intervals.push(IntervalBin { max_log_scale, below: end(-1.0), above: end(1.0), errors: Some(errors) });
         }

@@ -43,7 +43,7 @@ pub struct IntervalBin {
     /// Interval above the value, in units of the predicted scale.
     pub above: f32,
     /// Quantiles of the error (true value less calibrated one) in units of the predicted scale, at 1, 2.5, 5, 10, 20, ... 80, 90,
-    /// 95, 97.5 and 99 %. Cards of older trainers have none.
+    /// 95, 97.5 and 99 %, as they were measured: the interval is wider. Cards of older trainers have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub errors: Option<[f32; 15]>,
@@ -224,8 +224,9 @@ fn scale(output: RawOutput) -> f32 {
 }
 
 impl IntervalBin {
-    /// How far the interval of a coverage reaches below and above the value. That of the `stated` coverage is known with the
-    /// correction for few samples; a wider one must not be narrower than it, nor the other way round.
+    /// How far the interval of a coverage reaches below and above the value. That of the `stated` coverage was widened, for few samples
+    /// and for what calibration did not see; another is widened as much. A wider one must not be narrower than it, nor the other way
+    /// round.
     fn reach(&self, coverage: f32, stated: f32) -> [f32; 2] {
         let known = [self.below, self.above];
         let Some(errors) = &self.errors else {
@@ -233,13 +234,17 @@ impl IntervalBin {
             let times = laplace_reach(coverage) / laplace_reach(stated);
             return known.map(|reach| reach * times);
         };
-        let tail = (1.0 - coverage) / 2.0;
-        let found = [-quantile(errors, tail), quantile(errors, 1.0 - tail)];
-        let nested = |index: usize| {
-            let (found, known) = (found[index].max(0.0), known[index]);
-            if coverage > stated { found.max(known) } else { found.min(known) }
+        let ends = |coverage: f32| {
+            let tail = (1.0 - coverage) / 2.0;
+            [-quantile(errors, tail), quantile(errors, 1.0 - tail)]
         };
-        [nested(0), nested(1)]
+        let (found, measured) = (ends(coverage), ends(stated));
+        std::array::from_fn(|side| {
+            let (known, measured) = (known[side], measured[side]);
+            let widening = if measured > 0.0 { known / measured } else { 1.0 };
+            let reach = (found[side] * widening).max(0.0);
+            if coverage > stated { reach.max(known) } else { reach.min(known) }
+        })
     }
 }
 
@@ -313,7 +318,9 @@ mod tests {
         let calibration = measured();
         let output = RawOutput { raw: 0.0, log_scale: 0.0 };
         let Estimate { value, low, high } = calibration.apply_at(output, 0.8);
-        assert!((value - 0.5).abs() < 1e-6 && (low - -1.0).abs() < 1e-5 && (high - 3.5).abs() < 1e-5, "{low} {high}");
+        assert!((value - 0.5).abs() < 1e-6 && (low - -1.05).abs() < 1e-5, "{value} {low}");
+        // As much wider than the errors as the stated one.
+        assert!((high - (0.5 + 3.0 * 4.0 / 3.8)).abs() < 1e-5, "{high}");
         let distribution = calibration.distribution(output);
         for (threshold, above) in [(-1.0, 0.9), (0.5, 0.7), (0.8, 0.5), (3.5, 0.1)] {
             assert!(

@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import urllib.error
+import urllib.request
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -66,5 +68,40 @@ with tempfile.TemporaryDirectory() as folder:
     # What cannot be listed is named, and costs no other.
     said = score("s3://nowhere/", "ftp://photos/", "s3://photos/2024/plain", environment=store, code=3)
     assert "3 photos" in said and "2 could not be read" in said and "ftp://photos/" in said, said
+# The service fetches what a request names, if it lies below what is allowed.
+serving = subprocess.Popen(
+    [CLEARSHOT, "serve", "--listen", "127.0.0.1:0", "--allow-source", "s3://photos/2026/"],
+    env={**os.environ, **store}, stdout=subprocess.PIPE, text=True,
+)
+
+
+def ask(source):
+    body = json.dumps({"source": source}).encode()
+    request = urllib.request.Request(f"{url}/score", body, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+try:
+    url = serving.stdout.readline().split()[-1]
+    status, answer = ask("s3://photos/2026/a%20b%231%20100%25.jpg")
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/score", pathlib.Path(PHOTOS[0]).read_bytes())) as sent:
+        expected = json.load(sent)
+    assert status == 200 and answer["scores"] == expected["scores"], answer
+    for source, wanted in [
+        ("s3://photos/2026/none.jpg", (422, "source_not_found")),
+        ("s3://photos/2026/notes.txt", (415, "unsupported_format")),
+        ("s3://photos/2025/old.jpg", (403, "source_not_allowed")),
+        ("s3://photos/2026/../2025/old.jpg", (403, "source_not_allowed")),
+        ("s3://others/2026/a.jpg", (403, "source_not_allowed")),
+    ]:
+        status, answer = ask(source)
+        assert (status, answer["code"]) == wanted, (source, answer)
+finally:
+    serving.terminate()
+    serving.wait()
 server.stop()
 print("store: ok")
