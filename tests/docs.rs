@@ -66,8 +66,7 @@ fn the_book_has_every_page_once() {
     sorted.sort();
     assert_eq!(sorted, pages);
     let parts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# ")).collect();
-    let expected =
-        ["Summary", "Start", "Deciding", "Correcting", "Clients", "Operations", "Scale", "Models", "Internals"];
+    let expected = ["Summary", "Deciding", "Correcting", "Clients", "Operations", "Scale", "Models", "Internals"];
     assert_eq!(parts, expected);
     // Titles of chapters are those of the pages, and scripts/build-docs knows no folders.
     for (page, title) in listed.iter().zip(text.split('[').skip(1).filter_map(|rest| rest.split(']').next())) {
@@ -197,7 +196,10 @@ fn commands_do_what_is_written() {
                 let said = String::from_utf8_lossy(&output.stdout).into_owned();
                 let error = String::from_utf8_lossy(&output.stderr);
                 // 3: some photos were not scored, as broken ones among the fixtures.
-                assert!(matches!(output.status.code(), Some(0 | 3)), "{page}: {command}: {said}{error}");
+                let done = matches!(output.status.code(), Some(0 | 3));
+                // Two photos are too few decisions, as the page says.
+                let asks_for_more = command.contains(" tune ") && error.contains("it takes 99");
+                assert!(done || asks_for_more, "{page}: {command}: {said}{error}");
                 // The answer that stands below: in full, or some of its lines.
                 let shown =
                     blocks.get(index + 1).filter(|(language, _)| *language == "json" && command.contains("curl"));
