@@ -15,7 +15,7 @@ use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, foreign, scaled, sniff, traces};
+use super::{Format, IngestError, Limits, colour, foreign, scaled, sniff, traces};
 use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
@@ -207,7 +207,7 @@ impl<'a> Opened<'a> {
         let mut decoder = decoder(&bytes, format, budget)?;
         // Broken metadata must not cost a photo that decodes.
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let profile = if wanted == Wanted::All { decoder.icc_profile().unwrap_or_default() } else { None };
+        let profile = decoder.icc_profile().unwrap_or_default();
         // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
         let profile = profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
         let profile_dropped =
@@ -224,7 +224,7 @@ impl<'a> Opened<'a> {
             }
             _ => 0.0,
         };
-        let (pixels, transparent) = if let Some(pixels) = scaled {
+        let (mut pixels, transparent) = if let Some(pixels) = scaled {
             (pixels, false)
         } else if self.scaled_only {
             let limit = format!("at most {} pixels in all where it is damaged or holds inks", budget.limits.max_pixels);
@@ -236,6 +236,11 @@ impl<'a> Opened<'a> {
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
         let damage = if coded > 0.0 { coded } else { traces::damage(&pixels, self.size.0) };
+        // An original keeps its colours, and says by its profile what they mean. Behind the look for damage: colours that are cut off to fit
+        // into sRGB look alike.
+        if let Some(profile) = profile.as_ref().filter(|_| wanted == Wanted::Enough && !profile_dropped) {
+            colour::to_srgb(&mut pixels, profile);
+        }
         let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
         photo.jpeg_quality = self.markers.as_ref().and_then(Markers::quality);
         let lease = photo.lease.take_if(|_| wanted == Wanted::All);
