@@ -29,13 +29,13 @@ function facts({ orientation, checks }) {
 const listed = (texts) => texts.map((text) => element("li", {}, text));
 
 function describeJudgement(card, { judgement, answer, profile }, { models, draft }) {
-  const { verdict, quality, reasons } = judgement;
+  const { verdict, quality, reasons, isComputed } = judgement;
   find(".verdict", card).append(badge(verdict, `${whatToDo(verdict)} (${verdict}, quality ${quality} of 100)`));
   const otherwise = find(".otherwise", card);
   otherwise.hidden = verdict === answer.verdict;
-  otherwise.textContent = `By the profile ${profile}, as the service has it: ${answer.verdict}.`;
+  otherwise.textContent = `Computed for the profile ${judgement.profile}. By ${profile}, the service said: ${answer.verdict}.`;
   find(".reasons", card).append(
-    ...reasons.map(({ code, probability, advice }) => element("li", {}, element("b", {}, `${inWords(code)} (${percent(probability)})`), `: ${advice}`)),
+    ...reasons.map(({ code, probability, advice }) => element("li", {}, element("b", {}, `${inWords(code)} (${isComputed ? "about " : ""}${percent(probability)})`), `: ${advice}`)),
   );
   find(".gauges", card).append(...gauges(answer.scores, models, draft));
   const found = facts(answer);
@@ -119,9 +119,12 @@ function fill(photo, context) {
   find(".place", dialog).textContent = `${at + 1} of ${all.length}`;
   for (const [name, by] of [[".previous", -1], [".next", 1]]) {
     const button = find(name, dialog);
-    button.disabled = !all[at + by];
-    button.onclick = () => fill(all[at + by], context);
+    // Not `disabled`: that would lose the focus, and the keys with it.
+    button.setAttribute("aria-disabled", String(!all[at + by]));
+    button.onclick = () => all[at + by] && fill(all[at + by], context);
   }
+  // What had the focus may have gone with the photo before.
+  if (dialog.open && !dialog.contains(document.activeElement)) find(".next", dialog).focus();
 }
 
 // Opens a photo; `context` has the models, the profile as edited, the photos as the gallery shows them, and what to do on closing.

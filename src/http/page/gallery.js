@@ -39,7 +39,8 @@ function said(photo) {
   if (problem) lines.push(element("span", { className: "reason" }, element("b", {}, problem.title), problem.detail ? `: ${problem.detail}` : ""));
   const reasons = judgement?.reasons ?? [];
   for (const { code, probability } of reasons.slice(0, MOST_REASONS)) {
-    lines.push(element("span", { className: "reason" }, `${inWords(code)} `, element("b", {}, percent(probability))));
+    const about = judgement.isComputed ? "about " : "";
+    lines.push(element("span", { className: "reason" }, `${inWords(code)} ${about}`, element("b", {}, percent(probability))));
   }
   if (reasons.length > MOST_REASONS) lines.push(element("span", { className: "reason" }, `and ${reasons.length - MOST_REASONS} more`));
   // Words of one line are not to run into those of the next where it is read aloud.

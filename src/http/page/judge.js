@@ -3,21 +3,22 @@
 
 import { beyond } from "./posterior.js";
 
-// What the service keeps to itself; a test of page.rs compares it.
-export const TURN_FAILS_AT = 0.9;
-export const BACKLIT_FROM = 2.5;
-export const NOT_A_PHOTO_FROM = 0.5;
-// Checks that also judge what is no photo.
+// What neither answers nor descriptions say: from where on a turn fails, a dark photo is backlit, a picture is no photo
+// (core/src/scoring/orientation.rs, core/src/checks/).
+const TURN_FAILS_AT = 0.9;
+const BACKLIT_FROM = 2.5;
+const NOT_A_PHOTO_FROM = 0.5;
+// Checks that also judge what is no photo. This and the next are compared with the service's by a test of page.rs.
 export const OF_ANYTHING = ["damage", "frame", "not_a_photo", "jpeg_quality", "short_side", "aspect"];
 // Checks whose finding may be meant: how probable it is that it is a fault.
 export const CERTAINTY = { partial_blur: 0.45 };
 
 const thousandths = (value) => Math.round(value * 1000) / 1000;
 
-// Texts of cards and checks have places for the size of the value.
+// Texts of cards and checks have places for the size of the value, which the service holds in single precision.
 function advice(text, value) {
   const size = Math.abs(value);
-  return text.replace(/\{value(?::\.(\d+))?\}/g, (_, digits) => (digits === undefined ? String(size) : size.toFixed(Number(digits))));
+  return text.replace(/\{value(?::\.(\d+))?\}/g, (_, digits) => (digits === undefined ? String(size) : Math.fround(size).toFixed(Number(digits))));
 }
 
 // 100 at zero, 50 at the threshold, falling like a bell curve.

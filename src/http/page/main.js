@@ -69,7 +69,7 @@ function chooseProfile() {
 function judged({ answer, profile }) {
   const draft = draftProfile();
   if (!draft || (draft.name === profile && !isEdited())) return { ...answer, profile };
-  return { ...judge(answer, draft, models, checks), profile: isEdited() ? `${draft.name} (edited)` : draft.name };
+  return { ...judge(answer, draft, models, checks), isComputed: true, profile: isEdited() ? `${draft.name} (edited)` : draft.name };
 }
 
 // Everything that follows from the photos and the profile.
@@ -199,6 +199,7 @@ find("#save-csv").addEventListener("click", () => {
   download("clearshot.csv", "text/csv;charset=utf-8", table);
 });
 find("#clear").addEventListener("click", clear);
+find("#start").addEventListener("submit", (event) => event.preventDefault());
 find("#key input").addEventListener("change", ({ target }) => {
   useKey(target.value.trim());
   load();

@@ -35,26 +35,28 @@ function measured(quantiles, scale) {
   };
 }
 
-// An answer has the interval, not the bin and the scale that it was made from: the bin is the one that explains it best, and the scale
-// follows. An end that the range cut off says only that the interval reaches that far.
-function errorsOf({ value, low, high }, { coverage, range: [min, max], intervals }) {
+// An answer has the interval, not the bin of the card that it was made from, nor the scale of its errors: the bins that explain it, each
+// with the scale that follows and how likely it is to be the one. Two ends that are known leave one bin. An end that the range cut off
+// says only that the interval reaches that far, and may leave two or three: what is computed then is good to some hundredths.
+function explanations({ value, low, high }, { coverage, range: [min, max], intervals }) {
   const [below, above] = [value - low, high - value];
   const [cutBelow, cutAbove] = [low <= min, high >= max];
-  if (cutBelow && cutAbove) return undefined;
-  let best = { misfit: Infinity };
-  intervals.forEach((bin, index) => {
+  if (cutBelow && cutAbove) return [];
+  const found = intervals.map((bin, index) => {
     const units = (cutBelow ? 0 : bin.below) + (cutAbove ? 0 : bin.above);
     const scale = ((cutBelow ? 0 : below) + (cutAbove ? 0 : above)) / Math.max(units, Number.EPSILON);
     const [missBelow, missAbove] = [below - bin.below * scale, above - bin.above * scale];
     const miss = Math.max(cutBelow ? missBelow : Math.abs(missBelow), cutAbove ? missAbove : Math.abs(missAbove), 0);
-    const from = index === 0 ? -Infinity : intervals[index - 1].max_log_scale;
-    const to = index === intervals.length - 1 ? Infinity : bin.max_log_scale;
-    const outside = Math.max(from - Math.log(scale), Math.log(scale) - to, 0);
-    const misfit = miss / ROUNDING + outside / 0.01;
-    if (misfit < best.misfit) best = { misfit, bin, scale };
+    const [from, to] = [intervals[index - 1]?.max_log_scale ?? bin.max_log_scale - 1, bin.max_log_scale];
+    const isLast = index === intervals.length - 1;
+    const outside = Math.max(index === 0 ? 0 : from - Math.log(scale), isLast ? 0 : Math.log(scale) - to, 0);
+    const errors = bin.errors ? measured(bin.errors, scale) : laplace(bin.below * scale, bin.above * scale, coverage);
+    // As many photos lie in each bin: in a wide one they are thinner.
+    return { errors, misfit: miss / ROUNDING + outside / ROUNDING, thin: to - from };
   });
-  const { bin, scale } = best;
-  return bin.errors ? measured(bin.errors, scale) : laplace(bin.below * scale, bin.above * scale, coverage);
+  const least = Math.min(...found.map(({ misfit }) => misfit));
+  const weighed = found.map(({ errors, misfit, thin }) => ({ errors, weight: Math.exp(least - misfit) / thin }));
+  return weighed.filter(({ weight }) => weight > 1e-3);
 }
 
 // What is expected before a photo is seen: Cauchy's distribution of which the share lies beyond the thresholds.
@@ -80,17 +82,11 @@ function expectation([min, max], [low, high], share) {
   };
 }
 
-// Of a metric's score: how probable it is that the true value lies below and above the thresholds of a band.
-export function beyond(score, calibration, band) {
-  const [min, max] = calibration.range;
-  const low = clamp(band.low ?? min, min, max);
-  const high = clamp(band.high, min, max);
-  const expected = expectation([min, max], [low, high], band.expected_share);
-  const errors = errorsOf(score, calibration);
-  const whole = errors ? errors(max - score.value) - errors(min - score.value) : 0;
+// How probable each side is where errors are distributed so, or where nothing is known of them.
+function sides(value, errors, [min, max], [low, high], expected) {
+  const whole = errors ? errors(max - value) - errors(min - value) : 0;
   const between = (from, to) =>
-    whole < NOTHING ? (to - from) / (max - min) : clamp((errors(to - score.value) - errors(from - score.value)) / whole, 0, 1);
-  const zero = clamp(0, low, high);
+    whole < NOTHING ? (to - from) / (max - min) : clamp((errors(to - value) - errors(from - value)) / whole, 0, 1);
   const sum = (from, to, counts) => {
     let found = 0;
     const part = (to - from) / PARTS;
@@ -100,8 +96,22 @@ export function beyond(score, calibration, band) {
     }
     return found;
   };
+  const zero = clamp(0, low, high);
   const below = sum(min, low, expected.beyond);
   const above = sum(high, max, expected.beyond);
   const total = below + sum(low, zero, expected.within) + sum(zero, high, expected.within) + above;
   return { low: below / total, high: above / total };
+}
+
+// Of a metric's score: how probable it is that the true value lies below and above the thresholds of a band.
+export function beyond(score, calibration, band) {
+  const [min, max] = calibration.range;
+  const thresholds = [clamp(band.low ?? min, min, max), clamp(band.high, min, max)];
+  const expected = expectation([min, max], thresholds, band.expected_share);
+  const of = (errors) => sides(score.value, errors, [min, max], thresholds, expected);
+  const found = explanations(score, calibration).map(({ errors, weight }) => ({ weight, ...of(errors) }));
+  if (found.length === 0) return of(undefined);
+  const total = found.reduce((sum, { weight }) => sum + weight, 0);
+  const mean = (side) => found.reduce((sum, each) => sum + each.weight * each[side], 0) / total;
+  return { low: mean("low"), high: mean("high") };
 }
