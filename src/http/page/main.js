@@ -182,7 +182,10 @@ function clear() {
 }
 
 listen(add);
-start(refreshSoon);
+start(() => {
+  refreshSoon();
+  sayProgressSoon();
+});
 find("#profile").addEventListener("change", chooseProfile);
 find("#undo-profile").addEventListener("click", () => {
   chooseProfile();

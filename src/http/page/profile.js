@@ -92,8 +92,9 @@ function bound({ name, title, unit, low, high }) {
     if (value !== undefined) into.checks = { ...into.checks, [name]: { ...into.checks?.[name], [part]: value } };
   };
   const of = (part, text) => labelled(text, field({ label: `${title}: ${part}`, value: own[part], set: set(part) }));
-  const inputs = [low && of("low", "from"), high && of("high", "to")];
-  return element("fieldset", {}, element("legend", {}, unit ? `${title} (${unit})` : title), ...inputs);
+  const named = unit ? `${title} (${unit})` : title;
+  if (!low || !high) return of(low ? "low" : "high", `${named} ${low ? "from" : "to"}`);
+  return element("fieldset", {}, element("legend", {}, named), of("low", "from"), of("high", "to"));
 }
 
 function drawings() {
