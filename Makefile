@@ -1,6 +1,6 @@
 # `make run` serves the shipped models on 127.0.0.1:8080; `make test` passes every test. Both do all set-up themselves.
 
-.PHONY: run test test-build setup lint openapi
+.PHONY: run test test-build setup lint openapi docs
 
 # Large JPEGs decode twice as fast where libjpeg-turbo can be built; scripts/check-tools says so where it cannot.
 TURBOJPEG := $(if $(and $(shell command -v cmake),$(shell command -v nasm)),clearshot/turbojpeg)
@@ -38,3 +38,7 @@ openapi: setup
 	cargo build --release --locked --workspace $(ALL)
 	target/release/clearshot openapi > openapi/openapi.json
 	target/release/clearshot openapi --3.0 > openapi/openapi-3.0.json
+
+# The pages of docs/ as one site, in target/docs.
+docs:
+	scripts/build-docs

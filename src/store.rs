@@ -1,5 +1,5 @@
 //! Objects in S3 (and what speaks its protocol), Google Cloud Storage and Azure Blob Storage. Credentials and endpoints come from
-//! the environment variables that those services' own tools read, see docs/operations.md.
+//! the environment variables that those services' own tools read, see docs/scale.md.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

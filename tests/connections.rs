@@ -202,7 +202,7 @@ fn who_is_refused_is_not_asked_for_the_body_first() {
     assert_eq!(raw.answer().expect("an answer").status(), 200);
 }
 
-/// What README and SECURITY.md say of requests that are no HTTP: they are refused before there is a request to be
+/// What docs/clients.md and SECURITY.md say of requests that are no HTTP: they are refused before there is a request to be
 /// answered.
 #[test]
 fn what_is_no_http_is_refused_without_a_document() {

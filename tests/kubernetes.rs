@@ -28,7 +28,7 @@ fn manifests_fit_their_schemas() {
     for kind in ["deployment", "service", "horizontalpodautoscaler", "poddisruptionbudget", "networkpolicy", "job"] {
         assert!(said.contains(&format!("passed for resource {kind}/")), "{kind} is not checked: {said}");
     }
-    assert_eq!(said.matches("ServiceMonitor clearshot fits").count(), 2, "{said}");
+    assert_eq!(said.matches("ServiceMonitor clearshot fits").count(), 3, "{said}");
     // Selectors are ours alone (tests/kubernetes/selectors.mjs fails otherwise).
     for kind in ["Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor"] {
         assert!(said.contains(&format!("{kind} clearshot selects {{\"app.kubernetes.io/name\"")), "{kind}: {said}");
@@ -47,6 +47,8 @@ fn every_variable_is_one_that_the_command_knows() {
         "deploy/kubernetes/base/deployment.yaml",
         "deploy/kubernetes/gpu/deployment.yaml",
         "deploy/kubernetes/bulk/job.yaml",
+        "deploy/helm/clearshot/templates/deployment.yaml",
+        "deploy/helm/clearshot/values.yaml",
         "docker-compose.yml",
         "Dockerfile",
     ];

@@ -14,6 +14,10 @@ fn the_version_is_the_same_everywhere() {
     for (path, line) in [
         ("python/Cargo.toml", format!("version = \"{version}\"")),
         ("python/pyproject.toml", format!("version = \"{version}\"")),
+        ("deploy/helm/clearshot/Chart.yaml", format!("\nversion: {version}\nappVersion: {version}\n")),
+        ("deploy/kubernetes/base/kustomization.yaml", format!("newTag: {version}\n")),
+        ("deploy/kubernetes/gpu/kustomization.yaml", format!("newTag: {version}-cuda\n")),
+        ("deploy/kubernetes/bulk/kustomization.yaml", format!("newTag: {version}\n")),
         ("Dockerfile", format!("org.opencontainers.image.version=\"{version}\"")),
     ] {
         assert!(read(path).contains(&line), "{path} has another version than {version}");

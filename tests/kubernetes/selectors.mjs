@@ -21,6 +21,7 @@ const selectors = {
   ServiceMonitor: ({ spec }) => [spec.selector.matchLabels],
   HorizontalPodAutoscaler: () => [],
   Job: () => [],
+  PrometheusRule: () => [],
   ConfigMap: () => [],
   Secret: () => [],
 };
@@ -44,7 +45,7 @@ for (const manifest of manifests) {
   for (const selector of selectors[kind]?.(manifest) ?? []) {
     const [ours, others] = kind === "ServiceMonitor"
       ? [manifests.filter((found) => found.kind === "Service").map((found) => found.metadata.labels ?? {}), [foreign, unlabelled]]
-      : [[service, ...templates("Deployment")], [foreign, unlabelled, ...bulk]];
+      : [templates("Deployment"), [foreign, unlabelled, ...bulk]];
     const says = `${kind} ${metadata.name} selects ${JSON.stringify(selector)}`;
     if (!ours.every((labels) => matches(selector, labels))) fail(`${says}: not all of ours`);
     const other = others.find((labels) => matches(selector, labels));
