@@ -10,12 +10,12 @@ use support::server::help;
 /// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
 const SERVE: &str = "admin-listen allow-anonymous allow-source allow-source-network cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
     drain-ms intra-threads keep-alive-ms keys listen log-format max-answer-memory max-batch max-body-bytes max-connections \
-    max-correct-pixels max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-side \
+    max-correct-pixels max-decoded-bytes max-delay-ms max-form-bytes max-images max-in-flight max-pixels max-scaled-pixels max-side \
     max-upload-memory min-side min-upload-rate models profiles queue shutdown-grace-ms tls-cert tls-key watch-models workers \
     source-timeout-ms write-timeout-ms decode-memory";
 
 /// The same of `score`.
-const SCORE: &str = "cuda-conv-search cuda-memory-limit decode-memory device log-format max-decoded-bytes max-pixels max-side min-side models \
+const SCORE: &str = "cuda-conv-search cuda-memory-limit decode-memory device log-format max-decoded-bytes max-pixels max-scaled-pixels max-side min-side models \
     profiles";
 
 /// Each flag of a command, and its variable if it has one.
@@ -82,7 +82,10 @@ fn every_flag_of_the_other_commands_is_listed() {
     assert_eq!(flags("backtest"), with(twins("models"), &own));
     let own = "scores decisions max-refused-good max-passed-bad output profile name show html html-photos json";
     let own: Vec<_> = own.split_whitespace().map(|flag| (flag, "")).chain([files[1]]).collect();
-    assert_eq!(flags("tune"), with(twins("models max-decoded-bytes max-pixels max-side min-side"), &own));
+    assert_eq!(
+        flags("tune"),
+        with(twins("models max-decoded-bytes max-pixels max-scaled-pixels max-side min-side"), &own)
+    );
     assert_eq!(flags("duplicates"), with(twins(""), &[("output", "")]));
     assert_eq!(flags("drift"), with(twins(""), &[("html", ""), ("json", "")]));
     assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use clearshot_core::ingest::{self, Limits};
 use image::codecs::png::PngEncoder;
 use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use jpeg_encoder::{ColorType, Encoder};
 use serde_json::Value;
 use support::photos::{greedy_jpeg, jpeg, pavilion, shifted};
-use support::server::Server;
+use support::server::{Server, problem};
 
 /// What a container with a limit of 1 GiB may hold.
 const CONTAINER: u64 = 1 << 30;
@@ -130,6 +131,44 @@ async fn a_transparent_photo_is_not_filled_with_white_without_a_word() {
     let problem: Value = response.json().await.expect("JSON");
     assert_eq!(problem["code"], "not_correctable");
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("transparent")), "{problem}");
+}
+
+/// What a phone of 200 megapixels takes.
+fn huge_jpeg() -> Vec<u8> {
+    let (width, height) = (16_320u16, 12_240u16);
+    let small = image::load_from_memory(&pavilion()).expect("a photo").into_luma8();
+    let at = |side: u16, of: u16, small: u32| (u32::from(side) * small / u32::from(of)) as usize;
+    let columns: Vec<usize> = (0..width).map(|x| at(x, width, small.width())).collect();
+    let rows = small.as_raw().chunks_exact(small.width() as usize).collect::<Vec<_>>();
+    let pixels = (0..height).flat_map(|y| {
+        let row = rows[at(y, height, small.height())];
+        columns.iter().map(move |&x| row[x])
+    });
+    let pixels: Vec<u8> = pixels.collect();
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, 60).encode(&pixels, width, height, ColorType::Luma).expect("it is encoded");
+    bytes
+}
+
+#[tokio::test]
+async fn two_hundred_megapixels_are_scored_in_little_memory_where_they_can_be_scaled() {
+    let photo = huge_jpeg();
+    let server = Server::start(&["--decode-memory", "300000000"]);
+    let before = server.peak_memory();
+    let response = server.post(photo.clone()).await;
+    if !cfg!(feature = "turbojpeg") {
+        problem(response, 422, "image_too_large").await;
+        return;
+    }
+    assert_eq!(response.status(), 200);
+    let answer: Value = response.json().await.expect("JSON");
+    assert_eq!((&answer["image"]["width"], &answer["image"]["height"]), (&16_320.into(), &12_240.into()), "{answer}");
+    let grown = server.peak_memory() - before;
+    assert!(grown < 300 << 20, "{grown} bytes more");
+    // Half of it: the decoder that bears with damage needs all pixels.
+    let cut = [&photo[..photo.len() / 2], b"\xFF\xD9"].concat();
+    problem(server.post(cut).await, 422, "image_too_large").await;
+    problem(correct(&server, photo).await, 422, "image_too_large").await;
 }
 
 #[tokio::test]

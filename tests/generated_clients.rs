@@ -43,10 +43,15 @@ fn python_package() {
     run("package", &[&["python3"]]);
 }
 
-/// The package on an engine that spreads work over machines.
+/// The package on engines that spread work over machines.
 #[test]
 fn ray() {
     run("ray", &[&["python3"]]);
+}
+
+#[test]
+fn spark() {
+    run("spark", &[&["python3"], &["java"]]);
 }
 
 #[test]

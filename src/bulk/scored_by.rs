@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 const DIGEST: usize = 16;
 
 /// The flags of the limits, in the order in which a record has them.
-const LIMITS: [&str; 5] = ["--max-pixels", "--max-side", "--min-side", "--max-decoded-bytes", "--max-file-bytes"];
+const LIMITS: [&str; 6] =
+    ["--max-pixels", "--max-side", "--min-side", "--max-decoded-bytes", "--max-file-bytes", "--max-scaled-pixels"];
 
 /// What made a row, beside the names of profile and models, which it has in any case. In flat rows each field is a column,
 /// `scored_by_` and its name, in this order.
@@ -47,13 +48,15 @@ impl ScoredBy {
         limits: &Limits,
         max_file_bytes: usize,
     ) -> Self {
-        let Limits { max_pixels, max_side, min_side, max_decoded_bytes } = limits;
+        let Limits { max_pixels, max_scaled_pixels, max_side, min_side, max_decoded_bytes } = limits;
         // Whom a profile suits decides nothing.
         let profile = Profile { description: String::new(), ..profile.clone() };
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             build: build(runtime),
-            limits: format!("{max_pixels}/{max_side}/{min_side}/{max_decoded_bytes}/{max_file_bytes}"),
+            limits: format!(
+                "{max_pixels}/{max_side}/{min_side}/{max_decoded_bytes}/{max_file_bytes}/{max_scaled_pixels}"
+            ),
             models: digest(&models.cards().collect::<Vec<_>>()),
             profile: format!("{}:{}", profile.name, digest(&profile)),
         }
@@ -114,7 +117,7 @@ mod tests {
         ScoredBy {
             version: "1.0".into(),
             build: "any".into(),
-            limits: "1/2/3/4/5".into(),
+            limits: "1/2/3/4/5/6".into(),
             models: digest.clone(),
             profile: digest,
         }
@@ -124,11 +127,11 @@ mod tests {
     fn what_differs_is_named() {
         assert_eq!(record().differs_from(&record()), None);
         assert_eq!(record().differs_from(&ScoredBy { build: "other".into(), ..record() }), None);
-        let old = ScoredBy { version: "0.9".into(), limits: "1/9/3/4/5".into(), ..record() };
+        let old = ScoredBy { version: "0.9".into(), limits: "1/9/3/4/5/6".into(), ..record() };
         let said = record().differs_from(&old);
         assert_eq!(said.as_deref(), Some("version 0.9 there, 1.0 here; --max-side 9 there, 2 here"));
         let said = record().differs_from(&ScoredBy { limits: "1/2/3".into(), ..record() });
-        assert_eq!(said.as_deref(), Some("limits 1/2/3 there, 1/2/3/4/5 here"));
+        assert_eq!(said.as_deref(), Some("limits 1/2/3 there, 1/2/3/4/5/6 here"));
     }
 
     #[test]

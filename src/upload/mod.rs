@@ -54,7 +54,7 @@ impl Default for UploadLimits {
             max_body_bytes: 32 << 20,
             max_images: 50,
             max_form_bytes: 256 << 20,
-            max_correct_pixels: 25_000_000,
+            max_correct_pixels: 52_000_000,
             min_upload_rate: 8 << 10,
         }
     }

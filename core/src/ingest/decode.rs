@@ -15,7 +15,7 @@ use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, foreign, scaled, sniff, traces};
+use super::{Format, IngestError, Limits, colour, foreign, scaled, sniff, traces};
 use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
@@ -120,6 +120,8 @@ struct Opened<'a> {
     planes: u64,
     markers: Option<Markers>,
     profile_dropped: bool,
+    /// It is too large to be decoded whole, and is a JPEG that need not be.
+    scaled_only: bool,
 }
 
 impl<'a> Opened<'a> {
@@ -136,13 +138,21 @@ impl<'a> Opened<'a> {
             }
         };
         let Header { size, color, total, planes } = header;
-        budget.limits.check(size.0, size.1, total)?;
+        let pixels = u64::from(size.0) * u64::from(size.1);
+        let scaled_only = format == Format::Jpeg
+            && scaled::IS_BUILT
+            && (budget.limits.max_pixels + 1..=budget.limits.max_scaled_pixels).contains(&pixels);
+        if scaled_only {
+            budget.limits.check_scaled(size.0, size.1)?;
+        } else {
+            budget.limits.check(size.0, size.1, total)?;
+        }
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
         let markers = (format == Format::Jpeg).then(|| Markers::read(&bytes).map_err(undecodable)).transpose()?;
         if markers.as_ref().is_some_and(|markers| markers.size() != size) {
             return Err(undecodable("its headers contradict each other"));
         }
-        let opened = Self { bytes, format, size, color, planes, markers, profile_dropped };
+        let opened = Self { bytes, format, size, color, planes, markers, profile_dropped, scaled_only };
         if let Some(memory) = budget.memory
             && opened.peak() > memory.whole()
         {
@@ -176,6 +186,10 @@ impl<'a> Opened<'a> {
             Format::Webp => 5,
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
+        if self.scaled_only {
+            // A quarter of each side is left, or less.
+            return 2 * self.bytes.len() as u64 + self.pixels() / 16 * 3 + coefficients + WORKING;
+        }
         // One decoder reads the file into a buffer of its own, and a file that lacks its end is copied to get it.
         2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + self.planes + coefficients + WORKING
     }
@@ -193,7 +207,7 @@ impl<'a> Opened<'a> {
         let mut decoder = decoder(&bytes, format, budget)?;
         // Broken metadata must not cost a photo that decodes.
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        let profile = if wanted == Wanted::All { decoder.icc_profile().unwrap_or_default() } else { None };
+        let profile = decoder.icc_profile().unwrap_or_default();
         // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
         let profile = profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
         let profile_dropped =
@@ -205,11 +219,16 @@ impl<'a> Opened<'a> {
         // Decoders warn of different things, and of none of what can be decoded and is no picture. To look takes as long as to decode,
         // which is too long for large files: there the decoder's word counts that has nothing to warn of.
         let coded = match &self.markers {
-            Some(markers) if scaled.is_none() || bytes.len() <= LARGEST_WALKED => markers.damage(&bytes),
+            Some(markers) if scaled.is_none() && !self.scaled_only || bytes.len() <= LARGEST_WALKED => {
+                markers.damage(&bytes)
+            }
             _ => 0.0,
         };
-        let (pixels, transparent) = if let Some(pixels) = scaled {
+        let (mut pixels, transparent) = if let Some(pixels) = scaled {
             (pixels, false)
+        } else if self.scaled_only {
+            let limit = format!("at most {} pixels in all where it is damaged or holds inks", budget.limits.max_pixels);
+            return Err(IngestError::TooLarge { width: self.size.0, height: self.size.1, limit });
         } else {
             let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
             decoder.read_image_boxed(&mut buffer).map_err(|error| refusal(error, format, budget.limits))?;
@@ -217,6 +236,11 @@ impl<'a> Opened<'a> {
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
         let damage = if coded > 0.0 { coded } else { traces::damage(&pixels, self.size.0) };
+        // An original keeps its colours, and says by its profile what they mean. Behind the look for damage: colours that are cut off to fit
+        // into sRGB look alike.
+        if let Some(profile) = profile.as_ref().filter(|_| wanted == Wanted::Enough && !profile_dropped) {
+            colour::to_srgb(&mut pixels, profile);
+        }
         let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
         photo.jpeg_quality = self.markers.as_ref().and_then(Markers::quality);
         let lease = photo.lease.take_if(|_| wanted == Wanted::All);
@@ -258,7 +282,8 @@ fn known_decoder<'b>(
     let reader = Timed { inner: Cursor::new(bytes), until: budget.until };
     let mut reader = ImageReader::with_format(reader, known);
     let mut limits = image::Limits::default();
-    limits.max_alloc = Some(budget.limits.max_decoded_bytes);
+    // Of a JPEG only the header is read before its size is known, and that is checked then.
+    limits.max_alloc = (format != Format::Jpeg).then_some(budget.limits.max_decoded_bytes);
     reader.limits(limits);
     reader.into_decoder().map_err(|error| refusal(error, format, budget.limits))
 }

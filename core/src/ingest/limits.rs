@@ -9,6 +9,10 @@ pub struct Limits {
     /// Largest image in pixels (width times height).
     #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels))]
     pub max_pixels: u64,
+    /// The same of a sound JPEG where it is decoded at a fraction of its size (libjpeg-turbo), which takes little memory however many
+    /// pixels it has.
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SCALED_PIXELS", default_value_t = Limits::default().max_scaled_pixels))]
+    pub max_scaled_pixels: u64,
     /// Largest width or height in pixels.
     #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SIDE", default_value_t = Limits::default().max_side))]
     pub max_side: u32,
@@ -22,7 +26,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_pixels: 64_000_000, max_side: 16_384, min_side: 32, max_decoded_bytes: 256 << 20 }
+        Self {
+            max_pixels: 64_000_000,
+            // Phones have 200 megapixels.
+            max_scaled_pixels: 210_000_000,
+            max_side: 16_384,
+            min_side: 32,
+            max_decoded_bytes: 256 << 20,
+        }
     }
 }
 
@@ -36,6 +47,11 @@ impl Limits {
             return Err(IngestError::TooSmall { width, height, min_side: self.min_side });
         }
         self.check_largest(width, height, decoded_bytes)
+    }
+
+    /// Checks the claimed size of an image that is not decoded whole.
+    pub(super) fn check_scaled(&self, width: u32, height: u32) -> Result<(), IngestError> {
+        Self { max_pixels: self.max_scaled_pixels, ..*self }.check(width, height, 0)
     }
 
     /// Checks what is decoded on the way to an image: a part of one may be small.
@@ -63,7 +79,7 @@ mod tests {
         #[test]
         fn exactly_what_every_limit_allows_is_let_in(width in 0u32..300, height in 0u32..300, bytes in 0u64..60_000) {
             let limits = Limits {
-                max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000 };
+                max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
             let allowed = width.min(height) >= 32
                 && width.max(height) <= 200
                 && width * height <= 10_000
@@ -74,7 +90,8 @@ mod tests {
 
     #[test]
     fn limits_are_exact_at_the_boundary() {
-        let limits = Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000 };
+        let limits =
+            Limits { max_pixels: 10_000, max_side: 200, min_side: 32, max_decoded_bytes: 30_000, ..Limits::default() };
         assert!(limits.check(100, 100, 30_000).is_ok());
         assert!(matches!(limits.check(100, 101, 1), Err(IngestError::TooLarge { .. })));
         assert!(matches!(limits.check(100, 100, 30_001), Err(IngestError::TooLarge { .. })));

@@ -3,6 +3,7 @@
 //! The trainer decodes its photos and its synthetic uploads through the same [`decode`], so that training and
 //! serving cannot differ here.
 
+mod colour;
 mod decode;
 mod flatten;
 mod foreign;

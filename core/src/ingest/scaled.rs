@@ -3,6 +3,9 @@
 
 use image::RgbImage;
 
+/// Whether this build can decode so.
+pub(super) const IS_BUILT: bool = cfg!(feature = "turbojpeg");
+
 /// The pixels of a JPEG, scaled down where it is much larger than the reference view; `None` where this decoder leaves it
 /// to the other: CMYK, lossless, the feature is off, or a file that it warns of or refuses. The other one then decides, so that
 /// the same photos are accepted with and without the feature.

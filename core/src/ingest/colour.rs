@@ -1,0 +1,113 @@
+//! Pixels of other colour spaces as sRGB, which models and checks take them for: phones take photos in Display P3, cameras may in Adobe
+//! RGB, and a linear or wide space read as sRGB looks dark or dull.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
+
+use crate::guard::guarded;
+
+/// Levels by which a colour may be off before pixels are converted: sRGB comes in many editions.
+const SAME: u8 = 2;
+
+/// Converts pixels from the space that an ICC profile describes (ICC.1:2022), by its colorimetry. One that cannot be read leaves them as
+/// they are: it must not cost a photo that decodes.
+pub(super) fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) {
+    let converted = guarded(|| {
+        let transform = transform(profile)?;
+        let mut converted = vec![0; pixels.as_raw().len()];
+        transform.transform(pixels.as_raw(), &mut converted).ok()?;
+        RgbImage::from_raw(pixels.width(), pixels.height(), converted)
+    });
+    if let Ok(Some(converted)) = converted {
+        *pixels = converted;
+    }
+}
+
+/// How to convert; `None` where there is nothing to convert, or no way.
+fn transform(profile: &[u8]) -> Option<Arc<Transform8BitExecutor>> {
+    let profile = ColorProfile::new_from_slice(profile).ok()?;
+    if profile.color_space != DataColorSpace::Rgb {
+        return None;
+    }
+    let options = TransformOptions::default();
+    let transform = profile.create_transform_8bit(Layout::Rgb, &ColorProfile::new_srgb(), Layout::Rgb, options).ok()?;
+    let steps = || (0..=255u8).step_by(51);
+    let colours: Vec<u8> = steps()
+        .flat_map(|red| steps().flat_map(move |green| steps().flat_map(move |blue| [red, green, blue])))
+        .collect();
+    let mut converted = vec![0; colours.len()];
+    transform.transform(&colours, &mut converted).ok()?;
+    let differ = colours.iter().zip(&converted).any(|(a, b)| a.abs_diff(*b) > SAME);
+    differ.then_some(transform)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    /// A photo's colours: grays, skin, sky, brick, leaves.
+    fn colours() -> RgbImage {
+        let colours = [
+            [20, 20, 20],
+            [128, 128, 128],
+            [240, 240, 240],
+            [200, 160, 140],
+            [120, 160, 210],
+            [150, 80, 60],
+            [70, 110, 50],
+        ];
+        RgbImage::from_fn(70, 10, |x, _| Rgb(colours[x as usize / 10]))
+    }
+
+    /// The same in another space.
+    fn written_in(profile: &ColorProfile) -> RgbImage {
+        let options = TransformOptions::default();
+        let transform = ColorProfile::new_srgb().create_transform_8bit(Layout::Rgb, profile, Layout::Rgb, options);
+        let mut written = vec![0; colours().len()];
+        transform.expect("a transform").transform(colours().as_raw(), &mut written).expect("colours");
+        RgbImage::from_raw(70, 10, written).expect("as many")
+    }
+
+    fn linear() -> ColorProfile {
+        let curve = moxcms::curve_from_gamma(1.0);
+        let mut profile = ColorProfile::new_srgb();
+        (profile.red_trc, profile.green_trc, profile.blue_trc) =
+            (Some(curve.clone()), Some(curve.clone()), Some(curve));
+        profile.cicp = None;
+        profile
+    }
+
+    #[test]
+    fn colours_of_other_spaces_are_read_as_they_were_meant() {
+        for (profile, tolerance) in [
+            (ColorProfile::new_display_p3(), 2),
+            (ColorProfile::new_adobe_rgb(), 2),
+            (ColorProfile::new_pro_photo_rgb(), 4),
+            (linear(), 8),
+        ] {
+            let mut pixels = written_in(&profile);
+            let before = pixels.clone();
+            to_srgb(&mut pixels, &profile.encode().expect("a profile"));
+            assert_ne!(pixels, before);
+            let off = pixels.iter().zip(colours().iter()).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(off.is_some_and(|off| off <= tolerance), "{off:?}, {:?}", profile.description);
+        }
+    }
+
+    #[test]
+    fn srgb_and_what_is_no_profile_change_nothing() {
+        let srgb = ColorProfile::new_srgb().encode().expect("a profile");
+        let gray = ColorProfile::new_gray_with_gamma(2.2).encode().expect("a profile");
+        let p3 = ColorProfile::new_display_p3().encode().expect("a profile");
+        let mut broken = p3.clone();
+        broken[200..].fill(0xFF);
+        for profile in [&srgb, &gray, &broken, &p3[..150].to_vec(), &vec![], &vec![7; 5000]] {
+            let mut pixels = colours();
+            to_srgb(&mut pixels, profile);
+            assert_eq!(pixels, colours());
+        }
+    }
+}
