@@ -90,7 +90,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-a45bdfef"}))]
+    #[schema(example = json!({"blur": "blur-5585a7c7"}))]
     pub models: BTreeMap<String, String>,
 }
 
