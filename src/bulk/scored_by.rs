@@ -48,7 +48,8 @@ impl ScoredBy {
         limits: &Limits,
         max_file_bytes: usize,
     ) -> Self {
-        let Limits { max_pixels, max_scaled_pixels, max_side, min_side, max_decoded_bytes } = limits;
+        let Limits { max_pixels, max_side, min_side, max_decoded_bytes, max_scaled_pixels: _ } = limits;
+        let max_scaled_pixels = limits.most_scaled();
         // Whom a profile suits decides nothing.
         let profile = Profile { description: String::new(), ..profile.clone() };
         Self {

@@ -238,7 +238,7 @@ async fn correct_upload(
     let limits = assessor.app.limits;
     let most = assessor.app.reading.limits.max_correct_pixels;
     // All pixels are needed.
-    let limits_of_original = Limits { max_pixels: limits.max_pixels.min(most), max_scaled_pixels: 0, ..limits };
+    let limits_of_original = Limits { max_pixels: limits.max_pixels.min(most), max_scaled_pixels: Some(0), ..limits };
     // A photo that is too large to be corrected is not scored first.
     let claim = assessor.inspect(bytes.clone(), limits_of_original).await?;
     let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;

@@ -141,7 +141,8 @@ impl<'a> Opened<'a> {
         let pixels = u64::from(size.0) * u64::from(size.1);
         let scaled_only = format == Format::Jpeg
             && scaled::IS_BUILT
-            && (budget.limits.max_pixels + 1..=budget.limits.max_scaled_pixels).contains(&pixels);
+            && pixels > budget.limits.max_pixels
+            && pixels <= budget.limits.most_scaled();
         if scaled_only {
             budget.limits.check_scaled(size.0, size.1)?;
         } else {

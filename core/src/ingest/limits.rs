@@ -10,9 +10,9 @@ pub struct Limits {
     #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_PIXELS", default_value_t = Limits::default().max_pixels))]
     pub max_pixels: u64,
     /// The same of a sound JPEG where it is decoded at a fraction of its size (libjpeg-turbo), which takes little memory however many
-    /// pixels it has.
-    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SCALED_PIXELS", default_value_t = Limits::default().max_scaled_pixels))]
-    pub max_scaled_pixels: u64,
+    /// pixels it has [default: 210 million, or the former limit where that is set].
+    #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SCALED_PIXELS"))]
+    pub max_scaled_pixels: Option<u64>,
     /// Largest width or height in pixels.
     #[cfg_attr(feature = "cli", arg(long, env = "CLEARSHOT_MAX_SIDE", default_value_t = Limits::default().max_side))]
     pub max_side: u32,
@@ -28,8 +28,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_pixels: 64_000_000,
-            // Phones have 200 megapixels.
-            max_scaled_pixels: 210_000_000,
+            max_scaled_pixels: None,
             max_side: 16_384,
             min_side: 32,
             max_decoded_bytes: 256 << 20,
@@ -49,9 +48,18 @@ impl Limits {
         self.check_largest(width, height, decoded_bytes)
     }
 
+    /// Most pixels of an image that is not decoded whole.
+    #[must_use]
+    pub fn most_scaled(&self) -> u64 {
+        /// Phones have 200 megapixels.
+        const PHONES: u64 = 210_000_000;
+        let by_default = if self.max_pixels == Self::default().max_pixels { PHONES } else { self.max_pixels };
+        self.max_scaled_pixels.unwrap_or(by_default)
+    }
+
     /// Checks the claimed size of an image that is not decoded whole.
     pub(super) fn check_scaled(&self, width: u32, height: u32) -> Result<(), IngestError> {
-        Self { max_pixels: self.max_scaled_pixels, ..*self }.check(width, height, 0)
+        Self { max_pixels: self.most_scaled(), ..*self }.check(width, height, 0)
     }
 
     /// Checks what is decoded on the way to an image: a part of one may be small.
@@ -86,6 +94,14 @@ mod tests {
                 && bytes <= 30_000;
             prop_assert_eq!(limits.check(width, height, bytes).is_ok(), allowed);
         }
+    }
+
+    #[test]
+    fn who_lowers_the_limit_lowers_that_of_scaled_images_too() {
+        let limits = Limits::default();
+        assert_eq!(limits.most_scaled(), 210_000_000);
+        assert_eq!(Limits { max_pixels: 1000, ..limits }.most_scaled(), 1000);
+        assert_eq!(Limits { max_pixels: 1000, max_scaled_pixels: Some(2000), ..limits }.most_scaled(), 2000);
     }
 
     #[test]
