@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use clearshot::budget::Budget;
+use clearshot::source::Sources;
 use clearshot::upload::{self, Images, Reading, UploadLimits};
 use futures_util::stream;
 use libfuzzer_sys::fuzz_target;
@@ -19,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         _ => "multipart/form-data",
     };
     let limits = UploadLimits { max_body_bytes: 4096, max_form_bytes: 8192, max_images: 4, ..UploadLimits::default() };
-    let reading = Reading { limits, patience: Duration::from_secs(60), budget: Budget::new(1 << 20) };
+    let reading = Reading { limits, patience: Duration::from_secs(60), budget: Budget::new(1 << 20), sources: Sources::none() };
     let request = || {
         let pieces = body.chunks(usize::from(*piece).max(1)).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece)));
         let body = Body::from_stream(stream::iter(pieces.collect::<Vec<_>>()));
