@@ -1,7 +1,8 @@
 //! Pixels of other colour spaces as sRGB, which models and checks take them for: phones take photos in Display P3, cameras may in Adobe
 //! RGB, and a linear or wide space read as sRGB looks dark or dull.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use image::RgbImage;
 use moxcms::{ColorProfile, DataColorSpace, Layout, Transform8BitExecutor, TransformOptions};
@@ -15,7 +16,7 @@ const SAME: u8 = 2;
 /// they are: it must not cost a photo that decodes.
 pub(super) fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) {
     let converted = guarded(|| {
-        let transform = transform(profile)?;
+        let transform = known(profile)?;
         let mut converted = vec![0; pixels.as_raw().len()];
         transform.transform(pixels.as_raw(), &mut converted).ok()?;
         RgbImage::from_raw(pixels.width(), pixels.height(), converted)
@@ -23,6 +24,29 @@ pub(super) fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) {
     if let Ok(Some(converted)) = converted {
         *pixels = converted;
     }
+}
+
+/// A profile, and how to convert from it.
+type Known = (Vec<u8>, Option<Arc<Transform8BitExecutor>>);
+
+/// As [`transform`], which takes longer to make than to use on a small photo: those of the last profiles are kept, since most photos
+/// have one of a few.
+fn known(profile: &[u8]) -> Option<Arc<Transform8BitExecutor>> {
+    const KEPT: usize = 8;
+    /// Profiles of phones and editors have a few kilobytes.
+    const LARGEST: usize = 16 << 10;
+    static LAST: Mutex<VecDeque<Known>> = Mutex::new(VecDeque::new());
+    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, found)) = last().iter().find(|(known, _)| known == profile) {
+        return found.clone();
+    }
+    let made = transform(profile);
+    if profile.len() <= LARGEST {
+        let mut last = last();
+        last.truncate(KEPT - 1);
+        last.push_front((profile.to_vec(), made.clone()));
+    }
+    made
 }
 
 /// How to convert; `None` where there is nothing to convert, or no way.
