@@ -5,10 +5,10 @@ mod support;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Response;
-use serde_json::{Value, json};
+use serde_json::json;
 use support::photos::{jpeg, pavilion, turned};
 use support::room::room;
-use support::server::{Server, problem};
+use support::server::{Server, problem, said};
 
 fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
@@ -17,14 +17,6 @@ fn base64(bytes: &[u8]) -> String {
 async fn send(server: &Server, path: &str, body: impl Into<reqwest::Body>) -> Response {
     let request = server.client.post(format!("{}{path}", server.url));
     request.header("content-type", "application/json; charset=utf-8").body(body).send().await.expect("an answer")
-}
-
-/// What an answer says of the photo, without the request's name.
-async fn said(response: Response) -> Value {
-    assert_eq!(response.status(), 200);
-    let mut answer: Value = response.json().await.expect("JSON");
-    answer["request_id"] = Value::Null;
-    answer
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use support::photos::{jpeg, pavilion, turned};
 use support::room::room;
-use support::server::{Server, command, on_a_free_port, problem};
+use support::server::{Server, command, on_a_free_port, problem, said};
 
 /// A server on the web that does what its path says, and keeps the heads of what it was asked.
 struct Web {
@@ -108,14 +108,6 @@ async fn send(server: &Server, path: &str, body: Value) -> Response {
 
 async fn by_source(server: &Server, source: &str) -> Response {
     send(server, "/score", json!({"source": source})).await
-}
-
-/// An answer without the request's name.
-async fn said(response: Response) -> Value {
-    assert_eq!(response.status(), 200);
-    let mut answer: Value = response.json().await.expect("JSON");
-    answer["request_id"] = Value::Null;
-    answer
 }
 
 #[tokio::test]

@@ -229,6 +229,14 @@ pub fn documented_problems(path: &str) -> Vec<(u16, String)> {
     codes.collect()
 }
 
+/// What an answer says of the photo, without the request's name.
+pub async fn said(response: Response) -> Value {
+    assert_eq!(response.status(), 200);
+    let mut answer: Value = response.json().await.expect("JSON");
+    answer["request_id"] = Value::Null;
+    answer
+}
+
 /// Asserts that an answer is a problem document with this status and code, which the API's document lists for the
 /// route, and returns it.
 pub async fn problem(response: Response, status: u16, code: &str) -> Value {

@@ -1,57 +1,17 @@
 """Scores generated photos by examples/on_ray.py, kills the actor while it works, and looks at what was written."""
 
-import os
 import pathlib
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 
-import pandas
-from PIL import Image
-
-ROOT = pathlib.Path(__file__).parents[3]
-PHOTOS = 400
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "package"))
+from engine import survives  # noqa: E402
 
 
-def actors():
-    """Processes of the class that scores; Ray names them so."""
-    for process in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if command.startswith(b"ray::") and b"Score" in command:
-            yield int(process.name)
+def is_actor(process):
+    """Ray names its processes by the class that scores."""
+    command = (process / "cmdline").read_bytes()
+    return command.startswith(b"ray::") and b"Score" in command
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        photos, rows = pathlib.Path(folder, "photos"), pathlib.Path(folder, "rows")
-        photos.mkdir()
-        image = Image.open(ROOT / "tests/fixtures/pavilion.jpg")
-        for number in range(PHOTOS):
-            turned = image.rotate(12) if number % 4 == 0 else image
-            turned.crop((0, 0, 600 - number % 50, 420)).save(photos / f"{number}.jpg")
-        (photos / "broken.jpg").write_bytes(b"no photo")
-        run = subprocess.Popen([sys.executable, ROOT / "examples/on_ray.py", photos, rows], env=os.environ | {"RAY_DATA_DISABLE_PROGRESS_BARS": "1"})
-        killed = None
-        while run.poll() is None and killed is None:
-            for actor in actors():
-                # It has loaded its models and is at work.
-                time.sleep(1.5)
-                os.kill(actor, signal.SIGKILL)
-                killed = actor
-                break
-            time.sleep(0.1)
-        assert run.wait() == 0, "the run failed"
-        assert killed is not None, "no worker was seen"
-        table = pandas.read_parquet(rows)
-        assert sorted(table["path"].map(os.path.basename)) == sorted(path.name for path in photos.iterdir()), "each photo once"
-        assert (table["problem"] != "").sum() == 1 and table["blur"].isna().sum() == 1, table["problem"].unique()
-        tilted = table[table["path"].map(lambda path: pathlib.Path(path).stem.isdigit() and int(pathlib.Path(path).stem) % 4 == 0)]
-        assert len(tilted) == PHOTOS / 4 and (tilted["rotation"].abs() > 5).all(), tilted["rotation"].describe()
-
-
-main()
+# By then it has loaded its models and is at work.
+survives("on_ray.py", is_actor, {"RAY_DATA_DISABLE_PROGRESS_BARS": "1"}, at_work_after=1.5)
