@@ -68,15 +68,23 @@ fn branches(criterion: &mut Criterion, scorer: &mut Scorer) {
     group.finish();
 }
 
-/// All checks of one photo's reference view: the budget is 1.5 ms.
+/// The checks of one photo's reference view, one by one and together: the budget is 1.5 ms.
 fn checks(criterion: &mut Criterion) {
     let reference = ReferenceView::new(photo(SIZES[1]));
-    criterion.bench_function("checks", |bench| {
+    let collect = || Evidence::new(&reference, Area::WHOLE, SIZES[1], 0.0, Some(90));
+    let mut group = criterion.benchmark_group("checks");
+    group.bench_function("evidence", |bench| bench.iter(collect));
+    let evidence = collect();
+    for check in CHECKS.iter() {
+        group.bench_function(check.name, |bench| bench.iter(|| (check.measure)(&evidence)));
+    }
+    group.bench_function("all", |bench| {
         bench.iter(|| {
-            let evidence = Evidence::new(&reference, Area::WHOLE, SIZES[1], 0.0, Some(90));
+            let evidence = collect();
             CHECKS.iter().filter_map(|check| (check.measure)(&evidence)).sum::<f32>()
         });
     });
+    group.finish();
 }
 
 criterion_group! {

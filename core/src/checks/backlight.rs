@@ -62,11 +62,13 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::*;
+    use crate::view::ReferenceView;
 
     /// A room of one luma with a window of a share of its width.
     fn room(luma: u8, window: f32) -> Sample {
         let border = (640.0 * window) as u32;
-        Sample::of(&RgbImage::from_fn(640, 480, |x, _| Rgb([if x < border { 250 } else { luma }; 3])))
+        let photo = RgbImage::from_fn(640, 480, |x, _| Rgb([if x < border { 250 } else { luma }; 3]));
+        Sample::of(&ReferenceView::new(photo))
     }
 
     /// field/README.md, kind 33.
@@ -84,6 +86,9 @@ mod tests {
         for (luma, window) in [(40, 0.0), (40, 0.01), (40, 0.7), (250, 0.2)] {
             assert!(backlight(&room(luma, window)).abs() < f32::EPSILON, "{luma}, {window}");
         }
-        assert!(backlight(&Sample::of(&RgbImage::new(3, 3))).abs() < f32::EPSILON, "smaller than a block");
+        assert!(
+            backlight(&Sample::of(&ReferenceView::new(RgbImage::new(3, 3)))).abs() < f32::EPSILON,
+            "smaller than a block"
+        );
     }
 }

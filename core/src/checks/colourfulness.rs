@@ -23,11 +23,12 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::super::sample::Sample;
+    use crate::view::ReferenceView;
 
     #[test]
     fn grays_have_none_and_paint_has_much() {
         let of = |paint: &dyn Fn(u32, u32) -> [u8; 3]| {
-            Sample::of(&RgbImage::from_fn(320, 240, |x, y| Rgb(paint(x, y)))).colourfulness()
+            Sample::of(&ReferenceView::new(RgbImage::from_fn(320, 240, |x, y| Rgb(paint(x, y))))).colourfulness()
         };
         assert!(of(&|x, _| [(x % 256) as u8; 3]) < 0.01);
         // A cast over grays is a colour, too, but little of one.

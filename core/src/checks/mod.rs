@@ -58,7 +58,7 @@ impl<'a> Evidence<'a> {
         jpeg_quality: Option<u8>,
     ) -> Self {
         let [_, _, width, height] = area.pixels(size[0], size[1]);
-        Self { reference, area, damage, size: [width, height], jpeg_quality, sample: Sample::of(reference.pixels()) }
+        Self { reference, area, damage, size: [width, height], jpeg_quality, sample: Sample::of(reference) }
     }
 }
 

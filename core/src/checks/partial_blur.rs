@@ -10,11 +10,11 @@
 //! one half of it, left or right, is blurred and the third at the other side is sharp. Either may be meant by a photographer, which
 //! is why a photo is not refused for it but looked at.
 
-use image::RgbImage;
+use std::ops::Range;
 
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
-use crate::view::level;
+use crate::view::ReferenceView;
 
 /// Cells along the long and the short side.
 const LONG: usize = 6;
@@ -28,7 +28,7 @@ const FAR: usize = 4;
 /// Share of differences, in percent, that lie below the one that speaks for a cell.
 const PERCENTILE: usize = 98;
 /// Levels that this difference of far pixels has at least where there is texture.
-const TEXTURE: usize = 20;
+const TEXTURE: u8 = 20;
 /// Ratio of near to far differences up to which a cell is blurred, and from which on it is sharp: of 765 cells of good photos 1.5 % lie
 /// below the first, of photos blurred by 2 px 95 %, and none of those above the second.
 const BLURRED: f32 = 0.31;
@@ -49,7 +49,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: true,
         certainty: CERTAINTY,
-        measure: |Evidence { reference, .. }| Some(Map::of(reference.pixels())?.blurred_in_part()),
+        measure: |Evidence { reference, .. }| Some(Map::of(reference)?.blurred_in_part()),
     }
 }
 
@@ -71,25 +71,22 @@ struct Map {
 
 impl Map {
     /// None for photos that are too small.
-    fn of(view: &RgbImage) -> Option<Self> {
-        let (width, height) = (view.width() as usize, view.height() as usize);
+    fn of(view: &ReferenceView) -> Option<Self> {
+        let (width, height) = (view.pixels().width() as usize, view.pixels().height() as usize);
         if width.min(height) < SMALLEST {
             return None;
         }
         let (columns, rows) = if width >= height { (LONG, SHORT) } else { (SHORT, LONG) };
-        let luma = |x: usize, y: usize| level(view.get_pixel(x as u32, y as u32).0);
-        let across = ratios([width, columns], [height, rows], luma);
-        let down = ratios([height, rows], [width, columns], |y, x| luma(x, y));
-        let cell = |index: usize| {
-            let (row, column) = (index / columns, index % columns);
-            match [across[index], down[column * rows + row]].into_iter().flatten().reduce(f32::max) {
-                None => Cell::Flat,
-                Some(ratio) if ratio < BLURRED => Cell::Blurred,
-                Some(ratio) if ratio > SHARP => Cell::Sharp,
-                Some(_) => Cell::Between,
-            }
+        let (size, cells) = ([width, height], [columns, rows]);
+        let across = ratios_across(view.levels(), size, cells);
+        let down = ratios_down(view.levels(), size, cells);
+        let cell = |(across, down)| match [across, down].into_iter().flatten().reduce(f32::max) {
+            None => Cell::Flat,
+            Some(ratio) if ratio < BLURRED => Cell::Blurred,
+            Some(ratio) if ratio > SHARP => Cell::Sharp,
+            Some(_) => Cell::Between,
         };
-        Some(Self { columns, rows, cells: (0..columns * rows).map(cell).collect() })
+        Some(Self { columns, rows, cells: across.into_iter().zip(down).map(cell).collect() })
     }
 
     /// Blurred share of the cells with texture, or 0 where the photo as a whole is blurred or sharp.
@@ -124,54 +121,109 @@ impl Map {
         })
     }
 
-    fn count(&self, columns: std::ops::Range<usize>, rows: std::ops::Range<usize>, is: impl Fn(Cell) -> bool) -> usize {
+    fn count(&self, columns: Range<usize>, rows: Range<usize>, is: impl Fn(Cell) -> bool) -> usize {
         rows.map(|row| self.cells[row * self.columns..][columns.clone()].iter().filter(|cell| is(**cell)).count()).sum()
     }
 }
 
-/// For each cell, row by row, the ratio of near to far differences along the first axis; none where there is no texture. Axes have a length in
-/// pixels and one in cells.
-fn ratios(
-    [length, cells]: [usize; 2],
-    [across, lines]: [usize; 2],
-    luma: impl Fn(usize, usize) -> u8,
-) -> Vec<Option<f32>> {
-    let mut ratios = Vec::with_capacity(cells * lines);
-    let mut values = vec![0u8; length];
-    for row in 0..lines {
-        let mut differences = vec![[[0u32; 256]; 2]; cells];
-        for line in (across * row / lines..across * (row + 1) / lines).step_by(STEP) {
-            for (at, value) in values.iter_mut().enumerate() {
-                *value = luma(at, line);
-            }
-            for (cell, [near, far]) in differences.iter_mut().enumerate() {
-                let values = &values[length * cell / cells..length * (cell + 1) / cells];
-                values.windows(2).for_each(|pair| near[usize::from(pair[0].abs_diff(pair[1]))] += 1);
-                values.windows(FAR + 1).for_each(|ends| far[usize::from(ends[0].abs_diff(ends[FAR]))] += 1);
+/// Differences of pixels in a cell, in levels.
+#[derive(Clone, Default)]
+struct Differences {
+    /// Of neighbours.
+    near: Vec<u8>,
+    /// Of pixels [`FAR`] apart.
+    far: Vec<u8>,
+}
+
+impl Differences {
+    /// How fast edges rise; none where there is no texture.
+    fn ratio(&self) -> Option<f32> {
+        let far = percentile(&self.far);
+        (far >= TEXTURE).then(|| f32::from(percentile(&self.near)) / f32::from(far))
+    }
+}
+
+fn add_differences(all: &mut Vec<u8>, pixels: &[u8], others: &[u8]) {
+    all.extend(pixels.iter().zip(others).map(|(one, other)| one.abs_diff(*other)));
+}
+
+/// Where the parts of a length lie that is divided equally.
+fn parts(length: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).map(move |part| length * part / count..length * (part + 1) / count)
+}
+
+/// For each cell, row by row, the ratio of differences along some of its rows.
+fn ratios_across(levels: &[u8], [width, height]: [usize; 2], [columns, rows]: [usize; 2]) -> Vec<Option<f32>> {
+    let mut ratios = Vec::with_capacity(columns * rows);
+    for row in parts(height, rows) {
+        let mut cells = vec![Differences::default(); columns];
+        for y in row.step_by(STEP) {
+            for (cell, column) in cells.iter_mut().zip(parts(width, columns)) {
+                let pixels = &levels[y * width..][column];
+                add_differences(&mut cell.near, pixels, &pixels[1..]);
+                add_differences(&mut cell.far, pixels, &pixels[FAR..]);
             }
         }
-        ratios.extend(differences.iter().map(|[near, far]| {
-            let far = percentile(far);
-            (far >= TEXTURE).then(|| percentile(near) as f32 / far as f32)
-        }));
+        ratios.extend(cells.iter().map(Differences::ratio));
     }
     ratios
 }
 
-/// The level up to which [`PERCENTILE`] percent of a histogram lie.
-fn percentile(histogram: &[u32; 256]) -> usize {
-    let total: u32 = histogram.iter().sum();
-    let mut upto = 0;
-    let reached = |count: &u32| {
-        upto += count;
-        upto as usize * 100 >= total as usize * PERCENTILE
-    };
-    histogram.iter().position(reached).unwrap_or(0)
+/// The same along some of its columns.
+fn ratios_down(levels: &[u8], [width, height]: [usize; 2], [columns, rows]: [usize; 2]) -> Vec<Option<f32>> {
+    // The columns that are looked at, so that what is compared lies side by side.
+    let looked_at: Vec<usize> = parts(width, columns).flat_map(|column| column.step_by(STEP)).collect();
+    let thin: Vec<u8> =
+        levels.chunks_exact(width).flat_map(|line| looked_at.iter().map(|column| line[*column])).collect();
+    let of_columns: Vec<Range<usize>> = parts(width, columns)
+        .scan(0, |end, column| {
+            let start = *end;
+            *end += column.len().div_ceil(STEP);
+            Some(start..*end)
+        })
+        .collect();
+    let mut ratios = Vec::with_capacity(columns * rows);
+    for row in parts(height, rows) {
+        let mut cells = vec![Differences::default(); columns];
+        for y in row.clone() {
+            for (cell, column) in cells.iter_mut().zip(&of_columns) {
+                let pixels = |y: usize| &thin[y * looked_at.len()..][column.clone()];
+                if y + 1 < row.end {
+                    add_differences(&mut cell.near, pixels(y), pixels(y + 1));
+                }
+                if y + FAR < row.end {
+                    add_differences(&mut cell.far, pixels(y), pixels(y + FAR));
+                }
+            }
+        }
+        ratios.extend(cells.iter().map(Differences::ratio));
+    }
+    ratios
+}
+
+/// The level up to which [`PERCENTILE`] percent of the values lie, found by halving: counting what is small is faster than a histogram, of
+/// which every count waits for the one before.
+fn percentile(values: &[u8]) -> u8 {
+    let (mut low, mut high) = (0, u8::MAX);
+    while low < high {
+        let middle = low.midpoint(high);
+        if 100 * at_most(middle, values) >= PERCENTILE * values.len() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+fn at_most(limit: u8, values: &[u8]) -> usize {
+    // As many as a byte can count, so that the processor adds many bytes at once.
+    values.chunks(255).map(|some| usize::from(some.iter().map(|value| u8::from(*value <= limit)).sum::<u8>())).sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use image::{Rgb, imageops};
+    use image::{Rgb, RgbImage, imageops};
 
     use super::*;
 
@@ -185,7 +237,7 @@ mod tests {
     }
 
     fn found(photo: &RgbImage) -> f32 {
-        Map::of(photo).expect("it is large enough").blurred_in_part()
+        Map::of(&ReferenceView::new(photo.clone())).expect("it is large enough").blurred_in_part()
     }
 
     /// The photo, blurred where `is` holds of a pixel's place as shares of both sides.
@@ -210,11 +262,20 @@ mod tests {
     }
 
     #[test]
+    fn a_percentile_is_the_level_up_to_which_so_many_values_lie() {
+        let values: Vec<u8> = (0..1000).map(|at| if at % 100 < 97 { 3 } else { 200 }).collect();
+        assert_eq!(percentile(&values), 200);
+        let values: Vec<u8> = (0..1000).map(|at| if at % 100 < 98 { 3 } else { 200 }).collect();
+        assert_eq!(percentile(&values), 3);
+        assert_eq!(percentile(&[]), 0);
+    }
+
+    #[test]
     fn what_is_sharp_or_blurred_as_a_whole_is_not_blurred_in_part() {
         assert_eq!(found(&sharp(960, 640)).to_bits(), 0);
         assert_eq!(found(&blurred_where(|_, _| true)).to_bits(), 0);
         assert_eq!(found(&RgbImage::from_pixel(960, 640, Rgb([90; 3]))).to_bits(), 0);
-        assert!(Map::of(&sharp(200, 150)).is_none());
+        assert!(Map::of(&ReferenceView::new(sharp(200, 150))).is_none());
     }
 
     /// field/README.md, kinds 18 and 19.

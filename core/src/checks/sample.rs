@@ -1,9 +1,7 @@
 //! Some of a view's pixels: blocks of 8x8, every other one across and down of a large view. Several checks count them, so that they
 //! are read once; a quarter of the pixels tells shares to a few thousandths.
 
-use image::RgbImage;
-
-use crate::view::level;
+use crate::view::ReferenceView;
 
 /// Side of a block.
 pub(super) const SIDE: usize = 8;
@@ -36,8 +34,9 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    pub(super) fn of(view: &RgbImage) -> Self {
-        let (columns, rows) = (view.width() as usize / SIDE, view.height() as usize / SIDE);
+    pub(super) fn of(view: &ReferenceView) -> Self {
+        let pixels = view.pixels();
+        let (columns, rows) = (pixels.width() as usize / SIDE, pixels.height() as usize / SIDE);
         let step = if columns * rows > MANY { 2 } else { 1 };
         let mut sample = Self { blocks: Vec::new(), histogram: [0; 256], opponent: [0.0; 4] };
         for row in (0..rows).step_by(step) {
@@ -48,20 +47,17 @@ impl Sample {
         sample
     }
 
-    fn take(&mut self, view: &RgbImage, left: usize, top: usize) {
-        let stride = 3 * view.width() as usize;
+    fn take(&mut self, view: &ReferenceView, left: usize, top: usize) {
+        let stride = view.pixels().width() as usize;
         let mut luma = [0; SIDE * SIDE];
-        let mut sums = [0u32; 3];
+        let mut sums = [0; 3];
         let mut opponent = [0i32; 4];
         for (y, line) in luma.chunks_exact_mut(SIDE).enumerate() {
-            let start = (top + y) * stride + 3 * left;
-            let pixels = &view.as_raw()[start..start + 3 * SIDE];
-            for (luma, pixel) in line.iter_mut().zip(pixels.chunks_exact(3)) {
-                let pixel = [pixel[0], pixel[1], pixel[2]];
-                *luma = level(pixel);
-                let [red, green, blue] = pixel.map(u32::from);
+            let start = (top + y) * stride + left;
+            line.copy_from_slice(&view.levels()[start..start + SIDE]);
+            for &pixel in view.pixels().as_raw()[3 * start..3 * (start + SIDE)].as_chunks::<3>().0 {
+                let [red, green, blue] = pixel.map(i32::from);
                 sums = [sums[0] + red, sums[1] + green, sums[2] + blue];
-                let [red, green, blue] = [red, green, blue].map(|level| level as i32);
                 // Twice yb, to stay whole.
                 let (rg, yb) = (red - green, red + green - 2 * blue);
                 opponent = [opponent[0] + rg, opponent[1] + yb, opponent[2] + rg * rg, opponent[3] + yb * yb];

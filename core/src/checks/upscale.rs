@@ -6,11 +6,14 @@
 //! The grid of JPEG compression has, too, at 8 pixels of the upload and their fractions: a peak there needs to be stronger, and counts for
 //! nothing where the compression is so strong that blocks are all there is.
 
-use image::RgbImage;
+use std::sync::{Arc, LazyLock};
+
+use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
-use crate::view::level;
+use crate::view::ReferenceView;
 
 /// Name of the check.
 pub const NAME: &str = "upscale";
@@ -22,7 +25,7 @@ const LINES: usize = 64;
 /// Sides from which on a grid can be told.
 const SHORTEST: usize = 128;
 /// Differences count up to this many levels: one edge of the scene is no grid.
-const MOST: i16 = 48;
+const MOST: u8 = 48;
 /// Half of the window over which a local mean is taken off.
 const HALF: usize = 16;
 /// Largest factor, as the lowest frequency of the spectrum.
@@ -50,20 +53,21 @@ pub(super) fn check() -> Check {
         certainty: 1.0,
         measure: |Evidence { reference, size, jpeg_quality, .. }| {
             let scale = reference.pixels().width() as f32 / size[0] as f32;
-            Some(factor(reference.pixels(), scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))
+            Some(factor(reference, scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))
         },
     }
 }
 
+static TRANSFORM: LazyLock<Arc<dyn Fft<f32>>> = LazyLock::new(|| FftPlanner::new().plan_fft_forward(LENGTH));
+
 /// `scale` is what a pixel of the upload measures on the view.
-fn factor(view: &RgbImage, scale: f32, blocky: bool) -> f32 {
-    let (width, height) = (view.width() as usize, view.height() as usize);
+fn factor(view: &ReferenceView, scale: f32, blocky: bool) -> f32 {
+    let (width, height) = (view.pixels().width() as usize, view.pixels().height() as usize);
     if width.min(height) < SHORTEST || width.max(height) > LENGTH {
         return 1.0;
     }
-    let luma = |x: usize, y: usize| i16::from(level(view.get_pixel(x as u32, y as u32).0));
-    let across = spectrum(&differences(width, height, &luma));
-    let down = spectrum(&differences(height, width, &|y, x| luma(x, y)));
+    let across = spectrum(&differences_across(view.levels(), width));
+    let down = spectrum(&differences_down(view.levels(), width));
     let both: Vec<f32> = across.iter().zip(&down).map(|(one, other)| one.min(*other)).collect();
     let highest = both[LOWEST..].iter().copied().fold(0.0, f32::max);
     let Some(first) = (LOWEST..both.len()).find(|at| both[*at] >= FUNDAMENTAL * highest) else { return 1.0 };
@@ -74,19 +78,39 @@ fn factor(view: &RgbImage, scale: f32, blocky: bool) -> f32 {
     if highest >= least && !(of_blocks && blocky) { LENGTH as f32 / peak as f32 } else { 1.0 }
 }
 
-/// Mean differences of neighbours along a side, over some lines across it.
-fn differences(length: usize, across: usize, luma: &dyn Fn(usize, usize) -> i16) -> Vec<f32> {
-    let mut sums = vec![0i32; length - 1];
-    for line in 0..LINES {
-        let line = line * (across - 1) / (LINES - 1);
-        let mut before = luma(0, line);
-        for (at, sum) in sums.iter_mut().enumerate() {
-            let level = luma(at + 1, line);
-            *sum += i32::from((level - before).abs().min(MOST));
-            before = level;
-        }
+/// Which of a number of lines are looked at.
+fn lines(count: usize) -> impl Iterator<Item = usize> {
+    (0..LINES).map(move |line| line * (count - 1) / (LINES - 1))
+}
+
+/// Mean differences of neighbours in a row, over some rows.
+fn differences_across(levels: &[u8], width: usize) -> Vec<f32> {
+    let mut sums = vec![0; width - 1];
+    for y in lines(levels.len() / width) {
+        let row = &levels[y * width..][..width];
+        add_differences(&mut sums, row, &row[1..]);
     }
-    sums.into_iter().map(|sum| sum as f32 / LINES as f32).collect()
+    means(&sums)
+}
+
+/// Mean differences of neighbours in a column, over some columns.
+fn differences_down(levels: &[u8], width: usize) -> Vec<f32> {
+    let columns: Vec<usize> = lines(width).collect();
+    let some = |row: &[u8]| columns.iter().map(|x| row[*x]).collect::<Vec<u8>>();
+    let rows: Vec<Vec<u8>> = levels.chunks_exact(width).map(some).collect();
+    let difference = |(one, other): (&u8, &u8)| u16::from(one.abs_diff(*other).min(MOST));
+    let sums = rows.array_windows().map(|[above, below]| above.iter().zip(below).map(difference).sum());
+    means(&sums.collect::<Vec<u16>>())
+}
+
+fn add_differences(sums: &mut [u16], pixels: &[u8], others: &[u8]) {
+    for ((sum, one), other) in sums.iter_mut().zip(pixels).zip(others) {
+        *sum += u16::from(one.abs_diff(*other).min(MOST));
+    }
+}
+
+fn means(sums: &[u16]) -> Vec<f32> {
+    sums.iter().map(|sum| f32::from(*sum) / LINES as f32).collect()
 }
 
 /// Amplitudes up to half a period per pixel, in shares of the mean; a comb has amplitude 1 at its frequency.
@@ -101,39 +125,13 @@ fn spectrum(differences: &[f32]) -> Vec<f32> {
         window += at(index + half + 1) - at(index - half);
     }
     let scale = means.iter().sum::<f32>() / count as f32 + 0.5;
-    let mut values = vec![(0.0, 0.0); LENGTH];
+    let mut values = vec![Complex::default(); LENGTH];
     for (index, value) in values.iter_mut().take(count).enumerate() {
         let hann = 1.0 - (std::f32::consts::TAU * index as f32 / (count - 1) as f32).cos();
-        value.0 = (differences[index] - means[index]) / scale * hann;
+        value.re = (differences[index] - means[index]) / scale * hann;
     }
-    transform(&mut values);
-    values[..=LENGTH / 2].iter().map(|(re, im)| re.hypot(*im) / count as f32).collect()
-}
-
-/// Discrete Fourier transform in place (Cooley and Tukey 1965, radix 2).
-fn transform(values: &mut [(f32, f32)]) {
-    let count = values.len();
-    let bits = count.trailing_zeros();
-    for index in 0..count {
-        let mirrored = index.reverse_bits() >> (usize::BITS - bits);
-        if index < mirrored {
-            values.swap(index, mirrored);
-        }
-    }
-    let mut length = 2;
-    while length <= count {
-        for at in 0..length / 2 {
-            let (sin, cos) = (-std::f32::consts::TAU * at as f32 / length as f32).sin_cos();
-            for start in (0..count).step_by(length) {
-                let (re, im) = values[start + at + length / 2];
-                let turned = (re * cos - im * sin, re * sin + im * cos);
-                let (re, im) = values[start + at];
-                values[start + at] = (re + turned.0, im + turned.1);
-                values[start + at + length / 2] = (re - turned.0, im - turned.1);
-            }
-        }
-        length *= 2;
-    }
+    TRANSFORM.process(&mut values);
+    values[..=LENGTH / 2].iter().map(|value| value.norm() / count as f32).collect()
 }
 
 #[cfg(test)]
@@ -160,7 +158,7 @@ mod tests {
             let small = scene((1024.0 / wanted) as u32, (683.0 / wanted) as u32);
             let large = imageops::resize(&small, 1024, 683, FilterType::Nearest);
             for quality in [85, 92] {
-                let found = factor(&compressed(&large, quality), 1.0, false);
+                let found = factor(&ReferenceView::new(compressed(&large, quality)), 1.0, false);
                 assert!((found - wanted).abs() < 0.1, "{found} instead of {wanted} at {quality}");
             }
         }
@@ -172,22 +170,12 @@ mod tests {
         let smooth = imageops::resize(&scene(256, 171), 1024, 683, FilterType::CatmullRom);
         for (name, view) in [("photo", &photo), ("smooth", &smooth)] {
             for quality in [5, 10, 30, 60, 90] {
-                let found = factor(&compressed(view, quality), 1.0, quality < BLOCKY);
+                let found = factor(&ReferenceView::new(compressed(view, quality)), 1.0, quality < BLOCKY);
                 assert!((found - 1.0).abs() < 1e-6, "{name} at {quality}: {found}");
             }
         }
-        assert!((factor(&RgbImage::new(40, 40), 1.0, false) - 1.0).abs() < 1e-6);
-        assert!((factor(&RgbImage::from_pixel(400, 300, Rgb([255; 3])), 1.0, false) - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_wave_has_one_frequency() {
-        let mut values: Vec<_> =
-            (0..64).map(|at| ((std::f32::consts::TAU * 5.0 * at as f32 / 64.0).cos(), 0.0)).collect();
-        transform(&mut values);
-        for (at, (re, im)) in values.into_iter().enumerate() {
-            let expected = if at == 5 || at == 59 { 32.0 } else { 0.0 };
-            assert!((re - expected).abs() < 1e-3 && im.abs() < 1e-3, "{at}: {re} {im}");
+        for plain in [RgbImage::new(40, 40), RgbImage::from_pixel(400, 300, Rgb([255; 3]))] {
+            assert!((factor(&ReferenceView::new(plain), 1.0, false) - 1.0).abs() < 1e-6);
         }
     }
 }

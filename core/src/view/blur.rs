@@ -4,7 +4,7 @@
 
 use image::imageops::crop_imm;
 
-use super::{ReferenceView, level, luma};
+use super::{ReferenceView, luma};
 
 /// Tiles per row and per column.
 pub const GRID: usize = 3;
@@ -50,7 +50,7 @@ impl Detail {
     fn of(view: &ReferenceView) -> Self {
         let pixels = view.pixels();
         let (width, height) = (pixels.width() as usize, pixels.height() as usize);
-        let levels: Vec<u8> = pixels.as_raw().as_chunks::<3>().0.iter().map(|&pixel| level(pixel)).collect();
+        let levels = view.levels();
         let (columns, rows) = (width / BLOCK, height / BLOCK);
         let mut corners = vec![0; (columns + 1) * (rows + 1)];
         for row in 0..rows {

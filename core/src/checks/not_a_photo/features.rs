@@ -65,39 +65,48 @@ fn entropy(histogram: &[u32]) -> f32 {
     histogram.iter().map(bits).sum()
 }
 
-/// Differences of neighbours, of which one at least is neither black nor white.
-struct Steps([u32; 256]);
+/// Steps that are counted, in levels.
+const STEPS: [u8; 6] = [0, 2, 5, 13, 32, 48];
+
+/// How many neighbours, of which one at least is neither black nor white, differ by at least each of [`STEPS`].
+struct Steps([u32; STEPS.len()]);
 
 impl Steps {
-    fn from(&self, least: usize) -> u32 {
-        self.0[least..].iter().sum()
+    fn from(&self, least: u8) -> u32 {
+        STEPS.iter().zip(self.0).filter(|(step, _)| **step == least).map(|(_, count)| count).sum()
     }
 
     /// Share of those that reach `steep` among those that reach `least`.
-    fn among(&self, least: usize, steep: usize) -> f32 {
+    fn among(&self, least: u8, steep: u8) -> f32 {
         self.from(steep) as f32 / self.from(least).max(1) as f32
     }
 
     /// Share of those that reach `least` and not `end`.
-    fn share(&self, least: usize, end: usize) -> f32 {
+    fn share(&self, least: u8, end: u8) -> f32 {
         (self.from(least) - self.from(end)) as f32 / self.from(0).max(1) as f32
     }
 }
 
 fn steps(blocks: &[Block]) -> Steps {
-    let mut counts = [0; 256];
-    let between = |luma: u8| (BLACK + 1..WHITE).contains(&usize::from(luma));
-    let mut count = |one: u8, other: u8| {
-        counts[usize::from(one.abs_diff(other))] += u32::from(between(one) || between(other));
+    let mut counts = [0; STEPS.len()];
+    // One more than the difference, 0 for pairs that do not count: so that the processor compares many at once.
+    let told = |one: u8, other: u8| {
+        let between = |luma: u8| luma > BLACK as u8 && luma < WHITE as u8;
+        u8::from(between(one) || between(other)) * one.abs_diff(other).saturating_add(1)
     };
     for Block { luma, .. } in blocks {
-        for at in 0..SIDE * SIDE {
-            if at % SIDE + 1 < SIDE {
-                count(luma[at], luma[at + 1]);
-            }
-            if at + SIDE < SIDE * SIDE {
-                count(luma[at], luma[at + SIDE]);
-            }
+        let mut pairs = [0; 2 * SIDE * SIDE];
+        let (across, down) = pairs.split_at_mut(SIDE * SIDE);
+        for ((pair, one), other) in across.iter_mut().zip(luma).zip(&luma[1..]) {
+            *pair = told(*one, *other);
+        }
+        // The last of a row has none beside it.
+        across.iter_mut().skip(SIDE - 1).step_by(SIDE).for_each(|pair| *pair = 0);
+        for ((pair, one), other) in down.iter_mut().zip(luma).zip(&luma[SIDE..]) {
+            *pair = told(*one, *other);
+        }
+        for (count, step) in counts.iter_mut().zip(STEPS) {
+            *count += u32::from(pairs.iter().map(|pair| u8::from(*pair > step)).sum::<u8>());
         }
     }
     Steps(counts)
@@ -183,7 +192,8 @@ fn strokes(blocks: &[Block]) -> Strokes {
             }
         }
     };
-    for Block { luma, .. } in blocks {
+    for block in blocks.iter().filter(|block| i16::from(block.range()) >= STROKE) {
+        let luma = &block.luma;
         for line in 0..SIDE {
             for at in [3, 4] {
                 let across = |at: usize| luma[line * SIDE + at];

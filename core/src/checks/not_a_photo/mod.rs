@@ -57,9 +57,10 @@ mod tests {
     use jpeg_encoder::{ColorType, Encoder};
 
     use super::*;
+    use crate::view::ReferenceView;
 
     fn of(image: &RgbImage) -> f32 {
-        drawn(&Sample::of(image))
+        drawn(&Sample::of(&ReferenceView::new(image.clone())))
     }
 
     fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
