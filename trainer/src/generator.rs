@@ -157,9 +157,9 @@ fn pick(photos: &[&LibraryPhoto], chances: &WeightedIndex<f64>, rng: &mut ChaCha
     }
     let photo = photos[chances.sample(rng)];
     if rng.random_bool(0.5) {
-        (image::imageops::flip_horizontal(&photo.pixels), -photo.lean)
+        (image::imageops::flip_horizontal(&photo.pixels), -photo.tilt())
     } else {
-        (photo.pixels.clone(), photo.lean)
+        (photo.pixels.clone(), photo.tilt())
     }
 }
 

@@ -12,6 +12,7 @@ pub mod encoder;
 pub mod evaluate;
 pub mod export;
 pub mod generator;
+pub mod level;
 pub mod measure;
 pub mod model;
 pub mod noise;

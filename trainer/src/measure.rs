@@ -73,7 +73,7 @@ pub fn measure(
                 let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
                 let view = recipe.reference_view(&photo.pixels, magnitude, Frame::Whole, &mut rng);
                 let rival = rival.map(|rival| (rival.score)(&view));
-                (spec.view().tensor(&view), magnitude + recipe.transformation.inherent(photo.lean), rival)
+                (spec.view().tensor(&view), magnitude + recipe.transformation.inherent(photo.tilt()), rival)
             })
             .collect();
         for (&(_, photo, _), (tensor, truth, baseline)) in chunk.iter().zip(made) {

@@ -17,7 +17,7 @@ const LARGE: u32 = 900;
 /// Photos are kept in memory at this long side at most; views are 1024 at most, so this leaves room to scale down.
 const KEPT_LONG_SIDE: u32 = 1600;
 /// Share of the lines' length that must agree on a photo's own tilt: from there on it is within 0.4 degrees of measurements by hand.
-const TRUSTED_LEAN: f32 = 0.5;
+pub(crate) const TRUSTED_LEAN: f32 = 0.5;
 
 /// What a photo is used for. Whole groups (a house, a site) fall into one part, never single files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ pub struct LibraryPhoto {
     pub group: String,
     /// Where it comes from: `source` in the manifest, else empty.
     pub source: String,
-    /// Its own tilt in degrees, clockwise positive: `lean` in the manifest where `lean_share` says that it can be trusted, else 0.
-    pub lean: f32,
+    /// Its own tilt in degrees, clockwise positive: `lean` in the manifest where `lean_share` says that it can be trusted.
+    pub lean: Option<f32>,
     /// What it is used for.
     pub part: Part,
     /// Upright pixels.
@@ -55,6 +55,12 @@ impl LibraryPhoto {
     #[must_use]
     pub fn is_large(&self) -> bool {
         self.pixels.width().max(self.pixels.height()) >= LARGE
+    }
+
+    /// Its own tilt in degrees, 0 where it is not known: photos were chosen as upright.
+    #[must_use]
+    pub fn tilt(&self) -> f32 {
+        self.lean.unwrap_or(0.0)
     }
 }
 
@@ -84,8 +90,8 @@ struct ManifestRow {
 }
 
 impl ManifestRow {
-    fn trusted_lean(&self) -> f32 {
-        self.lean.filter(|_| self.lean_share.is_some_and(|share| share >= TRUSTED_LEAN)).unwrap_or(0.0)
+    fn trusted_lean(&self) -> Option<f32> {
+        self.lean.filter(|_| self.lean_share.is_some_and(|share| share >= TRUSTED_LEAN))
     }
 }
 
@@ -123,7 +129,7 @@ impl Library {
                         category: named(row.map(|row| &row.category), "general"),
                         group: named(row.map(|row| &row.group), &file),
                         source: row.map_or_else(String::new, |row| row.source.clone()),
-                        lean: row.map_or(0.0, ManifestRow::trusted_lean),
+                        lean: row.and_then(ManifestRow::trusted_lean),
                         part: Part::Train,
                         file,
                         pixels,
@@ -235,7 +241,7 @@ mod tests {
                     category: "general".into(),
                     group: format!("house-{}", index / 4),
                     source: String::new(),
-                    lean: 0.0,
+                    lean: None,
                     part: Part::Train,
                     pixels: RgbImage::new(1, 1),
                 })

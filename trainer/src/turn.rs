@@ -173,7 +173,7 @@ mod tests {
             category: "car".to_owned(),
             group: String::new(),
             source: String::new(),
-            lean: 0.0,
+            lean: None,
             part: Part::Calibrate,
             pixels: RgbImage::new(1, 1),
         };

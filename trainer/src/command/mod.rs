@@ -4,6 +4,7 @@ mod all;
 mod calibrate;
 mod evaluate;
 mod export;
+mod level;
 mod list;
 mod reference;
 mod report;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Report(report::Report),
     /// Train, export, calibrate and evaluate the models that every service needs, or those that are named.
     All(all::All),
+    /// Measure how much photos lean by themselves, by the model of rotation, and write a manifest for the next training.
+    Level(level::Level),
     /// Print which photo is used for what (train, validate, calibrate, test), as CSV.
     Split(split::Split),
     /// Print the transformations that there are, as a table.
@@ -46,6 +49,7 @@ impl Command {
             Self::Reference(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::All(command) => command.run(),
+            Self::Level(command) => command.run(),
             Self::Split(command) => command.run(),
             Self::List => {
                 print!("{}", list::table());
