@@ -5,6 +5,7 @@ import cv2
 import numpy
 
 from .blur import before_soft_background, gaussian
+from .collage import KINDS as COLLAGES
 from .common import jpeg, view
 
 
@@ -43,4 +44,4 @@ KINDS = {
         jpeg(before_soft_background(view(image), chance, 0.15)),
         None,
     ),
-}
+} | {kind: make for kind, make in COLLAGES.items() if kind.startswith("four")}

@@ -38,20 +38,21 @@ pub(super) fn check() -> Check {
         high: Some(fault("collage", Severity::Fixable, "Send each photo by itself.")),
         of_photos: true,
         certainty: 1.0,
-        measure: |Evidence { reference, .. }| Some(photos(reference.pixels()) as f32),
+        measure: |Evidence { parts, .. }| Some((parts[0] * parts[1]) as f32),
     }
 }
 
-fn photos(view: &RgbImage) -> usize {
+/// Columns and rows of photos in a picture.
+pub(super) fn parts(view: &RgbImage) -> [usize; 2] {
     let (width, height) = (view.width() as usize, view.height() as usize);
     if width.min(height) < SHORTEST {
-        return 1;
+        return [1, 1];
     }
-    [true, false].into_iter().map(|across| parts(view, across)).product()
+    [true, false].map(|across| divided(view, across))
 }
 
 /// Number of columns (`across`) or rows.
-fn parts(view: &RgbImage, across: bool) -> usize {
+fn divided(view: &RgbImage, across: bool) -> usize {
     let length = if across { view.width() } else { view.height() } as usize;
     let seen =
         |places: &[f32]| places.iter().map(|place| seam(view, across, place * length as f32)).fold(1.0, f32::min);
@@ -132,6 +133,10 @@ mod tests {
 
     use super::super::samples::compressed;
     use super::*;
+
+    fn photos(view: &RgbImage) -> usize {
+        parts(view).iter().product()
+    }
 
     /// A photo that a number decides.
     fn photo(width: u32, height: u32, number: u32) -> RgbImage {

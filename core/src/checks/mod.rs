@@ -3,6 +3,7 @@
 
 mod aspect;
 mod backlight;
+mod cells;
 mod collage;
 mod colourfulness;
 mod contrast;
@@ -15,11 +16,13 @@ mod partial_blur;
 mod sample;
 #[cfg(test)]
 mod samples;
+mod sharp_share;
 mod short_side;
 mod upscale;
 
 use std::sync::LazyLock;
 
+use self::cells::Cells;
 use self::sample::Sample;
 use crate::area::Area;
 use crate::metric::{Fault, Severity};
@@ -45,6 +48,10 @@ pub struct Evidence<'a> {
     pub jpeg_quality: Option<u8>,
     /// Some of the photo's pixels, which several checks count.
     sample: Sample,
+    /// Where it is sharp; none of a photo that is too small.
+    cells: Option<Cells>,
+    /// Columns and rows of photos in it.
+    parts: [usize; 2],
 }
 
 impl<'a> Evidence<'a> {
@@ -58,7 +65,16 @@ impl<'a> Evidence<'a> {
         jpeg_quality: Option<u8>,
     ) -> Self {
         let [_, _, width, height] = area.pixels(size[0], size[1]);
-        Self { reference, area, damage, size: [width, height], jpeg_quality, sample: Sample::of(reference) }
+        Self {
+            reference,
+            area,
+            damage,
+            size: [width, height],
+            jpeg_quality,
+            sample: Sample::of(reference),
+            cells: Cells::of(reference),
+            parts: collage::parts(reference.pixels()),
+        }
     }
 }
 
@@ -83,7 +99,7 @@ pub struct Check {
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 13]> = LazyLock::new(|| {
+pub static CHECKS: LazyLock<[Check; 14]> = LazyLock::new(|| {
     [
         damage::check(),
         frame::check(),
@@ -93,6 +109,7 @@ pub static CHECKS: LazyLock<[Check; 13]> = LazyLock::new(|| {
         colourfulness::check(),
         upscale::check(),
         partial_blur::check(),
+        sharp_share::check(),
         noise::check(),
         collage::check(),
         jpeg_quality::check(),
