@@ -102,10 +102,18 @@ def wait(url):
     sys.exit(f"nothing answers at {url}")
 
 
-PEER = [VENV / "bin/uvicorn", "app:app", "--workers", str(CORES), "--port", "8090", "--log-level", "warning"]
+
+
+def peer(app, port):
+    """A Python service of benches/load/peer."""
+    command = [VENV / "bin/uvicorn", f"{app}:app", "--workers", str(CORES), "--port", str(port), "--log-level", "warning"]
+    return command, ROOT / "benches/load/peer", port, "/docs"
+
+
 SERVICES = {
     "clearshot": (["target/release/clearshot", "serve", "--listen", "127.0.0.1:8089"], ROOT, 8089, "/readyz"),
-    "peer": (PEER, ROOT / "benches/load/peer", 8090, "/docs"),
+    "peer": peer("app", 8090),
+    "classical": peer("classical", 8091),
 }
 
 

@@ -1,5 +1,6 @@
 """The service a team would write instead of Clearshot: FastAPI, uvicorn workers, Pillow with its draft mode, ONNX Runtime in
-Python; the same models and the same views. It exists to be measured beside Clearshot (see docs/performance.md).
+Python, NumPy and OpenCV; the same models, the same views, and those of the checks that are a few lines there (no damage, frames, drawings
+or collages). It exists to be measured beside Clearshot (see docs/performance.md).
 
     uvicorn app:app --workers 2 --port 8090
 """
@@ -9,6 +10,7 @@ import json
 import os
 import pathlib
 
+import cv2
 import numpy
 import onnxruntime
 from fastapi import FastAPI, HTTPException, Request
@@ -16,9 +18,11 @@ from PIL import Image, ImageOps
 from starlette.concurrency import run_in_threadpool
 
 MODELS = pathlib.Path(os.environ.get("MODELS", pathlib.Path(__file__).parents[3] / "models"))
-REFERENCE, TILE, GRID, DISC, SMALL = 1024, 128, 3, 192, 64
+REFERENCE, TILE, GRID, DISC, SMALL, TURNED = 1024, 96, 3, 192, 64, 96
+BLOCK, ENOUGH, EVEN = 16, 16, 2  # of the detail by which tiles are chosen
 LUMA = numpy.array([0.299, 0.587, 0.114], numpy.float32) / 255
 
+cv2.setNumThreads(1)
 app = FastAPI()
 
 
@@ -29,7 +33,7 @@ def load(metric):
     return session, session.get_inputs()[0].name, json.loads((MODELS / f"{metric}.json").read_text())["calibration"]
 
 
-BRANCHES = {metric: load(metric) for metric in ("blur", "brightness", "rotation")}
+BRANCHES = {metric: load(metric) for metric in ("blur", "brightness", "rotation", "turn")}
 
 
 def reference_view(data):
@@ -41,12 +45,31 @@ def reference_view(data):
     return image.resize([round(side * scale) for side in image.size], Image.LANCZOS) if scale < 1 else image
 
 
-def blur_view(pixels):
-    luma = pixels @ LUMA
+def blur_view(luma):
+    """From each ninth the tile with most detail."""
+    luma = cv2.copyMakeBorder(luma, 0, max(TILE - luma.shape[0], 0), 0, max(TILE - luma.shape[1], 0), cv2.BORDER_REFLECT_101)
     height, width = luma.shape
-    luma = numpy.pad(luma, ((0, max(TILE - height, 0)), (0, max(TILE - width, 0))), "reflect")
-    starts = lambda side: [max(side - TILE, 0) * index // (GRID - 1) for index in range(GRID)]
-    return numpy.stack([luma[y : y + TILE, x : x + TILE] for y in starts(height) for x in starts(width)])
+    across, down = numpy.abs(numpy.diff(luma, axis=1)), numpy.abs(numpy.diff(luma, axis=0))
+    detail = across[: height - 1, : width - 1] + down[: height - 1, : width - 1]
+    blocks = cv2.resize(detail, (width // BLOCK, height // BLOCK), interpolation=cv2.INTER_AREA)
+    corners = cv2.integral(numpy.minimum(blocks, ENOUGH))
+    side = TILE // BLOCK
+
+    def starts(length, third):
+        room = max(length - TILE, 0)
+        first, last = (min(max(length * edge // GRID - TILE // 2, 0), room) // BLOCK for edge in (third, third + 1))
+        return numpy.arange(first, last + 1, EVEN)
+
+    tiles = []
+    for row in range(GRID):
+        for column in range(GRID):
+            top, left = starts(height, row), starts(width, column)
+            low, right = numpy.minimum(top + side, len(corners) - 1), numpy.minimum(left + side, len(corners[0]) - 1)
+            held = corners[numpy.ix_(low, right)] - corners[numpy.ix_(top, right)] - corners[numpy.ix_(low, left)] + corners[numpy.ix_(top, left)]
+            best = numpy.unravel_index(held.argmax(), held.shape)
+            y, x = min(top[best[0]] * BLOCK, height - TILE), min(left[best[1]] * BLOCK, width - TILE)
+            tiles.append(luma[y : y + TILE, x : x + TILE])
+    return numpy.stack(tiles) / 255
 
 
 def brightness_view(image):
@@ -65,6 +88,36 @@ def rotation_view(image):
     return numpy.stack(discs)
 
 
+def turn_view(image):
+    """The middle square, turned back by each right angle."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    square = numpy.asarray(image.resize((TURNED, TURNED), Image.BOX, (left, top, left + side, top + side)), numpy.float32) / 255
+    return numpy.concatenate([numpy.rot90(square, turns).transpose(2, 0, 1) for turns in range(4)])
+
+
+def checks(pixels, luma):
+    low, high = numpy.percentile(luma[::2, ::2], (1, 95))
+    rg, yb = pixels[::2, ::2, 0] - pixels[::2, ::2, 1], (pixels[::2, ::2, 0] + pixels[::2, ::2, 1]) / 2 - pixels[::2, ::2, 2]
+    noise = numpy.abs(cv2.filter2D(luma, -1, numpy.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])))
+    spectra = [numpy.abs(numpy.fft.rfft(numpy.abs(numpy.diff(luma, axis=axis)).mean(1 - axis))) for axis in (0, 1)]
+    cells = numpy.array_split(luma[::4], 4), numpy.array_split(luma[:, ::4].T, 6)
+    edges = [
+        numpy.percentile(numpy.abs(cell[:, 1:] - cell[:, :-1]), 98) / (1 + numpy.percentile(numpy.abs(cell[:, 4:] - cell[:, :-4]), 98))
+        for lines, parts in zip(cells, (6, 4))
+        for line in lines
+        for cell in numpy.array_split(line, parts, axis=1)
+    ]
+    return {
+        "contrast": float((high - low) / (high + low + 1)),
+        "colourfulness": float(numpy.hypot(rg.std(), yb.std()) + 0.3 * numpy.hypot(rg.mean(), yb.mean())),
+        "noise": float(numpy.sqrt(numpy.pi / 2) * numpy.median(noise[::2, ::2]) / 6),
+        "upscale": [int(spectrum[8:].argmax()) for spectrum in spectra],
+        "sharp_share": float(numpy.mean(numpy.array(edges) > 0.37)),
+    }
+
+
 def calibrated(calibration, raw, log_scale):
     curve = numpy.array(calibration["curve"])
     value = float(numpy.interp(raw, curve[:, 0], curve[:, 1]))
@@ -77,18 +130,27 @@ def calibrated(calibration, raw, log_scale):
 def score_bytes(data):
     image = reference_view(data)
     pixels = numpy.asarray(image, numpy.float32)
-    views = {"blur": blur_view(pixels), "brightness": brightness_view(image), "rotation": rotation_view(image)}
-    scores = {}
+    luma = pixels @ (255 * LUMA)
+    views = {
+        "blur": blur_view(luma),
+        "brightness": brightness_view(image),
+        "rotation": rotation_view(image),
+        "turn": turn_view(image),
+    }
+    scores, orientation = {}, None
     for metric, (session, name, calibration) in BRANCHES.items():
-        raw, log_scale = session.run(None, {name: views[metric][None].astype(numpy.float32)})[0][0]
-        scores[metric] = calibrated(calibration, raw, log_scale)
-    return scores
+        output = session.run(None, {name: views[metric][None].astype(numpy.float32)})[0][0]
+        if metric == "turn":
+            orientation = int(output.argmax())
+        else:
+            scores[metric] = calibrated(calibration, *output)
+    return {"scores": scores, "orientation": orientation, "checks": checks(pixels, luma)}
 
 
 @app.post("/score")
 async def score(request: Request):
     data = await request.body()
     try:
-        return {"scores": await run_in_threadpool(score_bytes, data)}
+        return await run_in_threadpool(score_bytes, data)
     except (OSError, ValueError) as error:
         raise HTTPException(422, str(error)) from error
