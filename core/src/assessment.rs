@@ -14,8 +14,9 @@ use crate::ingest::{self, Budget, Format, IngestError, Photo};
 use crate::models::{ModelSet, Tensor, tensors};
 use crate::rounding::thousandths;
 use crate::scene_hash::SceneHash;
-use crate::scoring::card::Reading;
+use crate::scoring::card::{ModelCard, Reading};
 use crate::scoring::coverage::Coverage;
+use crate::scoring::label::Label;
 use crate::scoring::orientation::Orientation;
 use crate::scoring::output::Output;
 use crate::scoring::profile::Profile;
@@ -65,6 +66,10 @@ pub struct Assessment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub orientation: Option<Orientation>,
+    /// Which label fits the photo, by the name of the model that tells; absent without such models. No profile judges by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false)]
+    pub labels: BTreeMap<String, Label>,
     /// What was measured without a model, by the name of the check.
     #[serde(default)]
     #[schema(required)]
@@ -106,10 +111,14 @@ impl Assessment {
         coverage: Option<Coverage>,
     ) -> Self {
         let Prepared { image, checks, .. } = prepared;
-        let stated = models.cards().map(|card| card.calibration.coverage()).fold(1.0, f32::min);
+        let scalar = |(card, _): &(&ModelCard, &Output)| card.reading == Reading::Scalar;
+        let stated = models.cards().zip(outputs).filter(scalar).map(|(card, _)| card.calibration.coverage());
+        let stated = stated.fold(1.0, f32::min);
+        let label =
+            |(card, output): (&ModelCard, &Output)| Some((card.metric.name.to_string(), Label::read(card, output)?));
         let findings = Findings {
             metrics: (models.cards().zip(outputs))
-                .filter(|(card, _)| card.reading == Reading::Scalar)
+                .filter(scalar)
                 .map(|(card, output)| {
                     let output = output.scalar();
                     Measurement {
@@ -123,7 +132,7 @@ impl Assessment {
                     }
                 })
                 .collect(),
-            orientation: models.cards().zip(outputs).find_map(|(card, output)| Orientation::read(card, *output)),
+            orientation: models.cards().zip(outputs).find_map(|(card, output)| Orientation::read(card, output)),
             checks,
         };
         let Judgement { scores, quality, verdict, reasons } = judge(&findings, profile);
@@ -132,6 +141,7 @@ impl Assessment {
             image,
             scores,
             orientation: findings.orientation,
+            labels: models.cards().zip(outputs).filter_map(label).collect(),
             checks: findings.checks.iter().map(|(check, value)| (check.name.to_owned(), *value)).collect(),
             coverage: coverage.map_or(stated, Coverage::share),
             quality,

@@ -42,7 +42,7 @@ pub fn run_batch<T>(
         Err(error) => {
             tracing::warn!(metric, size = batch.len(), %error, "a batch failed; retrying item by item");
             let mut alone = |item: &T| {
-                let output = try_run(std::slice::from_ref(item)).map(|outputs| outputs[0]);
+                let output = try_run(std::slice::from_ref(item)).map(|mut outputs| outputs.swap_remove(0));
                 if let Err(error) = &output {
                     tracing::error!(metric, %error, "a photo failed");
                 }

@@ -14,7 +14,7 @@ use crate::name::Name;
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
 /// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 27] = [
+const RESERVED: [&str; 28] = [
     "area",
     "bytes",
     "checks",
@@ -24,6 +24,7 @@ const RESERVED: [&str; 27] = [
     "fail_at",
     "format",
     "height",
+    "labels",
     "max_attempts",
     "max_usable_width",
     "messages",
@@ -43,8 +44,10 @@ const RESERVED: [&str; 27] = [
     "verdict",
     "width",
 ];
-/// How columns of a metric end in result files.
-const PARTS: [&str; 4] = ["_low", "_high", "_raw", "_model"];
+/// How columns of a metric, or of labels, end in result files.
+const PARTS: [&str; 5] = ["_low", "_high", "_raw", "_model", "_probability"];
+/// How columns of labels begin in result files.
+pub const LABEL: &str = "label_";
 
 /// Bins in which distributions of values are counted.
 const BINS: u32 = 20;
@@ -106,10 +109,7 @@ impl Metric {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<(), String> {
-        let name = self.name.as_str();
-        if RESERVED.contains(&name) || checks::find(name).is_some() || PARTS.iter().any(|part| name.ends_with(part)) {
-            return Err(format!("`{name}` means something else where metrics are listed; choose another name"));
-        }
+        self.check_name()?;
         let [min, max] = self.range;
         if !(min.is_finite() && max.is_finite() && min <= 0.0 && max > 0.0) {
             return Err(format!("{}: the range must be finite, and hold zero and something above it", self.name));
@@ -119,6 +119,19 @@ impl Metric {
                 "{}: a metric has a `low` fault if its range reaches below zero, and only then",
                 self.name
             ));
+        }
+        Ok(())
+    }
+
+    /// Checks that nothing else in answers, profiles and result files has the name.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check_name(&self) -> Result<(), String> {
+        let name = self.name.as_str();
+        let is_part = name.starts_with(LABEL) || PARTS.iter().any(|part| name.ends_with(part));
+        if RESERVED.contains(&name) || checks::find(name).is_some() || is_part {
+            return Err(format!("`{name}` means something else where metrics are listed; choose another name"));
         }
         Ok(())
     }

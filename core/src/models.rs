@@ -63,9 +63,14 @@ impl ModelSet {
         self.models.iter().map(|model| &model.card)
     }
 
-    /// The metrics that are scored, in order: of every model but one that tells the turn.
+    /// The metrics that are scored, in order: of every model that gives one number.
     pub fn metrics(&self) -> impl Iterator<Item = &Metric> + Clone {
         self.cards().filter(|card| card.reading == Reading::Scalar).map(|card| &card.metric)
+    }
+
+    /// The cards of the models that tell an operator's own labels, in order.
+    pub fn labelling(&self) -> impl Iterator<Item = &ModelCard> + Clone {
+        self.cards().filter(|card| card.reading == Reading::Labels)
     }
 
     /// The views that they look at, each once.

@@ -276,6 +276,8 @@ pub struct BranchSession {
     view: &'static View,
     session: Session,
     input: String,
+    /// Labels that a model of labels tells apart; 0 of another.
+    labels: usize,
 }
 
 impl BranchSession {
@@ -284,10 +286,11 @@ impl BranchSession {
     /// # Errors
     /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
     pub fn of(runtime: &Runtime, model: &VerifiedModel, intra_threads: usize) -> Result<Self, RuntimeError> {
-        Self::new(runtime, model.card.metric.name.as_str(), model.view, &model.onnx, intra_threads)
+        let session = Self::new(runtime, model.card.metric.name.as_str(), model.view, &model.onnx, intra_threads)?;
+        Ok(Self { labels: model.card.labels.as_ref().map_or(0, |labels| labels.names.len()), ..session })
     }
 
-    /// Loads a model that has no card yet: what it measures, and what it looks at, is said here.
+    /// Loads a model that has no card yet: what it measures, and what it looks at, is said here. It tells no labels apart.
     ///
     /// # Errors
     /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
@@ -313,7 +316,7 @@ impl BranchSession {
             .map_err(|error| model_error(error.to_string()))?;
         let input = session.inputs().first().map(|input| input.name().to_owned());
         let input = input.ok_or_else(|| model_error("it has no input".into()))?;
-        Ok(Self { metric: metric.to_owned(), view, session, input })
+        Ok(Self { metric: metric.to_owned(), view, session, input, labels: 0 })
     }
 
     /// Name of the metric that this session scores.
@@ -362,7 +365,7 @@ impl BranchSession {
             .map_err(|error| run_error(error.to_string()))?;
         let (_, values) = outputs[0].try_extract_tensor::<f32>().map_err(|error| run_error(error.to_string()))?;
         let each = (values.len() / tensors.len().max(1)).max(1);
-        let outputs: Option<Vec<Output>> = values.chunks(each).map(Output::of).collect();
+        let outputs: Option<Vec<Output>> = values.chunks(each).map(|values| Output::of(values, self.labels)).collect();
         outputs
             .filter(|outputs| outputs.len() == tensors.len())
             .ok_or_else(|| run_error(format!("{} outputs came for a batch of {}", values.len(), tensors.len())))

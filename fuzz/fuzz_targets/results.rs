@@ -19,7 +19,7 @@ fuzz_target!(init: drop(std::panic::take_hook()), |bytes: &[u8]| {
     }
     let [version, build, limits, models, profile] = ["1.0", "any", "1/2/3/4/5", "0123456789abcdef", "default:0123456789abcdef"].map(str::to_owned);
     let made = ScoredBy { version, build, limits, models, profile };
-    if Output::open(&path, columns(&["blur", "brightness", "rotation"]), &made).is_err() {
+    if Output::open(&path, columns(&["blur", "brightness", "rotation"], &[]), &made).is_err() {
         assert_eq!(std::fs::read(&path).expect("it is there"), content, "a file that is refused is left as it is");
     }
 });

@@ -16,7 +16,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -25,7 +25,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from . import _native
 
-__all__ = ["Assessment", "PhotoError", "Reason", "Score", "Scorer"]
+__all__ = ["Assessment", "Label", "PhotoError", "Reason", "Score", "Scorer"]
 
 
 class PhotoError(ValueError):
@@ -68,6 +68,15 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Which label of a model of labels fits a photo, and the probability of each."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Assessment:
     """What is said of a photo: the fields of an answer of `POST /score`."""
 
@@ -83,6 +92,7 @@ class Assessment:
     models: dict[str, str]
     orientation: dict[str, Any] | None
     _answer: dict[str, Any]
+    labels: dict[str, Label] = field(default_factory=dict)
 
     @classmethod
     def _of(cls, answer: dict[str, Any]) -> Assessment:
@@ -90,6 +100,7 @@ class Assessment:
             "scores": {metric: Score(**score) for metric, score in answer["scores"].items()},
             "reasons": tuple(Reason(**reason) for reason in answer["reasons"]),
             "orientation": answer.get("orientation"),
+            "labels": {name: Label(**label) for name, label in answer.get("labels", {}).items()},
         }
         return cls(**(answer | typed), _answer=answer)
 
@@ -109,6 +120,8 @@ class Assessment:
         row |= {f"area_{side}": share for side, share in self.image["area"].items()}
         if self.orientation is not None:
             row |= {"turn": self.orientation["turn"], "turn_probability": self.orientation["probability"]}
+        for name, label in self.labels.items():
+            row |= {f"label_{name}": label.label, f"label_{name}_probability": label.probability}
         row |= self.checks
         row |= {"coverage": self.coverage, "max_usable_width": self.max_usable_width}
         row |= {name: value for name, value in self.image.items() if name != "area"}

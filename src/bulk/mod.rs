@@ -163,7 +163,8 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
 fn open(config: &ScoreConfig, models: &ModelSet, made: &ScoredBy) -> Result<(Output, Known), BulkError> {
     let Some(path) = &config.output else { return Ok((Output::stdout(), Known::default())) };
     let metrics: Vec<&str> = models.metrics().map(|metric| metric.name.as_str()).collect();
-    let (output, known) = Output::open(path, row::columns(&metrics), made)?;
+    let labels: Vec<&str> = models.labelling().map(|card| card.metric.name.as_str()).collect();
+    let (output, known) = Output::open(path, row::columns(&metrics, &labels), made)?;
     if let Some(there) = &known.other_build {
         let path = path.display();
         tracing::warn!(%path, there, here = made.build, "the output holds scores of another build: last digits may differ");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use clearshot_core::assessment::Assessment;
 use clearshot_core::checks::CHECKS;
+use clearshot_core::metric::LABEL;
 use clearshot_core::scene_hash::SceneHash;
 use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::orientation::Orientation;
@@ -60,9 +61,9 @@ pub struct Column {
 /// Columns of where the photo is within its frame.
 const AREA: [&str; 4] = ["area_left", "area_top", "area_width", "area_height"];
 
-/// The columns of results that have scores of `metrics`.
+/// The columns of results that have scores of `metrics`, and labels by models of these names.
 #[must_use]
-pub fn columns(metrics: &[&str]) -> Vec<Column> {
+pub fn columns(metrics: &[&str], labels: &[&str]) -> Vec<Column> {
     let column = |name: &str, kind| Column { name: name.to_owned(), kind };
     let text = |name: &str| column(name, Kind::Text);
     let count = |name: &str| column(name, Kind::Count);
@@ -72,6 +73,10 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
     }
     columns.extend(AREA.map(|part| column(part, Kind::Real)));
     columns.extend([count("turn"), column("turn_probability", Kind::Real)]);
+    for labelling in labels {
+        let [label, probability] = label_columns(labelling);
+        columns.extend([text(&label), column(&probability, Kind::Real)]);
+    }
     columns.extend(CHECKS.iter().map(|check| column(check.name, Kind::Real)));
     columns.extend([column("coverage", Kind::Real), count("max_usable_width"), text("format")]);
     columns.extend([
@@ -87,6 +92,11 @@ pub fn columns(metrics: &[&str]) -> Vec<Column> {
     columns.extend([text("problem"), text("detail")]);
     columns.extend(ScoredBy::COLUMNS.map(text));
     columns
+}
+
+/// Columns of what a model of labels says: label and probability.
+fn label_columns(labelling: &str) -> [String; 2] {
+    ["", "_probability"].map(|part| format!("{LABEL}{labelling}{part}"))
 }
 
 /// What stands in a column of a row.
@@ -146,7 +156,7 @@ impl From<Row> for FlatRow {
             flat.text(column, field.to_owned());
         }
         let Some(assessment) = row.assessment else { return flat };
-        let Assessment { image, scores, orientation, checks, coverage, quality, .. } = assessment;
+        let Assessment { image, scores, orientation, labels, checks, coverage, quality, .. } = assessment;
         flat.text("verdict", assessment.verdict.name().to_owned());
         let codes: Vec<String> = assessment.reasons.into_iter().map(|reason| reason.code).collect();
         flat.text("reasons", codes.join(" "));
@@ -163,6 +173,11 @@ impl From<Row> for FlatRow {
         if let Some(orientation) = orientation {
             flat.count("turn", orientation.turn.into());
             flat.set("turn_probability".into(), Cell::Real(orientation.probability));
+        }
+        for (labelling, found) in labels {
+            let [label, probability] = label_columns(&labelling);
+            flat.text(&label, found.label);
+            flat.set(probability, Cell::Real(found.probability));
         }
         for (check, value) in checks {
             flat.set(check, Cell::Real(value));

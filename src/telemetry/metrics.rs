@@ -86,6 +86,12 @@ struct ModelLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct PhotoLabels {
+    model: String,
+    label: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct BinLabels {
     metric: String,
     le: String,
@@ -123,6 +129,9 @@ pub struct Metrics {
     verdicts: Family<VerdictLabels, Counter>,
     reasons: Family<ProfileReasonLabels, Counter>,
     probability: Histograms<MetricLabel>,
+    labels: Family<PhotoLabels, Counter>,
+    /// Labels that the models in use may give.
+    known_labels: Mutex<Vec<PhotoLabels>>,
     scores: Scores,
     score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
@@ -158,6 +167,8 @@ impl Metrics {
             verdicts: Family::default(),
             reasons: Family::default(),
             probability: Family::new_with_constructor(probabilities),
+            labels: Family::default(),
+            known_labels: Mutex::default(),
             scores: Scores::default(),
             score_reference: Family::default(),
             models: Family::default(),
@@ -188,6 +199,8 @@ impl Metrics {
         registry.register("reasons", "Photos by reason not to pass", metrics.reasons.clone());
         let help = "Probabilities of the faults that were reasons, by the metric or check at fault";
         registry.register("reason_probability", help, metrics.probability.clone());
+        let help = "Photos by their likeliest label, for each model of labels";
+        registry.register("labels", help, metrics.labels.clone());
         let help = "Calibrated values by metric, in its unit; a shift tells of drift";
         registry.register("score", help, metrics.scores.clone());
         let reference = metrics.score_reference.clone();
@@ -251,9 +264,9 @@ impl Metrics {
 
     /// A photo was judged.
     pub fn judged(&self, assessment: &Assessment) {
-        let Assessment { profile, verdict, reasons, scores, .. } = assessment;
-        let labels = VerdictLabels { profile: profile.clone(), verdict: verdict.name().to_owned() };
-        self.verdicts.get_or_create(&labels).inc();
+        let Assessment { profile, verdict, reasons, scores, labels, .. } = assessment;
+        let of_verdict = VerdictLabels { profile: profile.clone(), verdict: verdict.name().to_owned() };
+        self.verdicts.get_or_create(&of_verdict).inc();
         for reason in reasons {
             let labels = ProfileReasonLabels { profile: profile.clone(), reason: reason.code.clone() };
             self.reasons.get_or_create(&labels).inc();
@@ -261,6 +274,13 @@ impl Metrics {
         }
         for (metric, score) in scores.iter() {
             self.scores.observe(metric, f64::from(score.value));
+        }
+        for (model, found) in labels {
+            let labels = PhotoLabels { model: model.clone(), label: found.label.clone() };
+            // A photo of the models before a reload may come late.
+            if let Some(count) = self.labels.get(&labels) {
+                count.inc();
+            }
         }
     }
 
@@ -300,9 +320,29 @@ impl Metrics {
         let former = former.into_iter().filter(|before| !labels.contains(before));
         *shown = former.chain(labels.iter().cloned()).collect();
         drop(shown);
+        self.labels(models);
         self.scores.expect(models);
         self.score_reference.clear();
         models.cards().for_each(|card| self.reference(card));
+    }
+
+    /// The labels of these models are counted from now on, each from zero where it is new.
+    fn labels(&self, models: &ModelSet) {
+        let of_card = |card: &ModelCard| -> Vec<PhotoLabels> {
+            let labels = card.labels.iter().flat_map(|labels| &labels.names);
+            let labels =
+                labels.map(|label| PhotoLabels { model: card.metric.name.to_string(), label: label.to_string() });
+            labels.collect()
+        };
+        let labels: Vec<PhotoLabels> = models.labelling().flat_map(of_card).collect();
+        let mut known = self.known_labels.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in known.iter().filter(|before| !labels.contains(before)) {
+            self.labels.remove(gone);
+        }
+        for label in &labels {
+            drop(self.labels.get_or_create(label));
+        }
+        *known = labels;
     }
 
     fn reference(&self, card: &ModelCard) {

@@ -86,6 +86,7 @@ pub(crate) fn card_of(
         },
         evaluation: BTreeMap::new(),
         turns: BTreeMap::new(),
+        labels: None,
         reference: None,
         intended_use: spec.intended_use.to_owned(),
     })

@@ -78,6 +78,7 @@ fn parity(
         let theirs = match session.run(&[tensor.as_slice()])?[0] {
             Output::Scalar(RawOutput { raw, log_scale }) => vec![raw, log_scale],
             Output::Copies(upright) => upright.to_vec(),
+            Output::Logits(ref logits) => logits.to_vec(),
         };
         ensure!(ours.len() == theirs.len(), "the exported {} model gives another number of outputs", spec.name);
         for (ours, theirs) in ours.iter().zip(&theirs) {

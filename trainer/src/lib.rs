@@ -2,7 +2,7 @@
 //! rank them, and calibration on other photos turns its output into physical units with intervals.
 //!
 //! Way of the data: [`photos`] -> [`transform`] -> [`upload`] -> [`generator`] -> [`model`] + [`siamese`] -> [`train`] ->
-//! [`export`] -> [`calibrate`] -> [`evaluate`].
+//! [`export`] -> [`calibrate`] -> [`evaluate`]. [`head`] teaches a trained encoder labels of an operator's own.
 
 pub mod baseline;
 pub mod calibrate;
@@ -12,6 +12,7 @@ pub mod encoder;
 pub mod evaluate;
 pub mod export;
 pub mod generator;
+pub mod head;
 pub mod level;
 pub mod measure;
 pub mod model;
@@ -23,6 +24,7 @@ pub mod reference;
 pub mod report;
 pub mod run;
 pub mod siamese;
+pub mod temperature;
 pub mod train;
 pub mod transform;
 pub mod turn;

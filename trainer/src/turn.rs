@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use clearshot_core::scoring::calibration::{Calibration, IntervalBin};
 use clearshot_core::scoring::card::{self, ModelCard, Reading, TurnFigures, VerifiedModel};
 use clearshot_core::scoring::orientation::{CERTAIN, Orientation, TURN};
 use clearshot_core::scoring::output::{COPIES, Output};
@@ -17,6 +16,7 @@ use crate::category;
 use crate::generator::Recipe;
 use crate::photos::{Library, LibraryPhoto, Part, progress};
 use crate::run::Run;
+use crate::temperature::{self, Ranked};
 use crate::transform::{self, Frame};
 
 /// Upright photos and how upright each of their copies looked.
@@ -36,7 +36,7 @@ pub fn calibrate(library: &Library, run: &Run, runtime: &Runtime, models: &Path)
     let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
     let mut session = BranchSession::new(runtime, TURN, spec.view(), &onnx, 1)?;
     let looked = look(library, &recipe, Part::Calibrate, &mut session)?;
-    let calibration = of_temperature(temperature(&looked), looked.len())?;
+    let calibration = temperature::calibration(fitted(&looked), looked.len())?;
     let card = card_of(library, run, &onnx, Reading::Classes, calibration)?;
     write_card(models, &card)?;
     Ok(card)
@@ -72,7 +72,7 @@ fn figures(card: &ModelCard, looked: &[&Looked]) -> TurnFigures {
         looked.iter().filter_map(move |found| {
             // Turning a photo moves its copies along.
             let copies = std::array::from_fn(|copy| found.upright[(copy + COPIES - turns) % COPIES]);
-            Orientation::read(card, Output::Copies(copies))
+            Orientation::read(card, &Output::Copies(copies))
         })
     };
     let share = |count: usize, of: usize| count as f32 / of.max(1) as f32;
@@ -139,26 +139,11 @@ fn look<'a>(library: &'a Library, recipe: &Recipe, part: Part, session: &mut Bra
 }
 
 /// The temperature at which the upright copies are most likely, categories weighed as in training.
-fn temperature(looked: &[Looked]) -> f32 {
+fn fitted(looked: &[Looked]) -> f32 {
     let weights = category::weights(looked.iter().map(|found| found.photo.category.as_str()));
-    let loss = |temperature: f32| -> f64 {
-        let loss = |(found, weight): (&Looked, &f64)| {
-            let largest = found.upright.into_iter().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = found.upright.iter().map(|raw| ((raw - largest) / temperature).exp()).sum();
-            weight * f64::from(sum.ln() - (found.upright[0] - largest) / temperature)
-        };
-        looked.iter().zip(&weights).map(loss).sum()
-    };
-    let candidates = (0..=200).map(|step| 0.02 * 1.03f32.powi(step));
-    candidates.min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(1.0)
-}
-
-/// A straight line through zero: raw outputs to logits.
-fn of_temperature(temperature: f32, samples: usize) -> Result<Calibration> {
-    const LARGEST: f32 = 100.0;
-    let curve = vec![[-temperature, -1.0], [temperature, 1.0]];
-    let exact = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0, errors: None };
-    Ok(Calibration::new(0.9, samples, [-LARGEST, LARGEST], curve, vec![exact])?)
+    let ranked = looked.iter().zip(weights);
+    let ranked: Vec<_> = ranked.map(|(found, weight)| Ranked { logits: &found.upright, right: 0, weight }).collect();
+    temperature::fit(&ranked, 0.0)
 }
 
 #[cfg(test)]
@@ -182,12 +167,12 @@ mod tests {
             let upright = |index: usize| if index < right { [1.0, 0.0, 0.0, 0.0] } else { [0.0, 1.0, 0.0, 0.0] };
             (0..10).map(|index| Looked { photo: &photo, upright: upright(index) }).collect()
         };
-        let (sure, unsure) = (temperature(&looked(9)), temperature(&looked(6)));
+        let (sure, unsure) = (fitted(&looked(9)), fitted(&looked(6)));
         assert!(sure < unsure, "{sure} {unsure}");
         // The stated probability is the share that is right.
         let stated = (1.0 / unsure).exp() / ((1.0 / unsure).exp() + 3.0);
         assert!((stated - 0.6).abs() < 0.03, "{stated}");
-        let calibration = of_temperature(unsure, 10).expect("it is sound");
+        let calibration = temperature::calibration(unsure, 10).expect("it is sound");
         assert!((calibration.value(0.5) - 0.5 / unsure).abs() < 1e-3);
     }
 }

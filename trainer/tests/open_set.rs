@@ -5,39 +5,18 @@
 
 #[path = "../../tests/support/room.rs"]
 mod room;
+mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use clearshot_core::models::ModelSet;
 use image::RgbImage;
 use serde_json::{Value, json};
+use support::{Server, clearshot, copy_shipped, root, run};
 
 const FIVE: [&str; 5] = ["blur", "brightness", "rotation", "crop", "saturation"];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The server's binary, which `cargo test --workspace` builds beside this test.
-fn clearshot() -> Command {
-    let test = std::env::current_exe().unwrap();
-    let binary = test.parent().and_then(Path::parent).unwrap().join("clearshot");
-    assert!(binary.is_file(), "{} is not built: test with --workspace, or build it first", binary.display());
-    let mut command = Command::new(binary);
-    command.current_dir(root()).env("RUST_LOG", "error");
-    command
-}
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A folder with what the tests share: `models` (the shipped ones and two more), `photos` to score, `profiles.json`.
 fn shared() -> &'static Path {
@@ -57,11 +36,7 @@ fn shared() -> &'static Path {
         all.args(["--steps", "100", "--batch-photos", "4", "--validate-every", "50", "--per-photo", "12"]);
         all.arg("--photos").arg(&sources).arg("--work").arg(folder.join("work")).arg("--out").arg(&models);
         run(&mut all);
-        for name in ["blur", "brightness", "rotation"] {
-            for file in [format!("{name}.json"), format!("{name}.onnx")] {
-                std::fs::copy(root().join("models").join(&file), models.join(&file)).unwrap();
-            }
-        }
+        copy_shipped(&["blur", "brightness", "rotation"], &models);
         let room = room::room(320, 240, 100);
         room.save(photos.join("room.jpg")).unwrap();
         saturated(&room, 0.2).save(photos.join("faded.jpg")).unwrap();
@@ -90,54 +65,12 @@ fn saturated(photo: &RgbImage, factor: f32) -> RgbImage {
 }
 
 /// A running server with the shared models and profiles.
-struct Server {
-    process: Child,
-    address: String,
+fn server() -> Server {
+    Server::start(&shared().join("models"), Some(&shared().join("profiles.json")))
 }
 
-impl Server {
-    fn start() -> Self {
-        let mut command = clearshot();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
-        command.arg("--models").arg(shared().join("models")).arg("--profiles").arg(shared().join("profiles.json"));
-        let mut process = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").expect("the server started").to_owned();
-        let server = Self { process, address };
-        let started = Instant::now();
-        while server.ask("GET", "/readyz", &[]).0 != 200 {
-            assert!(started.elapsed() < Duration::from_secs(60), "it does not become ready");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        server
-    }
-
-    /// Status and body of the answer to a request.
-    fn ask(&self, method: &str, path: &str, body: &[u8]) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        // HTTP/1.0: the answer comes whole, and the connection ends with it.
-        write!(stream, "{method} {path} HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
-    fn score(&self, photo: &str, profile: &str) -> Value {
-        let bytes = std::fs::read(shared().join("photos").join(photo)).unwrap();
-        let (status, body) = self.ask("POST", &format!("/score?profile={profile}"), &bytes);
-        assert_eq!(status, 200, "{body}");
-        serde_json::from_str(&body).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn score(server: &Server, photo: &str, profile: &str) -> Value {
+    server.score(&shared().join("photos").join(photo), profile)
 }
 
 /// The codes of reasons on a metric.
@@ -174,8 +107,8 @@ fn the_report_shows_a_further_metric() {
 
 #[test]
 fn the_server_answers_with_the_further_metrics() {
-    let server = Server::start();
-    let room = server.score("room.jpg", "default");
+    let server = server();
+    let room = score(&server, "room.jpg", "default");
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&room["scores"]), FIVE);
     let mut models = FIVE.map(str::to_owned).to_vec();
@@ -204,16 +137,16 @@ fn the_server_answers_with_the_further_metrics() {
 
 #[test]
 fn a_profile_bounds_a_further_metric() {
-    let server = Server::start();
-    let faded = server.score("faded.jpg", "default");
+    let server = server();
+    let faded = score(&server, "faded.jpg", "default");
     assert_eq!(codes(&faded, "saturation"), ["dull"], "{faded}");
     assert_eq!(faded["verdict"], "fail");
     let reason = faded["reasons"].as_array().unwrap().iter().find(|reason| reason["code"] == "dull").unwrap();
     assert_eq!(reason["advice"], "Raise the saturation.");
     // So brief a training leaves wide intervals, but an untouched room is not certain to be dull.
-    assert!(!codes(&server.score("room.jpg", "default"), "saturation").contains(&"dull"));
+    assert!(!codes(&score(&server, "room.jpg", "default"), "saturation").contains(&"dull"));
     // Without a band a metric is reported, not judged.
-    let unjudged = server.score("faded.jpg", "without");
+    let unjudged = score(&server, "faded.jpg", "without");
     assert_eq!(unjudged["scores"]["saturation"]["value"], faded["scores"]["saturation"]["value"]);
     assert!(codes(&unjudged, "saturation").is_empty());
 }

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::digest::sha256_hex;
 use crate::metric::Metric;
 use crate::scoring::calibration::Calibration;
+use crate::scoring::label::Labels;
 use crate::scoring::orientation::TURN;
 use crate::view::{self, View};
 
@@ -40,6 +41,10 @@ pub struct ModelCard {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(required = false)]
     pub turns: BTreeMap<String, TurnFigures>,
+    /// What a model of labels tells apart, and how well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub labels: Option<Labels>,
     /// What the model says of good photos.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -57,6 +62,8 @@ pub enum Reading {
     Scalar,
     /// Which of a photo's right-angle copies is upright, with a probability.
     Classes,
+    /// Which of an operator's own labels fits the photo, with a probability.
+    Labels,
 }
 
 /// The input of a model beside its view.
@@ -229,7 +236,13 @@ impl ModelCard {
         match self.reading {
             Reading::Classes if name == TURN => {}
             Reading::Classes => return Err(format!("it reads classes; only `{TURN}` does")),
+            Reading::Labels => self.metric.check_name()?,
             Reading::Scalar => self.metric.check()?,
+        }
+        match &self.labels {
+            Some(labels) if self.reading == Reading::Labels => labels.check()?,
+            None if self.reading != Reading::Labels => {}
+            _ => return Err("a model has labels if it reads labels, and only then".to_owned()),
         }
         let view = view::find(&self.metric.view);
         let view =

@@ -5,6 +5,7 @@ pub mod calibration;
 pub mod card;
 pub mod coverage;
 pub mod distribution;
+pub mod label;
 pub mod listing;
 pub mod no_photo;
 pub mod orientation;

@@ -37,8 +37,8 @@ const EXPECTED_SHARE: f32 = 0.05;
 impl Orientation {
     /// What the model that tells the turn says; nothing for any other model.
     #[must_use]
-    pub fn read(card: &ModelCard, output: Output) -> Option<Self> {
-        match output {
+    pub fn read(card: &ModelCard, output: &Output) -> Option<Self> {
+        match *output {
             Output::Copies(upright) if card.reading == Reading::Classes => {
                 Some(Self::of(upright.map(|raw| card.calibration.value(raw))))
             }

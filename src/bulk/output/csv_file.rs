@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_row_is_whole_or_cut_off_wherever_it_was_interrupted() {
-        let columns = crate::bulk::row::columns(&["blur"]);
+        let columns = crate::bulk::row::columns(&["blur"], &[]);
         let row = |path: &str| -> FlatRow {
             let made = ["1.0", "any", "1/2/3/4/5", "0123456789abcdef", "default:0123456789abcdef"];
             let made = ScoredBy::COLUMNS.iter().zip(made).map(|(name, text)| ((*name).to_owned(), text));

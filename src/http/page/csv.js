@@ -11,7 +11,7 @@ function cell(value) {
   return `"${harmless.replaceAll('"', '""')}"`;
 }
 
-function columnsOf(metrics, checks) {
+function columnsOf(metrics, labels, checks) {
   const column = (name, of) => [name, of];
   const score = (metric, part) => column(metric + (part === "value" ? "" : `_${part}`), ({ answer }) => answer?.scores[metric]?.[part]);
   const image = (name) => column(name, ({ answer }) => answer?.image[name]);
@@ -27,6 +27,10 @@ function columnsOf(metrics, checks) {
     ...["left", "top", "width", "height"].map((part) => column(`area_${part}`, ({ answer }) => answer?.image.area[part])),
     column("turn", ({ answer }) => answer?.orientation?.turn),
     column("turn_probability", ({ answer }) => answer?.orientation?.probability),
+    ...labels.flatMap((name) => [
+      column(`label_${name}`, ({ answer }) => answer?.labels?.[name]?.label),
+      column(`label_${name}_probability`, ({ answer }) => answer?.labels?.[name]?.probability),
+    ]),
     ...checks.map((check) => column(check, ({ answer }) => answer?.checks[check])),
     column("coverage", ({ answer }) => answer?.coverage),
     column("max_usable_width", ({ answer }) => answer?.max_usable_width),
@@ -40,7 +44,8 @@ function columnsOf(metrics, checks) {
 
 // The table of photos, in their order.
 export function csv(photos, metrics, checks) {
-  const columns = columnsOf(metrics, checks);
+  const labels = [...new Set(photos.flatMap(({ answer }) => Object.keys(answer?.labels ?? {})))].sort();
+  const columns = columnsOf(metrics, labels, checks);
   const rows = [columns.map(([name]) => name), ...photos.map((photo) => columns.map(([, of]) => of(photo)))];
   // The mark at the beginning tells spreadsheets that it is UTF-8.
   return `\ufeff${rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("")}`;

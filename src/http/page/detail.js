@@ -14,8 +14,8 @@ let release = () => {};
 let neighbours = () => [];
 let closed = () => {};
 
-// What was found beside the scores; a service may have no model for the turn, and no checks.
-function facts({ orientation, checks }) {
+// What was found beside the scores; a service may have no model for the turn, none of labels, and no checks.
+function facts({ orientation, labels, checks }) {
   const usual = ([name, value]) => value === 0 || (["upscale", "collage"].includes(name) && value === 1);
   const found = Object.entries(checks ?? {}).filter((entry) => !usual(entry));
   const texts = found.map(([name, value]) => `${inWords(name)}: ${Number(value.toPrecision(3))}`);
@@ -23,6 +23,8 @@ function facts({ orientation, checks }) {
     const { turn, probability } = orientation;
     texts.unshift(`${turn ? `turned by ${turn}° clockwise` : "upright"}, ${percent(probability)} certain`);
   }
+  const labelled = Object.entries(labels ?? {});
+  texts.unshift(...labelled.map(([name, { label, probability }]) => `${inWords(name)}: ${inWords(label)}, ${percent(probability)} certain`));
   return texts;
 }
 

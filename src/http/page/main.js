@@ -37,7 +37,7 @@ const chosenProfile = () => profiles.find(({ name }) => name === find("#profile"
 
 async function loadModels() {
   const cards = (await (await ask("/models")).json()).models;
-  models = Object.fromEntries(cards.filter(({ reading }) => reading !== "classes").map((card) => [card.metric.name, card]));
+  models = Object.fromEntries(cards.filter(({ reading }) => reading === "scalar").map((card) => [card.metric.name, card]));
   const select = find("#order");
   const { value } = select;
   select.replaceChildren(...orders(metrics()).map(([name, title]) => element("option", { value: name }, title)));

@@ -4,6 +4,7 @@ mod all;
 mod calibrate;
 mod evaluate;
 mod export;
+mod head;
 mod level;
 mod list;
 mod reference;
@@ -26,6 +27,9 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Write the distribution of values on good held-out photos into the cards of models.
     Reference(reference::Reference),
+    /// Train a small classifier for labels of your own on the frozen encoder of a model, and write it as a model that is served beside the
+    /// others.
+    Head(head::Head),
     /// Write one self-contained HTML page on the models: sweeps, scatter plots, coverage, learning curves, photos by
     /// score.
     Report(report::Report),
@@ -47,6 +51,7 @@ impl Command {
             Self::Calibrate(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Reference(command) => command.run(),
+            Self::Head(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::All(command) => command.run(),
             Self::Level(command) => command.run(),

@@ -6,6 +6,7 @@
 
 mod blur;
 mod brightness;
+mod labels;
 mod rotation;
 mod turn;
 
@@ -16,6 +17,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, PaddingConfig2d};
 use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::{Device, Tensor};
 use clearshot_core::view::View;
+
+pub use labels::LabelNet;
 
 /// A branch network.
 #[derive(Module, Debug)]
@@ -91,6 +94,21 @@ impl Branch {
         };
         let [batch, count, _, _] = features.dims();
         features.reshape([batch, count])
+    }
+
+    /// Features of what serving looks at: view tensors `[batch, channels, height, width]` of the view's own shape to
+    /// `[batch, features, 1, 1]`; of turn of the photo as it stands, of rotation the mean of both discs.
+    fn encode_view(&self, input: Tensor<4>) -> Tensor<4> {
+        let device = input.device();
+        let planes = |from: usize, count: usize| {
+            input.clone().select(1, Tensor::arange(from as i64..(from + count) as i64, &device))
+        };
+        match self {
+            Self::Blur(net) => net.encode(&input),
+            Self::Brightness(net) => net.encode(input),
+            Self::Rotation(net) => (net.encode(planes(0, 1)) + net.encode(planes(1, 1))).mul_scalar(0.5),
+            Self::Turn(net) => net.encode(planes(0, turn::CHANNELS)),
+        }
     }
 
     /// Serving forward pass, as exported: the same for all but rotation, which looks at one disc mirrored and weighs what
