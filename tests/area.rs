@@ -1,4 +1,4 @@
-//! The photo in an upload (../shared's kinds 02 and 23 to 26): bars, margins and frames are no part of what is measured.
+//! The photo in an upload (field/README.md, kinds 2, 21 and 22): bars, margins and frames are no part of what is measured.
 
 mod support;
 

@@ -62,6 +62,7 @@ async fn a_photo_that_needs_more_memory_than_there_is_is_refused_and_told_so() {
     assert_eq!(server.post(pavilion()).await.status(), 200);
 }
 
+/// field/README.md, kind 11.
 #[tokio::test]
 async fn a_jpeg_that_lacks_its_end_marker_alone_is_scored_as_if_it_were_there() {
     let server = Server::start(&[]);
@@ -150,6 +151,7 @@ fn huge_jpeg() -> Vec<u8> {
     bytes
 }
 
+/// field/README.md, kind 25.
 #[tokio::test]
 async fn two_hundred_megapixels_are_scored_in_little_memory_where_they_can_be_scaled() {
     let photo = huge_jpeg();
@@ -185,7 +187,8 @@ async fn a_photo_too_large_to_be_corrected_is_refused_before_it_is_scored() {
     assert_eq!(server.photos_run("blur").await, before, "no model was asked");
 }
 
-/// Both decoders of JPEGs read the same files, and find the same ones damaged: what one service refuses the other must not pass.
+/// Both decoders of JPEGs read the same files, and find the same ones damaged: what one service refuses the other must not pass
+/// (field/README.md, kind 9).
 #[test]
 fn the_fast_and_the_slow_decoder_agree_on_mutated_photos() {
     let photo = image::load_from_memory(&pavilion()).expect("a photo").into_rgb8();

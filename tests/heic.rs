@@ -1,4 +1,4 @@
-//! HEIC on every way a photo takes: the answers of the same photo as JPEG.
+//! HEIC on every way a photo takes: the answers of the same photo as JPEG (field/README.md, kind 24).
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Photos that lie on their side or stand on their head although their file says nothing of it.
+//! Photos that lie on their side or stand on their head although their file says nothing of it (field/README.md, kinds 5
+//! and 6).
 
 mod support;
 

@@ -24,6 +24,7 @@ async fn uploads_that_are_no_photo_are_refused_and_the_next_is_scored() {
     server.score(photo).await;
 }
 
+/// field/README.md, kinds 24 and 43.
 #[tokio::test]
 async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
     let server = Server::start(&[]);

@@ -91,6 +91,7 @@ async fn an_enlarged_photo_scores_like_the_original() {
     }
 }
 
+/// field/README.md, kinds 12, 18 and 19.
 #[tokio::test]
 async fn a_soft_background_is_not_blur_and_defocus_and_shake_are() {
     let server = Server::start(&[]);

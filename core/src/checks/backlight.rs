@@ -1,7 +1,7 @@
 //! How much more light a window, the sky or a lamp gives than the rest of the photo, in stops (EV): binary logarithm of mean light of the
 //! blocks that are nearly white over median light of the others, light being luma without sRGB's curve (IEC 61966-2-1). It is 0 where
 //! nothing, or most of the photo, is nearly white: a snowy field is no backlight. A camera that exposes for a window leaves the room dark
-//! (field/README.md, kind 33). Bright windows are common and no fault by themselves; of a photo that is too dark they tell why, see
+//! (field/README.md, kind 23). Bright windows are common and no fault by themselves; of a photo that is too dark they tell why, see
 //! `scoring/verdict.rs`.
 
 use super::sample::Sample;
@@ -71,7 +71,7 @@ mod tests {
         Sample::of(&ReferenceView::new(photo))
     }
 
-    /// field/README.md, kind 33.
+    /// field/README.md, kind 23.
     #[test]
     fn a_window_counts_by_the_light_that_the_room_lacks() {
         let [good, dark, night] = [128, 60, 0].map(|luma| backlight(&room(luma, 0.2)));

@@ -104,6 +104,7 @@ mod tests {
         profile
     }
 
+    /// field/README.md, kind 34: one of them is linear.
     #[test]
     fn colours_of_other_spaces_are_read_as_they_were_meant() {
         for (profile, tolerance) in [

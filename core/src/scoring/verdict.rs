@@ -408,7 +408,7 @@ mod tests {
         assert!((judgement.reasons[0].probability - 1.0).abs() < f32::EPSILON);
     }
 
-    /// field/README.md, kind 33.
+    /// field/README.md, kind 23.
     #[test]
     fn a_dark_photo_before_a_window_is_backlit_and_a_good_or_bright_one_is_not() {
         let metrics = required();
