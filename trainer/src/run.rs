@@ -31,6 +31,9 @@ pub struct Settings {
     pub magnitudes: usize,
     /// Largest learning rate, reached after the warm-up and then lowered along a cosine.
     pub learning_rate: f64,
+    /// Decoupled weight decay of AdamW.
+    #[serde(default = "Settings::default_weight_decay")]
+    pub weight_decay: f32,
     /// Steps between validations.
     pub validate_every: usize,
     /// Validations without gain after which training stops.
@@ -52,6 +55,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Weight decay unless another is asked for.
+    pub const WEIGHT_DECAY: f32 = 1e-3;
+
+    fn default_weight_decay() -> f32 {
+        Self::WEIGHT_DECAY
+    }
+
     /// The transformation that is trained.
     ///
     /// # Errors
@@ -113,6 +123,9 @@ impl Settings {
             command += &format!(" --ranking {ranking} --regression {regression}");
             command += if no_gap_weight { " --no-gap-weight" } else { "" };
             command += if within_photo { " --within-photo" } else { "" };
+        }
+        if self.weight_decay != Self::WEIGHT_DECAY {
+            command += &format!(" --weight-decay {}", self.weight_decay);
         }
         command += if self.no_augmentation { " --no-augmentation" } else { "" };
         if let Some((file, _)) = &self.init_from {

@@ -36,7 +36,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
     let fresh = |branch| MultiTask::new(branch, second.is_some(), &device);
     let mut network = fresh(Branch::new(spec.view(), &device)?);
     let shape = network.branch.training_shape(spec.view());
-    let mut optimiser = AdamWConfig::new().with_weight_decay(1e-3).init();
+    let mut optimiser = AdamWConfig::new().with_weight_decay(settings.weight_decay).init();
     let mut state = Progress { step: 0, best_step: 0, best_loss: f32::INFINITY, without_gain: 0 };
     let resuming = resume && run.folder.join("progress.json").is_file();
     if resuming {

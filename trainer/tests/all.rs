@@ -157,6 +157,7 @@ fn a_short_training_learns() {
         photos: 3,
         magnitudes: 4,
         learning_rate: 2e-3,
+        weight_decay: Settings::WEIGHT_DECAY,
         validate_every: 40,
         patience: 1,
         seed: 1,

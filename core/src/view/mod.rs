@@ -30,7 +30,7 @@ pub static VIEWS: [View; 4] = [
     View { name: "blur-tiles/2", shape: blur::SHAPE, cut: blur::tensor },
     View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor },
     View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor },
-    View { name: "turn-copies/1", shape: turn::SHAPE, cut: turn::tensor },
+    View { name: "turn-copies/2", shape: turn::SHAPE, cut: turn::tensor },
 ];
 
 /// The view of that name and version.

@@ -10,7 +10,7 @@ use super::resample::resize_part;
 /// Right-angle copies of a photo.
 pub const COPIES: usize = 4;
 const CHANNELS: usize = 3;
-const SIDE: usize = 80;
+const SIDE: usize = 96;
 pub(super) const SHAPE: [usize; 3] = [COPIES * CHANNELS, SIDE, SIDE];
 
 /// Planes R, G, B of each copy; copy number k is upright where the scene appears turned clockwise by k right angles.

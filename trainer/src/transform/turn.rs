@@ -6,7 +6,7 @@ use clearshot_core::scoring::output::COPIES;
 use clearshot_core::turn::turn_and_cut;
 use clearshot_core::view;
 use fast_image_resize::FilterType;
-use image::{RgbImage, imageops};
+use image::{Rgb, RgbImage, imageops};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -23,7 +23,7 @@ const SPEC: Spec = Spec {
     title: "Turned by right angles",
     unit: "",
     range: [0.0, 1.0],
-    view: "turn-copies/1",
+    view: "turn-copies/2",
     low: None,
     high: FaultSpec { code: SIDEWAYS, severity: Severity::Fixable, advice: "Turn the photo upright." },
     trained: [0.0, 1.0],
@@ -83,33 +83,56 @@ fn turned(photo: &RgbImage, turns: usize, frame: Frame, rng: &mut ChaCha8Rng) ->
     Degraded { long_side: pixels.width().max(pixels.height()), pixels }
 }
 
-/// A square of the photo as cameras and owners would have made it: tilted a little, in another light, softer, noisy.
+/// A square of the photo as cameras and owners would have made it: tilted a little, in another light, softer, noisy. Far more varied than
+/// uploads are, and a part of it hidden now and then: what is up shall be told by the scene, not by a photo that is known by heart.
 fn square_part(photo: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-    let photo = view::shrink_to(photo.clone(), 300, FilterType::Bilinear);
+    let photo = view::shrink_to(photo.clone(), 360, FilterType::Bilinear);
     let photo = if rng.random_bool(0.5) { turn_and_cut(&photo, rng.random_range(-10.0..10.0), 10.0) } else { photo };
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let side = (width.min(height) * rng.random_range(0.7..=1.0)).floor().max(1.0);
+    let side = (width.min(height) * rng.random_range(0.55..=1.0)).floor().max(1.0);
     let left = rng.random_range(0.0..=width - side);
     let top = rng.random_range(0.0..=height - side);
-    let scaled = rng.random_range(96..176);
+    let scaled = rng.random_range(108..208);
     let square = view::resize_part(&photo, [left, top, side, side], scaled, scaled, raster::any_filter(rng));
     let mut planes = Planes::from_image(&square);
-    if rng.random_bool(0.15) {
-        planes.map_pixels(|rgb| [0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]; 3]);
-    }
-    let gamma = rng.random_range(0.6f32..1.6);
-    let tint: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.85..1.15));
-    planes.map_pixels(|rgb| std::array::from_fn(|channel| (rgb[channel].powf(gamma) * tint[channel]).clamp(0.0, 1.0)));
+    let colourfulness = if rng.random_bool(0.15) { 0.0 } else { rng.random_range(0.4f32..1.4) };
+    let swapped = rng.random_bool(0.1);
+    let gamma = rng.random_range(0.5f32..1.8);
+    let tint: [f32; 3] = std::array::from_fn(|_| rng.random_range(0.75..1.2));
+    planes.map_pixels(|[red, green, blue]| {
+        let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+        let rgb = if swapped { [blue, green, red] } else { [red, green, blue] };
+        std::array::from_fn(|channel| {
+            let value = (luma + colourfulness * (rgb[channel] - luma)).clamp(0.0, 1.0);
+            (value.powf(gamma) * tint[channel]).clamp(0.0, 1.0)
+        })
+    });
     if rng.random_bool(0.3) {
         planes = planes.convolve_separable(&raster::gaussian(rng.random_range(0.3..2.0), 6));
     }
-    planes.quantise(rng.random_range(0.0..0.03), rng)
+    let mut square = planes.quantise(rng.random_range(0.0..0.03), rng);
+    if rng.random_bool(0.4) {
+        hide_a_part(&mut square, rng);
+    }
+    square
+}
+
+/// Fills a rectangle of an eighth to two fifths of a square's side each way with one colour (random erasing, Zhong et al., AAAI 2020).
+fn hide_a_part(square: &mut RgbImage, rng: &mut ChaCha8Rng) {
+    let side = square.width();
+    let [width, height] = std::array::from_fn(|_| rng.random_range(side / 8..=side * 2 / 5));
+    let (left, top) = (rng.random_range(0..=side - width), rng.random_range(0..=side - height));
+    let colour = Rgb(std::array::from_fn(|_| rng.random()));
+    for y in top..top + height {
+        for x in left..left + width {
+            square.put_pixel(x, y, colour);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgb;
     use rand::SeedableRng;
 
     #[test]
