@@ -127,6 +127,19 @@ async fn a_gray_bottom_that_was_saved_again_does_not_pass() {
     }
 }
 
+/// Kind 17: what a copy compressed beyond use has of edges are those of its blocks.
+#[tokio::test]
+async fn a_blurred_photo_compressed_beyond_use_does_not_pass() {
+    let server = Server::start(&[]);
+    for (index, photo) in textured().iter().enumerate() {
+        for quality in [5, 10, 20] {
+            let answer = server.score(jpeg(&blurred(photo, 3.0), quality)).await;
+            assert_eq!(answer["verdict"], "fail", "photo {index}, quality {quality}: {answer}");
+            assert!(codes(&answer).contains(&"blurred"), "photo {index}, quality {quality}: {answer}");
+        }
+    }
+}
+
 /// Kind 26: endings that Windows and phones write, none at all, and what a file manager leaves beside the photos.
 #[test]
 fn a_folder_is_read_by_every_ending_of_photos_and_by_content_where_there_is_none() {

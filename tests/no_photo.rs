@@ -109,6 +109,7 @@ async fn a_floor_plan_is_not_judged_as_a_photo_and_never_corrected() {
     }
 }
 
+/// field/README.md, kind 16.
 #[tokio::test]
 async fn repeated_pixels_do_not_pass_for_resolution() {
     let server = Server::start(&[]);
@@ -122,6 +123,7 @@ async fn repeated_pixels_do_not_pass_for_resolution() {
     assert!((380..=420).contains(&usable), "{answer}");
 }
 
+/// field/README.md, kinds 17 and 32.
 #[tokio::test]
 async fn a_portal_may_ask_for_size_shape_colour_and_quality() {
     let mut profiles = tempfile::NamedTempFile::new().expect("a file");
