@@ -65,6 +65,11 @@ fn java() {
 }
 
 #[test]
+fn kotlin() {
+    run_on_four_metrics("kotlin", &[&["npm"], &["java"]]);
+}
+
+#[test]
 fn rust() {
     run_on_four_metrics("rust", &[&["cargo"]]);
 }
