@@ -106,6 +106,7 @@ mod tests {
     use burn::module::Module;
     use burn::tensor::TensorData;
     use clearshot_core::models::ModelSet;
+    use clearshot_core::scoring::orientation::TURN;
     use clearshot_core::scoring::output::Output;
     use clearshot_core::session::{BranchSession, Runtime};
 
@@ -146,7 +147,7 @@ mod tests {
             }
         }
         let other = models.join("blur.onnx");
-        let view = clearshot_core::view::find("turn-copies/1").expect("there is one");
+        let view = crate::transform::find(TURN).expect("there is one").spec().view();
         assert!(network_of(view, &other, &device).is_err(), "blur's weights are not turn's");
     }
 }

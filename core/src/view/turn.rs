@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_copy_shows_what_was_turned_as_if_it_had_not_been() {
-        let upright = RgbImage::from_fn(160, 160, |x, y| Rgb([x as u8, y as u8, (x * y % 251) as u8]));
+        let upright =
+            RgbImage::from_fn(2 * SIDE as u32, 2 * SIDE as u32, |x, y| Rgb([x as u8, y as u8, (x * y % 251) as u8]));
         let copy = |photo: &RgbImage, copy: usize| {
             let values = tensor(&ReferenceView::new(photo.clone()));
             values[copy * CHANNELS * SIDE * SIDE..][..CHANNELS * SIDE * SIDE].to_vec()
