@@ -61,7 +61,7 @@ fn branches(criterion: &mut Criterion, scorer: &mut Scorer) {
             sessions
                 .iter_mut()
                 .zip(&tensors)
-                .map(|(session, tensor)| session.run(&[tensor]).unwrap()[0])
+                .map(|(session, tensor)| session.run(&[tensor]).unwrap().remove(0))
                 .collect::<Vec<_>>()
         });
     });
