@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use burn::store::{ModuleSnapshot, SafetensorsStore};
-use burn::tensor::{Device, Tensor};
-use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
+use burn::tensor::Device;
 use clearshot_core::view::View;
 use onnx_ir::{Message, ModelProto, TensorProto};
 use safetensors::{Dtype, tensor::TensorView};
 
+use crate::export::to_onnx;
 use crate::model::Branch;
 use crate::run::Run;
 
@@ -32,20 +32,14 @@ pub fn export(run: &Run, out: &Path) -> Result<[PathBuf; 2]> {
     let (name, view) = (&settings.transformation, settings.transformation()?.spec().view());
     let device = Device::flex();
     let branch = run.best(view, &device)?;
-    let [channels, height, width] = branch.training_shape(view);
-    let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], &device).mul_scalar(0.5);
-    let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
     std::fs::create_dir_all(out)?;
     let weights = out.join(format!("{name}-encoder.safetensors"));
     let mut store = SafetensorsStore::from_file(&weights).with_predicate(is_encoder).overwrite(true);
     branch.save_into(&mut store).map_err(|error| anyhow::anyhow!("cannot write {}: {error}", weights.display()))?;
-    let model = OnnxExporter::new()
-        .export_dynamic(&branch, sample(2), sample(3), &[InputSpec::new(axes)], |branch: &Branch, input| {
-            branch.encode(input)
-        })
-        .map_err(|error| anyhow::anyhow!("the encoder of {name} cannot be exported: {error}"))?;
+    let model =
+        to_onnx(&format!("the encoder of {name}"), &branch, branch.training_shape(view), &device, Branch::encode)?;
     let onnx = out.join(format!("{name}-encoder.onnx"));
-    std::fs::write(&onnx, model.into_bytes()).with_context(|| format!("cannot write {}", onnx.display()))?;
+    std::fs::write(&onnx, model).with_context(|| format!("cannot write {}", onnx.display()))?;
     Ok([onnx, weights])
 }
 
@@ -104,7 +98,7 @@ fn apply(branch: &mut Branch, store: SafetensorsStore, file: &Path) -> Result<(u
 #[cfg(test)]
 mod tests {
     use burn::module::Module;
-    use burn::tensor::TensorData;
+    use burn::tensor::{Tensor, TensorData};
     use clearshot_core::models::ModelSet;
     use clearshot_core::scoring::orientation::TURN;
     use clearshot_core::scoring::output::Output;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
+use burn_onnx::export::{AxisSpec, ExportOutput, InputSpec, OnnxExporter};
 use clearshot_core::scoring::calibration::RawOutput;
 use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{BranchSession, Runtime};
@@ -13,7 +14,7 @@ use crate::generator::Recipe;
 use crate::model::Branch;
 use crate::photos::{Library, Part};
 use crate::run::Run;
-use crate::transform::{Frame, Spec};
+use crate::transform::Frame;
 
 /// Largest absolute difference between ONNX Runtime and the trainer that an export may show.
 pub const PARITY_TOLERANCE: f32 = 1e-4;
@@ -29,7 +30,8 @@ pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Re
     let recipe = settings.recipe()?;
     let spec = recipe.transformation.spec();
     let device = Device::flex();
-    let onnx = to_onnx(run, spec, &device)?;
+    let (what, traced) = (format!("the {} network", spec.name), run.best(spec.view(), &device)?);
+    let onnx = to_onnx(&what, &traced, spec.view().shape, &device, Branch::serve)?;
     // Tracing moves batch normalisation's statistics to the capture device; parity needs a copy of its own.
     let branch = run.best(spec.view(), &device)?;
     let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
@@ -45,16 +47,19 @@ pub fn export(library: &Library, run: &Run, runtime: &Runtime, out: &Path) -> Re
     Ok(difference)
 }
 
-fn to_onnx(run: &Run, spec: &Spec, device: &Device) -> Result<Vec<u8>> {
-    let [channels, height, width] = spec.view().shape;
+/// A network as ONNX, with a symbolic batch axis: what `forward` makes of inputs `[batch, channels, height, width]`.
+pub(crate) fn to_onnx<N: Module, O: ExportOutput>(
+    what: &str,
+    network: &N,
+    [channels, height, width]: [usize; 3],
+    device: &Device,
+    forward: impl Fn(&N, Tensor<4>) -> O,
+) -> Result<Vec<u8>> {
     let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], device).mul_scalar(0.5);
     let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
-    let branch = run.best(spec.view(), device)?;
     let model = OnnxExporter::new()
-        .export_dynamic(&branch, sample(2), sample(3), &[InputSpec::new(axes)], |branch: &Branch, input| {
-            branch.serve(input)
-        })
-        .map_err(|error| anyhow::anyhow!("the {} network cannot be exported: {error}", spec.name))?;
+        .export_dynamic(network, sample(2), sample(3), &[InputSpec::new(axes)], forward)
+        .map_err(|error| anyhow::anyhow!("{what} cannot be exported: {error}"))?;
     Ok(model.into_bytes())
 }
 

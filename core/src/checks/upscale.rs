@@ -98,15 +98,19 @@ fn differences_down(levels: &[u8], width: usize) -> Vec<f32> {
     let columns: Vec<usize> = lines(width).collect();
     let some = |row: &[u8]| columns.iter().map(|x| row[*x]).collect::<Vec<u8>>();
     let rows: Vec<Vec<u8>> = levels.chunks_exact(width).map(some).collect();
-    let difference = |(one, other): (&u8, &u8)| u16::from(one.abs_diff(*other).min(MOST));
-    let sums = rows.array_windows().map(|[above, below]| above.iter().zip(below).map(difference).sum());
+    let sum = |above: &[u8], below: &[u8]| above.iter().zip(below).map(|(one, other)| difference(*one, *other)).sum();
+    let sums = rows.array_windows().map(|[above, below]| sum(above, below));
     means(&sums.collect::<Vec<u16>>())
 }
 
 fn add_differences(sums: &mut [u16], pixels: &[u8], others: &[u8]) {
     for ((sum, one), other) in sums.iter_mut().zip(pixels).zip(others) {
-        *sum += u16::from(one.abs_diff(*other).min(MOST));
+        *sum += difference(*one, *other);
     }
+}
+
+fn difference(one: u8, other: u8) -> u16 {
+    u16::from(one.abs_diff(other).min(MOST))
 }
 
 fn means(sums: &[u16]) -> Vec<f32> {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail, ensure};
 use burn::tensor::{Device, Tensor, TensorData};
-use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter};
 use clearshot_core::scoring::card::VerifiedModel;
 use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{BranchSession, Runtime};
@@ -12,7 +11,7 @@ use clearshot_core::view::View;
 use onnx_ir::{Message, ModelProto};
 
 use super::labelled::Labelled;
-use crate::export::PARITY_TOLERANCE;
+use crate::export::{self, PARITY_TOLERANCE};
 use crate::model::LabelNet;
 
 /// Photos on which the exported model is compared with the trainer's.
@@ -20,15 +19,7 @@ const COMPARED: usize = 24;
 
 /// A network as ONNX, with a symbolic batch axis.
 pub(super) fn to_onnx(network: &LabelNet, view: &View, device: &Device) -> Result<Vec<u8>> {
-    let [channels, height, width] = view.shape;
-    let sample = |batch: usize| Tensor::<4>::ones([batch, channels, height, width], device).mul_scalar(0.5);
-    let axes = vec![AxisSpec::Dynamic { symbol: "batch".into() }, AxisSpec::Static, AxisSpec::Static, AxisSpec::Static];
-    let model = OnnxExporter::new()
-        .export_dynamic(network, sample(2), sample(3), &[InputSpec::new(axes)], |network: &LabelNet, input| {
-            network.forward(input)
-        })
-        .map_err(|error| anyhow::anyhow!("the head cannot be exported: {error}"))?;
-    without_unused(&model.into_bytes())
+    without_unused(&export::to_onnx("the head", network, view.shape, device, LabelNet::forward)?)
 }
 
 /// The model without the weights of the encoder's own head, which no node reads: ONNX Runtime warns of them at each load.
