@@ -1,5 +1,5 @@
-"""Photos turned by 8 degrees, in frames that are level. Truth is 8, where the photo itself was level. Numbers in brackets: kinds of
-the field's reports."""
+"""Photos turned by 8 degrees in frames that are level, by as much as uploads are, and level rooms with a crooked picture. Truth is the turn
+and, where it is known, the photo's own tilt. Numbers in brackets: kinds of the field's reports."""
 
 import math
 
@@ -26,4 +26,31 @@ def kind(frame):
     return lambda image, chance: (jpeg(framed(turned(image, DEGREES), frame)), float(DEGREES))
 
 
+def turned_up_to(most):
+    def make(image, chance):
+        degrees = float(chance.uniform(-most, most))
+        return jpeg(turned(image, degrees)), degrees
+
+    return make
+
+
+def crooked_picture(image, chance):
+    """A part of the photo hung on it, turned by 5 to 15 degrees and framed, as a picture on a wall."""
+    height, width = image.shape[:2]
+    high = int(min(height, width) * chance.uniform(0.2, 0.35))
+    wide = int(high * chance.uniform(0.7, 1.4))
+    left, top = int(chance.uniform(0, width - wide)), int(chance.uniform(0, height - high))
+    picture = cv2.copyMakeBorder(image[top : top + high, left : left + wide], *[max(2, high // 20)] * 4, cv2.BORDER_CONSTANT, value=(30, 40, 50))
+    high, wide = picture.shape[:2]
+    centre = chance.uniform(0.25, 0.75) * width, chance.uniform(0.25, 0.5) * height
+    degrees = float(chance.uniform(5, 15) * chance.choice([-1, 1]))
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), -degrees, 1)
+    matrix[:, 2] += (centre[0] - wide / 2, centre[1] - high / 2)
+    hung = image.copy()
+    cv2.warpAffine(picture, matrix, (width, height), hung, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_TRANSPARENT)
+    return jpeg(hung), 0.0
+
+
 KINDS = {f"turned by 8 degrees, {frame}": kind(frame) for frame in FRAMES}
+KINDS |= {f"turned by -{most} to {most} degrees": turned_up_to(most) for most in (12, 30)}
+KINDS["level, a crooked picture [30]"] = crooked_picture

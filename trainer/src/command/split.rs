@@ -14,10 +14,11 @@ pub(crate) struct Split {
 impl Split {
     pub(crate) fn run(self) -> Result<()> {
         let mut table = csv::Writer::from_writer(std::io::stdout());
-        table.write_record(["file", "part", "category", "group"])?;
+        table.write_record(["file", "part", "category", "group", "lean"])?;
         for photo in &self.photos.open()?.photos {
             let part = format!("{:?}", photo.part).to_lowercase();
-            table.write_record([&photo.file, &part, &photo.category, &photo.group])?;
+            let lean = photo.lean.map_or_else(String::new, |lean| lean.to_string());
+            table.write_record([&photo.file, &part, &photo.category, &photo.group, &lean])?;
         }
         Ok(table.flush()?)
     }
