@@ -42,7 +42,7 @@ pub fn calibrate(
     let path = card::onnx_path(models, spec.name);
     let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
     let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
-    let plan = MeasurePlan { part: Part::Calibrate, per_photo, baselines: false };
+    let plan = MeasurePlan { part: Part::Calibrate, per_photo, levelled: true, baselines: false };
     let mut samples = measure(library, &recipe, plan, &mut session)?;
     // The magnitudes that uploads have, and twice as often: intervals calibrated on the whole range would be too wide for them. A
     // crop made for a smaller range shows more of the photo, too.
@@ -52,7 +52,7 @@ pub fn calibrate(
     samples.extend(measure(library, &recipe, plan, &mut session)?);
     let samples = balanced(samples);
     let range = intersection(settings.range, spec.range);
-    let card = card_of(library, run, &onnx, Reading::Scalar, fit(&samples, range, spec.widening)?)?;
+    let card = card_of(library, run, &onnx, Reading::Scalar, fit(&samples, range, spec.usual, spec.widening)?)?;
     write_card(models, &card)?;
     Ok(card)
 }
@@ -128,24 +128,49 @@ struct WeightedSample {
     output: RawOutput,
     truth: f32,
     weight: f32,
+    /// What it counts besides where true values shall lie evenly over the range.
+    evening: f32,
 }
 
-/// `widening`: factor on every interval, not on the distribution of errors.
-fn fit(samples: &[Sample], range: [f32; 2], widening: f32) -> Result<Calibration> {
+/// `usual`: magnitudes that uploads have. `widening`: factor on every interval, not on the distribution of errors.
+fn fit(samples: &[Sample], range: [f32; 2], usual: [f32; 2], widening: f32) -> Result<Calibration> {
     let weights = category::weights(samples.iter().map(|sample| sample.category.as_str()));
+    let evening = evening(&samples.iter().map(|sample| sample.truth).collect::<Vec<_>>(), range);
     let mut samples: Vec<WeightedSample> = samples
         .iter()
         .zip(weights)
-        .filter(|(sample, _)| sample.output.raw.is_finite() && sample.output.log_scale.is_finite())
-        .map(|(sample, weight)| WeightedSample { output: sample.output, truth: sample.truth, weight: weight as f32 })
+        .zip(evening)
+        .filter(|((sample, _), _)| sample.output.raw.is_finite() && sample.output.log_scale.is_finite())
+        .map(|((sample, weight), evening)| WeightedSample {
+            output: sample.output,
+            truth: sample.truth,
+            weight: weight as f32,
+            evening,
+        })
         .collect();
     ensure!(samples.len() >= 2, "{} samples are too few to calibrate", samples.len());
     samples.sort_by(|a, b| a.output.raw.total_cmp(&b.output.raw));
     let curve = curve(&samples, range);
     let whole = IntervalBin { max_log_scale: f32::MAX, below: 0.0, above: 0.0, errors: None };
     let values = Calibration::new(COVERAGE, samples.len(), range, curve.clone(), vec![whole])?;
-    let intervals = intervals(&samples, &values, widening);
+    let intervals = intervals(&samples, &values, usual, widening);
     Ok(Calibration::new(COVERAGE, samples.len(), range, curve, intervals)?)
+}
+
+/// What each sample counts where true values shall lie evenly over the range, as [`Distribution`](clearshot_core::scoring::distribution)
+/// takes them to: the inverse of how many lie in its part of the range. More of them are drawn where uploads are, and what is expected of uploads
+/// would be counted twice.
+fn evening(truths: &[f32], range: [f32; 2]) -> Vec<f32> {
+    const PARTS: usize = 24;
+    let part = |truth: f32| {
+        let along = (truth - range[0]) / (range[1] - range[0]);
+        ((along * PARTS as f32).max(0.0) as usize).min(PARTS - 1)
+    };
+    let mut counts = [0u32; PARTS];
+    for truth in truths {
+        counts[part(*truth)] += 1;
+    }
+    truths.iter().map(|truth| truths.len() as f32 / (PARTS as u32 * counts[part(*truth)]) as f32).collect()
 }
 
 /// Isotonic regression (pool adjacent violators) over medians of equally filled bins, then made strictly increasing.
@@ -178,7 +203,7 @@ fn curve(samples: &[WeightedSample], range: [f32; 2]) -> Vec<[f32; 2]> {
 }
 
 fn median(bin: &[WeightedSample]) -> f32 {
-    let weight = |sample: &WeightedSample| sample.weight * (-sample.output.log_scale).exp();
+    let weight = |sample: &WeightedSample| sample.weight * sample.evening * (-sample.output.log_scale).exp();
     weighted_quantile(bin.iter().map(|sample| (sample.truth, weight(sample))).collect(), 0.5, 0.0)
 }
 
@@ -203,30 +228,32 @@ fn pool_adjacent_violators(points: &mut [(f32, f32, f32)]) {
 }
 
 /// Split conformal quantiles of the signed residuals over the predicted scale, per bin of that scale, widened; with them the whole
-/// distribution of the residuals as it is: a probability that is to be true must not be blurred.
-fn intervals(samples: &[WeightedSample], values: &Calibration, widening: f32) -> Vec<IntervalBin> {
+/// distribution of the residuals as it is, of true values spread evenly: a probability that is to be true must not be blurred. It is taken of
+/// values up to half as far again as uploads have, since at the ends of what was trained a model errs in its own way.
+fn intervals(samples: &[WeightedSample], values: &Calibration, usual: [f32; 2], widening: f32) -> Vec<IntervalBin> {
     let residual =
         |sample: &WeightedSample| (sample.truth - values.value(sample.output.raw)) / sample.output.log_scale.exp();
-    let mut residuals: Vec<(f32, f32, f32)> =
-        samples.iter().map(|sample| (sample.output.log_scale, residual(sample), sample.weight)).collect();
-    residuals.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let bins = (residuals.len() / PER_BIN).clamp(1, 8);
+    let mut samples: Vec<&WeightedSample> = samples.iter().collect();
+    samples.sort_by(|a, b| a.output.log_scale.total_cmp(&b.output.log_scale));
+    let bins = (samples.len() / PER_BIN).clamp(1, 8);
     let mut intervals: Vec<IntervalBin> = Vec::with_capacity(bins);
     for bin in 0..bins {
-        let part = &residuals[bin * residuals.len() / bins..(bin + 1) * residuals.len() / bins];
-        let max_log_scale = part.last().map_or(0.0, |last| last.0);
+        let part = &samples[bin * samples.len() / bins..(bin + 1) * samples.len() / bins];
+        let max_log_scale = part.last().map_or(0.0, |last| last.output.log_scale);
         let level = 1.0 - (1.0 - COVERAGE) / 2.0;
         // The weight of the photo to come, as heavy as the heaviest (Tibshirani et al. 2019, lemma 3).
-        let to_come = part.iter().map(|residual| residual.2).fold(0.0, f32::max);
+        let to_come = part.iter().map(|sample| sample.weight).fold(0.0, f32::max);
         let end = |sign: f32| {
-            let signed = part.iter().map(|residual| (sign * residual.1, residual.2)).collect();
+            let signed = part.iter().map(|sample| (sign * residual(sample), sample.weight)).collect();
             widening * weighted_quantile(signed, level, to_come).max(0.0)
         };
         if intervals.last().is_none_or(|last| last.max_log_scale < max_log_scale) {
-            let errors = LEVELS.map(|level| {
-                let residuals = part.iter().map(|residual| (residual.1, residual.2)).collect();
-                weighted_quantile(residuals, level, 0.0)
+            let near = part.iter().filter(|sample| {
+                let value = values.value(sample.output.raw);
+                (1.5 * usual[0]..=1.5 * usual[1]).contains(&value)
             });
+            let residuals: Vec<_> = near.map(|sample| (residual(sample), sample.weight * sample.evening)).collect();
+            let errors = LEVELS.map(|level| weighted_quantile(residuals.clone(), level, 0.0));
             intervals.push(IntervalBin { max_log_scale, below: end(-1.0), above: end(1.0), errors: Some(errors) });
         }
     }
@@ -280,7 +307,7 @@ mod tests {
                 sample(2.0 * (truth + scale * noise), truth, scale.ln())
             })
             .collect();
-        let calibration = fit(&samples, [-5.0, 5.0], 1.0).expect("there are enough samples");
+        let calibration = fit(&samples, [-5.0, 5.0], [-5.0, 5.0], 1.0).expect("there are enough samples");
         let inside = samples.iter().filter(|sample| {
             let estimate = calibration.apply(sample.output);
             estimate.low <= sample.truth && sample.truth <= estimate.high
@@ -304,7 +331,7 @@ mod tests {
                 sample(value, value + noise, 0.0)
             })
             .collect();
-        let calibration = fit(&samples, [-20.0, 20.0], 1.0).expect("there are enough samples");
+        let calibration = fit(&samples, [-20.0, 20.0], [-5.0, 5.0], 1.0).expect("there are enough samples");
         for (coverage, least, most) in [(0.5, 0.48, 0.56), (0.8, 0.78, 0.84), (0.98, 0.965, 1.0)] {
             let inside = samples.iter().filter(|sample| {
                 let estimate = calibration.apply_at(sample.output, coverage);
@@ -338,7 +365,7 @@ mod tests {
     #[test]
     fn a_network_that_gives_one_answer_is_calibrated_to_know_nothing() {
         let samples: Vec<Sample> = (0..500).map(|index| sample(0.3, (index % 50) as f32, 0.0)).collect();
-        let calibration = fit(&samples, [0.0, 50.0], 1.0).expect("a curve is found");
+        let calibration = fit(&samples, [0.0, 50.0], [0.0, 50.0], 1.0).expect("a curve is found");
         let estimate = calibration.apply(RawOutput { raw: 0.3, log_scale: 0.0 });
         assert!(estimate.high - estimate.low > 40.0);
     }

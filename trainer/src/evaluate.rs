@@ -87,7 +87,8 @@ pub fn evaluate(
         frame: Frame::Whole,
         seed: options.seed,
     };
-    let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, baselines: options.baselines };
+    let plan =
+        MeasurePlan { part: Part::Test, per_photo: options.per_photo, levelled: false, baselines: options.baselines };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let mut sets: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
     for sample in &samples {

@@ -1,6 +1,8 @@
 //! Whole photos, degraded by known magnitudes and scored by the exported model through the server's own code: the
 //! samples on which calibration is fitted and figures are measured.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use clearshot_core::scoring::calibration::RawOutput;
 use clearshot_core::session::BranchSession;
@@ -38,6 +40,8 @@ pub struct MeasurePlan {
     pub part: Part,
     /// Magnitudes per photo; three times as many for large photos.
     pub per_photo: usize,
+    /// Leave out photos of unknown tilt where that of most of their category is known, of a degradation that adds to it.
+    pub levelled: bool,
     /// Also run the classical rival, where there is one.
     pub baselines: bool,
 }
@@ -54,10 +58,14 @@ pub fn measure(
 ) -> Result<Vec<Sample>> {
     let spec = recipe.transformation.spec();
     let rival = baseline::rival(spec.name).filter(|_| plan.baselines);
+    let adds_up = recipe.transformation.inherent(1.0) > 0.0;
+    let categories =
+        if plan.levelled && adds_up { library.levelled_categories(plan.part) } else { BTreeSet::default() };
     let jobs: Vec<(usize, &LibraryPhoto, usize)> = library
         .part(plan.part)
         .into_iter()
         .enumerate()
+        .filter(|(_, photo)| photo.lean.is_some() || !categories.contains(photo.category.as_str()))
         .flat_map(|(slot, photo)| {
             // Large photos are measured more often: most uploads are large.
             (0..plan.per_photo * if photo.is_large() { 3 } else { 1 }).map(move |repeat| (slot, photo, repeat))

@@ -155,6 +155,19 @@ impl Library {
         self.photos.iter().filter(|photo| photo.part == part).collect()
     }
 
+    /// Categories of a part of which the own tilt of most photos is known: there the others, taken for level, would only add their tilt
+    /// to what a model errs by.
+    #[must_use]
+    pub fn levelled_categories(&self, part: Part) -> BTreeSet<&str> {
+        let mut known = BTreeMap::<&str, (usize, usize)>::new();
+        for photo in self.part(part) {
+            let (levelled, all) = known.entry(&photo.category).or_default();
+            *levelled += usize::from(photo.lean.is_some());
+            *all += 1;
+        }
+        known.into_iter().filter(|(_, (levelled, all))| 2 * levelled > *all).map(|(category, _)| category).collect()
+    }
+
     /// Number of groups in one part.
     #[must_use]
     pub fn groups(&self, part: Part) -> usize {
@@ -259,5 +272,29 @@ mod tests {
         split(&mut again).expect("100 groups are enough");
         assert!(all.iter().zip(&again).all(|(a, b)| a.part == b.part));
         assert!(split(&mut photos(12)).is_err());
+    }
+
+    #[test]
+    fn a_category_is_levelled_where_most_of_its_photos_are() {
+        let photo = |category: &str, lean: Option<f32>| LibraryPhoto {
+            file: String::new(),
+            category: category.to_owned(),
+            group: String::new(),
+            source: String::new(),
+            lean,
+            part: Part::Calibrate,
+            pixels: RgbImage::new(1, 1),
+        };
+        let photos = vec![
+            photo("room", Some(0.5)),
+            photo("room", None),
+            photo("room", Some(-1.0)),
+            photo("car", Some(0.0)),
+            photo("car", None),
+            photo("plant", None),
+        ];
+        let library = Library { photos, digest: String::new(), skipped: Vec::new() };
+        assert_eq!(library.levelled_categories(Part::Calibrate), BTreeSet::from(["room"]));
+        assert!(library.levelled_categories(Part::Test).is_empty());
     }
 }

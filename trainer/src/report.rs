@@ -118,7 +118,7 @@ fn section(
         frame: Frame::Whole,
         seed: card.training.seed,
     };
-    let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, baselines: false };
+    let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, levelled: false, baselines: false };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let degraded = |index: usize| {
         let [low, high] = recipe.range;
