@@ -49,9 +49,13 @@ impl Transformation for Rotation {
     }
 
     fn draw(&self, range: [f32; 2], rng: &mut ChaCha8Rng) -> f32 {
-        // Most uploads are nearly upright: a fifth of the samples lies within a tenth of the range.
+        // Most uploads are nearly upright: a fifth of the samples lies within a tenth of the range, a third within three tenths.
         let magnitude = rng.random_range(range[0]..=range[1]);
-        if rng.random_bool(0.2) { magnitude / 10.0 } else { magnitude }
+        match rng.random_range(0..15) {
+            0..3 => magnitude / 10.0,
+            3..8 => magnitude * 0.3,
+            _ => magnitude,
+        }
     }
 
     fn inherent(&self, lean: f32) -> f32 {
@@ -79,8 +83,10 @@ impl Transformation for Rotation {
 /// interpolation varies and a little noise hides what is left of its signature.
 fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    // Down to about half of the short side: what is left of a wide photo that was straightened and cut by hand.
-    let diameter = (width.min(height) * rng.random_range(0.5f64..=1.0)).floor().max(2.0);
+    // Most are nearly as high as the photo, as the service sees it; some down to half of it: what is left of a wide photo that was
+    // straightened and cut by hand.
+    let smallest = if rng.random_bool(0.6) { 0.8 } else { 0.5 };
+    let diameter = (width.min(height) * rng.random_range(smallest..=1.0f64)).floor().max(2.0);
     let left = rng.random_range(0.0..=width - diameter);
     let top = rng.random_range(0.0..=height - diameter);
     // Some are as small as the smallest uploads, the others at least 1.5 times the view.
