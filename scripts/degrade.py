@@ -55,3 +55,8 @@ def score(url, image, quality, profile="default"):
 def test_photos(split, within=""):
     """Rows of the photos that neither training nor calibration saw."""
     return [row for row in csv.DictReader(open(split)) if row["part"] == "test" and row["file"].startswith(within)]
+
+
+def own(photo, metric):
+    """How much of a metric a photo has by itself: its tilt in degrees, where the split knows it."""
+    return float(photo.get("lean") or 0) if metric == "rotation" else 0.0
