@@ -5,9 +5,9 @@ use anyhow::{Result, ensure};
 use clearshot_core::scoring::card::VerifiedModel;
 use clearshot_core::session::{BranchSession, Runtime};
 use image::imageops;
-use rayon::prelude::*;
 
 use crate::generator::Recipe;
+use crate::measure::while_making;
 use crate::photos::{Library, LibraryPhoto, Part, TRUSTED_LEAN, progress};
 use crate::transform::{self, Frame};
 
@@ -82,20 +82,19 @@ pub fn level(library: &Library, runtime: &Runtime, models: &std::path::Path) -> 
     ensure!(!looked_at.is_empty(), "the manifest knows the lean of every photo");
     let mut leans = vec![None; library.photos.len()];
     let bar = progress(looked_at.len() as u64, "levelling");
-    for chunk in looked_at.chunks(CHUNK) {
-        let looks: Vec<Vec<Vec<f32>>> = chunk.par_iter().map(|&at| looks(&recipe, &library.photos[at], at)).collect();
-        for (&at, looks) in chunk.iter().zip(looks) {
-            let mut said = Vec::with_capacity(looks.len());
-            for (look, tensor) in looks.iter().enumerate() {
-                let found = model.card.calibration.apply(session.run(&[tensor.as_slice()])?[0].scalar()).value;
-                let error = found - TURNS[look % TURNS.len()];
-                // A mirror image leans the other way.
-                said.push(if look < TURNS.len() { error } else { -error });
-            }
-            leans[at] = Some(Lean::of(said));
-            bar.inc(1);
+    let made = |&at: &usize| looks(&recipe, &library.photos[at], at);
+    while_making(&looked_at, CHUNK, made, |&at, looks| {
+        let mut said = Vec::with_capacity(looks.len());
+        for (look, tensor) in looks.iter().enumerate() {
+            let found = model.card.calibration.apply(session.run(&[tensor.as_slice()])?[0].scalar()).value;
+            let error = found - TURNS[look % TURNS.len()];
+            // A mirror image leans the other way.
+            said.push(if look < TURNS.len() { error } else { -error });
         }
-    }
+        leans[at] = Some(Lean::of(said));
+        bar.inc(1);
+        Ok(())
+    })?;
     bar.finish_and_clear();
     let known = library
         .photos
