@@ -5,7 +5,7 @@ mod support;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage};
+use image::{ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage, imageops};
 use reqwest::Response;
 use serde_json::Value;
 use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};
@@ -64,6 +64,19 @@ async fn a_dark_photo_is_brightened_without_clipping() {
     let bright = image::load_from_memory(&bytes).expect("it decodes").into_rgb8();
     let white = |image: &RgbImage| image.pixels().filter(|pixel| pixel.0.contains(&255)).count();
     assert!(white(&bright) <= white(&dark) + bright.pixels().len() / 1000);
+}
+
+#[tokio::test]
+async fn what_would_be_left_a_piece_of_a_photo_is_not_given_out() {
+    let server = Server::start(&[]);
+    let tilted = turned(&room(2400, 1600, 5), 15.0);
+    let [width, height] = [tilted.width(), tilted.height()];
+    let strip = |high: u32| imageops::crop_imm(&tilted, 0, (height - high) / 2, width, high).to_image();
+    // The lower a photo is beside its width, the less of it is left when it is put upright.
+    let (receipt, _) = corrected(correct(&server, "", jpeg(&strip(height), 92)).await, "image/jpeg").await;
+    assert!(number(&receipt["kept"]) > 1.0 / 3.0, "{receipt}");
+    let refused = problem(correct(&server, "", jpeg(&strip(height * 2 / 5), 92)).await, 409, "not_correctable").await;
+    assert!(refused["detail"].as_str().is_some_and(|detail| detail.contains("would be left")), "{refused}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::area::Area;
-use crate::checks::{CHECKS, Check, Evidence, UPSCALE};
+use crate::checks::{CHECKS, Check, Evidence, NOT_A_PHOTO, UPSCALE};
 use crate::digest::sha256_hex;
 use crate::guard::{Panicked, guarded};
 use crate::ingest::{self, Budget, Format, IngestError, Photo};
@@ -100,6 +100,12 @@ pub struct Assessment {
 }
 
 impl Assessment {
+    /// Whether it was judged as a photo: a plan, a map or a screenshot is not, unless the profile wants it to be.
+    #[must_use]
+    pub fn is_photo(&self) -> bool {
+        self.reasons.iter().all(|reason| reason.code != NOT_A_PHOTO)
+    }
+
     /// Judges what the models said of a photo; outputs in the order of the models. `coverage` of the intervals, where another than
     /// the cards' is wanted: it changes what is reported, and decides nothing.
     #[must_use]
@@ -217,7 +223,7 @@ pub fn prepare<'a>(
         let sha256 = sha256_hex(bytes);
         let reference = if area.is_whole() { whole } else { ReferenceView::of(&photo, area) };
         drop((photo, lease));
-        let scene_hash = Some(SceneHash::of(reference.pixels()));
+        let scene_hash = SceneHash::of(reference.pixels());
         let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, scene_hash, orientation, area };
         let evidence = Evidence::new(&reference, area, [width, height], damage, jpeg_quality);
         let measured = |check: &'static Check| Some((check, thousandths((check.measure)(&evidence)?)));

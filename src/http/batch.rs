@@ -164,12 +164,13 @@ pub(crate) async fn score_batch(
     results.sort_by_key(|result: &BatchResult| result.index);
     let summary = query.summary.then(|| {
         let photos = results.iter().filter_map(|result| Some((result.index, result.score.as_ref()?)));
-        let listed = photos.map(|(index, Assessment { image, scores, quality, verdict, .. })| ListedPhoto {
+        let listed = photos.map(|(index, found)| ListedPhoto {
             index,
-            scores,
-            quality: *quality,
-            verdict: *verdict,
-            scene_hash: image.scene_hash,
+            scores: &found.scores,
+            quality: found.quality,
+            verdict: found.verdict,
+            is_photo: found.is_photo(),
+            scene_hash: found.image.scene_hash,
         });
         summarise(&listed.collect::<Vec<_>>(), &assessor.profile)
     });

@@ -8,7 +8,6 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
-use clearshot_core::checks::NOT_A_PHOTO;
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::attempt::Attempt;
@@ -36,6 +35,9 @@ use crate::correct::{CorrectionPlan, Evidence, cut_out, set_upright, shift_value
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
 use crate::upload::ScoreJson;
+
+/// Share of a photo that is left at least: turned by much, a wide one would be cut to a piece of what it shows.
+const LEAST_KEPT: f32 = 1.0 / 3.0;
 
 static RECEIPT: HeaderName = HeaderName::from_static("clearshot-receipt");
 
@@ -273,7 +275,9 @@ async fn correct_upload(
     let is_upright = plan.turn == 0 || after.orientation.is_some_and(|orientation| orientation.turn == 0);
     // What is put right must not cost elsewhere: a photo that is cut smaller may show other faults. Of one that lay on its side, scores
     // said little.
-    let is_worse = rank(after.verdict) > rank(before.verdict) || (plan.turn == 0 && after.quality < before.quality);
+    let is_worse = rank(after.verdict) > rank(before.verdict)
+        || !after.is_photo()
+        || (plan.turn == 0 && (after.quality < before.quality || has_new_fault(&before, &after)));
     let (before, after_values) = (Values::from(&before.scores), Values::from(&after.scores));
     if !is_upright || is_worse || !helps(plan, before, after_values) {
         return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
@@ -304,7 +308,7 @@ async fn room_for_answer(assessor: &Assessor, photo: &Assessment, deadline: Dead
 
 /// What can be done for a photo.
 fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiError> {
-    if found.reasons.iter().any(|reason| reason.code == NOT_A_PHOTO) {
+    if !found.is_photo() {
         let detail = "This is no photo but a plan, a map, a document or a screenshot (not_a_photo), which has no tilt and no light \
             to correct.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));
@@ -326,6 +330,12 @@ fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiEr
             ApiError::NotCorrectable(detail.to_owned())
         }
     })
+}
+
+/// True where the result certainly has a fault in something in which the upload had none, not even possibly.
+fn has_new_fault(before: &Assessment, after: &Assessment) -> bool {
+    let is_known = |metric: &str| before.reasons.iter().any(|reason| reason.metric == metric);
+    after.reasons.iter().any(|reason| reason.is_certain() && !is_known(&reason.metric))
 }
 
 /// True when each value that the plan was to change came nearer to zero.
@@ -359,6 +369,10 @@ fn apply(
     let (pixels, around) = cut_out(photo.upright(), area);
     let pixels = set_upright(pixels, plan.turn);
     let (pixels, kept) = if plan.rotation.is_some() { straighten(&pixels, rotation) } else { (pixels, 1.0) };
+    if kept < LEAST_KEPT {
+        let detail = format!("Put upright, only {:.0} % of the photo would be left; take it again.", 100.0 * kept);
+        return Err(ApiError::NotCorrectable(detail));
+    }
     let (pixels, v_shift) = match plan.value_shift {
         Some(shift) => shift_value(pixels, shift),
         None => (pixels, 0.0),

@@ -2,10 +2,8 @@
 
 use serde::Deserialize;
 
-use super::no_photo::NoPhoto;
 use super::profile::Profile;
 use super::verdict::{Reason, Verdict};
-use crate::checks::NOT_A_PHOTO;
 use crate::metric::Severity;
 
 /// The how-many-eth photo of the same thing, from 1.
@@ -27,11 +25,7 @@ impl Attempt {
     #[must_use]
     pub fn verdict(self, judged: Verdict, reasons: &[Reason], profile: &Profile) -> Verdict {
         let is_last = profile.max_attempts.is_some_and(|most| self.0 >= most);
-        let fails = |reason: &Reason| {
-            !(reason.code.starts_with("possibly_")
-                || reason.metric == NOT_A_PHOTO && profile.not_a_photo != NoPhoto::Fail)
-        };
-        let mut failing = reasons.iter().filter(|reason| fails(reason));
+        let mut failing = reasons.iter().filter(|reason| reason.fails(profile));
         if judged == Verdict::Fail && is_last && failing.all(|reason| reason.severity == Severity::Retake) {
             Verdict::Unsure
         } else {

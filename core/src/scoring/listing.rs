@@ -25,6 +25,8 @@ pub struct ListedPhoto<'a> {
     pub quality: u8,
     /// The verdict on it.
     pub verdict: Verdict,
+    /// Whether it is judged as a photo: a plan has neither light nor focus.
+    pub is_photo: bool,
     /// What it shows.
     pub scene_hash: Option<SceneHash>,
 }
@@ -44,7 +46,7 @@ pub struct Duplicates {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listing {
     /// The photo to lead with: of the best verdict, then of the highest quality, then the sharpest; absent where no photo was
-    /// scored.
+    /// scored. Plans and other pictures that are no photos come last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0)]
     pub lead: Option<usize>,
@@ -66,7 +68,7 @@ pub struct Listing {
     pub brightness_outliers: Vec<usize>,
     /// The shortest list of photos to replace so that none of the set fails, worst first; without those of which a better copy is there.
     pub retake: Vec<usize>,
-    /// How many photos the listing lacks to the profile's `min_photos`: distinct ones that do not fail; 0 where the profile has none.
+    /// How many photos the listing lacks to the profile's `min_photos`: distinct ones that do not fail and are photos; 0 where the profile has none.
     #[schema(example = 0)]
     pub missing: usize,
 }
@@ -77,7 +79,7 @@ pub fn summarise(photos: &[ListedPhoto], profile: &Profile) -> Listing {
     let count = |wanted: Verdict| photos.iter().filter(|photo| photo.verdict == wanted).count();
     let mut best_first: Vec<&ListedPhoto> = photos.iter().collect();
     best_first.sort_by(|one, other| {
-        let key = |photo: &ListedPhoto| (rank(photo.verdict), std::cmp::Reverse(photo.quality));
+        let key = |photo: &ListedPhoto| (!photo.is_photo, rank(photo.verdict), std::cmp::Reverse(photo.quality));
         let blur = |photo: &ListedPhoto| photo.scores.blur.value;
         key(one).cmp(&key(other)).then(blur(one).total_cmp(&blur(other)))
     });
@@ -86,14 +88,15 @@ pub fn summarise(photos: &[ListedPhoto], profile: &Profile) -> Listing {
     let distinct: Vec<&ListedPhoto> = best_first.iter().copied().filter(|photo| !is_copy(photo.index)).collect();
     let mut retake: Vec<_> = distinct.iter().filter(|photo| photo.verdict == Verdict::Fail).collect();
     retake.sort_by_key(|photo| photo.quality);
-    let shown = distinct.iter().filter(|photo| photo.verdict != Verdict::Fail).count();
+    let photographed: Vec<&ListedPhoto> = distinct.iter().copied().filter(|photo| photo.is_photo).collect();
+    let shown = photographed.iter().filter(|photo| photo.verdict != Verdict::Fail).count();
     Listing {
         lead: best_first.first().map(|photo| photo.index),
         pass: count(Verdict::Pass),
         fail: count(Verdict::Fail),
         unsure: count(Verdict::Unsure),
         order: best_first.iter().map(|photo| photo.index).collect(),
-        brightness_outliers: brightness_outliers(&distinct),
+        brightness_outliers: brightness_outliers(&photographed),
         retake: retake.into_iter().map(|photo| photo.index).collect(),
         missing: profile.min_photos.map_or(0, |least| (least as usize).saturating_sub(shown)),
         duplicates,
@@ -167,7 +170,7 @@ mod tests {
         let photos: Vec<_> = (all.iter().zip(JUDGED).zip(hashes).enumerate())
             .map(|(index, ((scores, (quality, verdict)), hash))| {
                 let scene_hash = Some(SceneHash::from([hash; crate::scene_hash::BYTES]));
-                ListedPhoto { index, scores, quality, verdict, scene_hash }
+                ListedPhoto { index, scores, quality, verdict, is_photo: true, scene_hash }
             })
             .collect();
         summarise(&photos, profile)
@@ -195,6 +198,22 @@ mod tests {
         assert_eq!(listing.retake, [3]);
         assert_eq!(listing.missing, 2, "three distinct ones do not fail");
         assert_eq!(summary([a, b, a, d, e], &profile(Some(3))).missing, 0);
+    }
+
+    #[test]
+    fn a_plan_neither_leads_nor_counts_as_a_photo_nor_says_what_light_fits() {
+        let light = [0.0, 0.02, 0.3, 0.3, 0.31, 0.32].map(|brightness| scores(0.1, brightness));
+        let photos: Vec<_> = (light.iter().enumerate())
+            .map(|(index, scores)| {
+                let (quality, verdict) = if index < 2 { (40, Verdict::Fail) } else { (100, Verdict::Unsure) };
+                ListedPhoto { index, scores, quality, verdict, is_photo: index < 2, scene_hash: None }
+            })
+            .collect();
+        let listing = summarise(&photos, &profile(Some(2)));
+        assert_eq!(listing.order, [0, 1, 2, 3, 4, 5]);
+        assert_eq!((listing.lead, listing.brightness_outliers, listing.missing), (Some(0), vec![], 2));
+        let all_photos: Vec<_> = photos.iter().map(|photo| ListedPhoto { is_photo: true, ..*photo }).collect();
+        assert_eq!(summarise(&all_photos, &profile(Some(2))).brightness_outliers, [0, 1], "the test can fail");
     }
 
     #[test]

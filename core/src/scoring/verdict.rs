@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::calibration::Estimate;
 use super::distribution::Distribution;
-use super::no_photo::no_photo;
+use super::no_photo::{NoPhoto, no_photo};
 use super::orientation::{CERTAIN, Orientation};
 use super::posterior::beyond;
 use super::profile::{Band, Profile};
@@ -137,6 +137,20 @@ pub struct Reason {
     /// What to do, in a sentence.
     #[schema(example = "Rotate 7.3 degrees clockwise.")]
     pub advice: String,
+}
+
+impl Reason {
+    /// Whether the fault is taken to be there, and not only possibly.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        !self.code.starts_with("possibly_")
+    }
+
+    /// Whether it makes a photo fail: it is certain, and not what the profile wants looked at.
+    #[must_use]
+    pub fn fails(&self, profile: &Profile) -> bool {
+        self.is_certain() && (self.metric != NOT_A_PHOTO || profile.not_a_photo == NoPhoto::Fail)
+    }
 }
 
 /// Results of older versions do not say; there a reason was certain, unless it was `possibly_` one.
@@ -321,7 +335,6 @@ mod tests {
     use super::*;
     use crate::metric::Fault;
     use crate::metric::tests::required;
-    use crate::scoring::no_photo::NoPhoto;
     use crate::scoring::posterior::Beyond;
     use crate::scoring::profile::Profiles;
     use proptest::prelude::*;

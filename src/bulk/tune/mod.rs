@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-use clearshot_core::checks::{CHECKS, NOT_A_PHOTO};
+use clearshot_core::checks::CHECKS;
 use clearshot_core::digest::sha256_hex;
 use clearshot_core::load::LoadError;
 use clearshot_core::models::ModelSet;
-use clearshot_core::scoring::no_photo::NoPhoto;
 use clearshot_core::scoring::orientation::{SIDEWAYS, UPSIDE_DOWN};
 use clearshot_core::scoring::profile::{Profile, Profiles};
 use clearshot_core::scoring::verdict::{Findings, Reason, judge};
@@ -115,10 +114,8 @@ fn suspicion(findings: &Findings, profile: &Profile) -> Suspicion {
     let mut suspicion = Suspicion::default();
     for reason in reasons(findings, profile) {
         // Even where the least is enough to fail, these do not: a turn that is not certain, and what the profile wants looked at.
-        let never_fails = reason.code.starts_with("possibly_")
-            || (reason.metric == NOT_A_PHOTO && profile.not_a_photo != NoPhoto::Fail);
         suspicion.review = suspicion.review.max(reason.probability);
-        suspicion.fail = suspicion.fail.max(if never_fails { 0.0 } else { reason.probability });
+        suspicion.fail = suspicion.fail.max(if reason.fails(profile) { reason.probability } else { 0.0 });
     }
     suspicion
 }

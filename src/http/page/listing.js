@@ -9,11 +9,17 @@ const VISIBLE = 0.1;
 const OUTLIER = 3.5;
 const RANKS = { pass: 0, unsure: 1, fail: 2 };
 
-// Best first: of the better verdict, then of the higher quality, then the sharper one.
+// A plan, a map or a screenshot has neither light nor focus.
+const isPhoto = ({ judgement }) => judgement.reasons.every(({ code }) => code !== "not_a_photo");
+
+// Best first: photos before what is none, of the better verdict, then of the higher quality, then the sharper one.
 export function compare(one, other) {
-  const key = ({ judgement, answer }) => [RANKS[judgement.verdict], -judgement.quality, answer.scores.blur.value];
+  const key = (photo) => {
+    const { judgement, answer } = photo;
+    return [isPhoto(photo) ? 0 : 1, RANKS[judgement.verdict], -judgement.quality, answer.scores.blur.value];
+  };
   const [mine, its] = [key(one), key(other)];
-  return mine[0] - its[0] || mine[1] - its[1] || mine[2] - its[2];
+  return mine.map((part, at) => part - its[at]).find((difference) => difference) ?? 0;
 }
 
 function bitsOf(hash) {
@@ -70,13 +76,15 @@ export function summarise(photos, profile) {
   const groups = duplicates(order);
   const copies = new Set(groups.flatMap(({ drop }) => drop));
   const distinct = order.filter((photo) => !copies.has(photo));
+  const photographed = distinct.filter(isPhoto);
+  const shown = photographed.filter(({ judgement }) => judgement.verdict !== "fail");
   const failing = distinct.filter(({ judgement }) => judgement.verdict === "fail");
   return {
     order,
     lead: order[0],
     duplicates: groups,
-    outliers: brightnessOutliers(distinct),
+    outliers: brightnessOutliers(photographed),
     retake: failing.sort((one, other) => one.judgement.quality - other.judgement.quality),
-    missing: Math.max((profile.min_photos ?? 0) - (distinct.length - failing.length), 0),
+    missing: Math.max((profile.min_photos ?? 0) - shown.length, 0),
   };
 }

@@ -152,12 +152,6 @@ fn as_uploaded(image: &RgbImage, magnitude: f32, scale: f32, extent: Extent, rng
     pixels
 }
 
-/// Direction of a shake. A third lie nearly along the rows or columns: hands pan and cars drive along them, and edges of rooms and houses do lie so.
-fn direction(rng: &mut ChaCha8Rng) -> f32 {
-    let any = rng.random_range(0.0..PI);
-    if rng.random_ratio(1, 3) { (any / (PI / 2.0)).round() * (PI / 2.0) + rng.random_range(-0.08..0.08) } else { any }
-}
-
 /// A third of all blur is shake, a sixth defocus, some enlargement, the rest Gaussian.
 fn blurred(sharp: Plane, sigma: f32, rng: &mut ChaCha8Rng) -> Plane {
     let kind = rng.random_range(0..100);
@@ -165,9 +159,9 @@ fn blurred(sharp: Plane, sigma: f32, rng: &mut ChaCha8Rng) -> Plane {
         return sharp;
     }
     match kind {
-        0..=22 => sharp.convolve(&kernel::line(sigma, direction(rng))),
-        23..=34 => sharp.convolve(&kernel::curve(sigma, rng)),
-        35..=50 => sharp.convolve(&kernel::disk(sigma)),
+        0..=19 => sharp.convolve(&kernel::line(sigma, rng.random_range(0.0..PI))),
+        20..=33 => sharp.convolve(&kernel::curve(sigma, rng)),
+        34..=50 => sharp.convolve(&kernel::disk(sigma)),
         51..=58 => {
             // What is enlarged may have been blurred before; variances add up.
             let share = rng.random_range(0.5f32..=1.0);
