@@ -89,6 +89,9 @@ async fn generated_hostile_files_get_exactly_the_answer_of_their_manifest() {
             Answer::Scored => "scored".to_owned(),
             Answer::Refused(code) => code,
         };
+        // Of the formats that only some builds read, there is a head alone.
+        let expected =
+            if cfg!(feature = "avif") && file.ends_with(".avif") { "undecodable_image" } else { expected.as_str() };
         if expected != "any" && found != expected {
             wrong.push(format!("{file}: {found} instead of {expected}"));
         }
