@@ -8,7 +8,7 @@ FEATURES := $(if $(TURBOJPEG),--features $(TURBOJPEG))
 # Tests that do nothing for want of a tool say so here (tests/support/skipped.rs); with CLEARSHOT_REQUIRE_TOOLS=1 they fail.
 SKIPPED := target/skipped-tests.txt
 # Tests try every feature.
-ALL := --features "$(TURBOJPEG) clearshot/object-store clearshot/otlp"
+ALL := --features "$(TURBOJPEG) clearshot/avif clearshot/object-store clearshot/otlp"
 
 run: setup
 	cargo build --release --locked $(FEATURES)

@@ -153,7 +153,7 @@ fn a_folder_is_read_by_every_ending_of_photos_and_by_content_where_there_is_none
     for name in ["._a.jfif", ".thumbnails/a.jpg"] {
         write(name, &pavilion());
     }
-    write("e.avif", b"\0\0\0\x18ftypavif\0\0\0\0mif1avif");
+    write("e.jxl", b"\0\0\0\x0CJXL \r\n\x87\n");
     write("notes", b"no photo");
     let results = tempfile::tempdir().expect("a folder");
     let output = results.path().join("results.jsonl");
@@ -172,7 +172,7 @@ fn a_folder_is_read_by_every_ending_of_photos_and_by_content_where_there_is_none
         .collect();
     names.sort();
     assert_eq!(names, taken, "{said}");
-    assert!(said.contains(".avif"), "what was left out is counted by its ending: {said}");
+    assert!(said.contains(".jxl"), "what was left out is counted by its ending: {said}");
 }
 
 /// Kind 29: a thing cut out and put before white is well exposed; the white is no light.

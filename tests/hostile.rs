@@ -22,6 +22,8 @@ const MOST_MEMORY: u64 = 1 << 30;
 /// An indexed image with an empty palette. The reader that gave the manifest its verdicts invents grays for it; we refuse to
 /// score colours that the file does not have.
 const WITHOUT_COLOURS: &str = "f427b6bee1acd1fea3ec953bc556a18a.png";
+/// An AVIF in layers, each predicted from the one before: no more than one key frame goes to the decoder (docs/uploads.md).
+const LAYERED: &str = "avif_draw_points_idat_progressive.avif";
 
 /// What the server made of a file.
 enum Answer {
@@ -89,6 +91,9 @@ async fn generated_hostile_files_get_exactly_the_answer_of_their_manifest() {
             Answer::Scored => "scored".to_owned(),
             Answer::Refused(code) => code,
         };
+        // Of the formats that only some builds read, there is a head alone.
+        let expected =
+            if cfg!(feature = "avif") && file.ends_with(".avif") { "undecodable_image" } else { expected.as_str() };
         if expected != "any" && found != expected {
             wrong.push(format!("{file}: {found} instead of {expected}"));
         }
@@ -118,6 +123,7 @@ async fn every_collected_hostile_file_gets_the_answer_it_deserves() {
                     || code == "image_too_small"
                     || (code == "unsupported_format" && is_other_format(&file))
                     || file.ends_with(WITHOUT_COLOURS)
+                    || file.ends_with(LAYERED)
             }
         };
         assert!(fair, "{file} should be {good_decoder}ed");

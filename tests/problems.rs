@@ -30,7 +30,6 @@ async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
     let server = Server::start(&[]);
     let photo = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, pavilion());
     for (sent, named, remedy) in [
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif".to_vec(), "an AVIF image", "save it as JPEG"),
         (b"\0\0\0\x0CJXL \r\n\x87\n".to_vec(), "a JPEG XL image", "save it as JPEG"),
         (b"II*\0\x08\0\0\0".to_vec(), "a TIFF or a camera's raw image", "save it as JPEG"),
         (b"%PDF-1.7\n".to_vec(), "a PDF document", "render it"),
@@ -42,6 +41,23 @@ async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
         let detail = document["detail"].as_str().expect("text");
         assert!(detail.contains(named) && detail.contains(remedy), "{detail}");
     }
+}
+
+#[tokio::test]
+async fn an_avif_is_refused_by_name_where_it_is_not_read() {
+    let server = Server::start(&[]);
+    let head = b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif".to_vec();
+    let (status, code, said) = if cfg!(feature = "avif") {
+        (422, "undecodable_image", "the AVIF image cannot be decoded")
+    } else {
+        (
+            415,
+            "unsupported_format",
+            "the bytes are an AVIF image, not a supported image format (JPEG, HEIC, PNG, WebP, GIF, BMP): save it as JPEG, PNG or WebP",
+        )
+    };
+    let document = problem(server.post(head).await, status, code).await;
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.starts_with(said)), "{document}");
 }
 
 #[tokio::test]

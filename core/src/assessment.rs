@@ -46,7 +46,7 @@ pub struct ScoredImage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "8c1e3f0f77c0e1e33870f0c1c38787c1e0f0")]
     pub scene_hash: Option<SceneHash>,
-    /// Orientation that was applied, 1 to 8 as EXIF numbers them; of a HEIC, what its container asks for.
+    /// Orientation that was applied, 1 to 8 as EXIF numbers them; of a HEIC or AVIF, what its container asks for.
     #[schema(example = 6, minimum = 1, maximum = 8)]
     pub orientation: u8,
     /// Where in the upload the photo is, without bars, margins and frames; what is measured is measured there.

@@ -62,7 +62,10 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
             encoded(if format == ImageFormat::Gif { transparent.clone() } else { image.clone() }, format),
         ));
     }
-    files.push(("large.heic", heic("large")));
+    files.push(("large.heic", fixture("heic/large.heic")));
+    if cfg!(feature = "avif") {
+        files.push(("large.avif", fixture("avif/large.avif")));
+    }
     files.push(("alpha.webp", encoded(transparent.clone(), ImageFormat::WebP)));
     files.push(("rgba-16.png", encoded(transparent.to_rgba16().into(), ImageFormat::Png)));
     files.push(("gray-16.png", encoded(image.to_luma16().into(), ImageFormat::Png)));
@@ -70,8 +73,8 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     files
 }
 
-fn heic(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/heic").join(name).with_extension("heic");
+fn fixture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
     std::fs::read(path).expect("the fixture is there")
 }
 

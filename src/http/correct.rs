@@ -50,7 +50,7 @@ pub(crate) struct CorrectQuery {
     #[serde(default = "default_profile")]
     #[param(default = "default", example = "real-estate")]
     profile: String,
-    /// Format of the corrected photo; default: that of the upload, and JPEG for one in HEIC, GIF or BMP. WebP is lossless.
+    /// Format of the corrected photo; default: that of the upload, and JPEG for one in HEIC, AVIF, GIF or BMP. WebP is lossless.
     #[param(inline, required = false)]
     format: Option<OutputFormat>,
     /// What becomes of bars and frames around the photo: `drop` leaves them out, `keep` puts the corrected photo back into them.
@@ -249,7 +249,7 @@ async fn correct_upload(
     let format = query.format.unwrap_or(match before.image.format {
         Format::Png => OutputFormat::Png,
         Format::Webp => OutputFormat::Webp,
-        Format::Jpeg | Format::Heic | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
+        Format::Jpeg | Format::Heic | Format::Avif | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
     let mut room = room_for_answer(assessor, &before, deadline).await?;
     let (area, frame) = (before.image.area, query.frame);

@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageReader};
 
 use super::flatten::{flatten, is_transparent};
-use super::heic::Heic;
+use super::heif::Heif;
 use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
@@ -116,7 +116,7 @@ struct Opened<'a> {
     format: Format,
     size: (u32, u32),
     color: ColorType,
-    /// Most memory in bytes that the decoded planes of a HEIC take before they are pixels.
+    /// Most memory in bytes that the decoded planes of a HEIC or AVIF take before they are pixels.
     planes: u64,
     markers: Option<Markers>,
     profile_dropped: bool,
@@ -133,8 +133,8 @@ impl<'a> Opened<'a> {
         let header = match format.image_format() {
             Some(known) => Header::of(&known_decoder(&bytes, format, known, budget)?, 0),
             None => {
-                let heic = Heic::open(&bytes, budget.limits, budget.until)?;
-                Header::of(&heic, heic.peak())
+                let heif = Heif::open(&bytes, format, budget.limits, budget.until)?;
+                Header::of(&heif, heif.peak())
             }
         };
         let Header { size, color, total, planes } = header;
@@ -179,7 +179,7 @@ impl<'a> Opened<'a> {
         let own = u64::from(self.color.bytes_per_pixel());
         let buffer = if own < 3 { own + 3 } else { own };
         let within = match self.format {
-            Format::Jpeg | Format::Png | Format::Bmp | Format::Heic => 0,
+            Format::Jpeg | Format::Png | Format::Bmp | Format::Heic | Format::Avif => 0,
             // A frame that does not fill the canvas.
             Format::Gif => 4,
             // The planes of a lossy image or the pixels of a lossless one, and its alpha.
@@ -269,7 +269,7 @@ impl Header {
 fn decoder<'b>(bytes: &'b [u8], format: Format, budget: &Budget) -> Result<Box<dyn ImageDecoder + 'b>, IngestError> {
     Ok(match format.image_format() {
         Some(known) => Box::new(known_decoder(bytes, format, known, budget)?),
-        None => Box::new(Heic::open(bytes, budget.limits, budget.until)?),
+        None => Box::new(Heif::open(bytes, format, budget.limits, budget.until)?),
     })
 }
 

@@ -116,7 +116,8 @@ mod tests {
             (b"PK\x03\x04", "a ZIP archive"),
         ] {
             assert_eq!(named(bytes), Some(name), "{}", bytes.escape_ascii());
-            assert_eq!(sniff(bytes), None, "{}", bytes.escape_ascii());
+            let read = cfg!(feature = "avif") && name == "an AVIF image";
+            assert_eq!(sniff(bytes).is_some(), read, "{}", bytes.escape_ascii());
         }
         let form = b"--x\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n";
         assert!(named(form).is_some_and(|name| name.contains("multipart/form-data")));

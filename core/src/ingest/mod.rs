@@ -7,7 +7,7 @@ mod colour;
 mod decode;
 mod flatten;
 mod foreign;
-mod heic;
+mod heif;
 mod jpeg;
 mod limits;
 mod memory;

@@ -15,7 +15,8 @@ use crate::view::{LONG_SIDE, shrink_part};
 pub struct Photo {
     /// Format found by its signature.
     pub format: Format,
-    /// Orientation as stored in the file, 1 to 8 as EXIF numbers them (1 where there is none); of a HEIC what its container asks for.
+    /// Orientation as stored in the file, 1 to 8 as EXIF numbers them (1 where there is none); of a HEIC or AVIF what its container asks
+    /// for.
     pub orientation: u8,
     /// Width of the upload in pixels, upright.
     pub width: u32,

@@ -23,10 +23,12 @@ pub enum Format {
     Bmp,
     /// HEIC: HEVC pictures in a HEIF container; its primary image.
     Heic,
+    /// AVIF: AV1 pictures in a HEIF container; its primary image. Read where the feature `avif` is built.
+    Avif,
 }
 
 impl Format {
-    /// The image crate's name for the format; none for HEIC, which it does not read.
+    /// The image crate's name for the format; none for HEIC and AVIF, which it is not used for.
     #[must_use]
     pub fn image_format(self) -> Option<image::ImageFormat> {
         match self {
@@ -35,7 +37,7 @@ impl Format {
             Format::Webp => Some(image::ImageFormat::WebP),
             Format::Gif => Some(image::ImageFormat::Gif),
             Format::Bmp => Some(image::ImageFormat::Bmp),
-            Format::Heic => None,
+            Format::Heic | Format::Avif => None,
         }
     }
 }
@@ -49,12 +51,16 @@ impl std::fmt::Display for Format {
             Format::Gif => "GIF",
             Format::Bmp => "BMP",
             Format::Heic => "HEIC",
+            Format::Avif => "AVIF",
         })
     }
 }
 
 /// Endings of file names under which photos of these formats are kept; what a file really is, its content tells.
-pub const ENDINGS: [&str; 10] = ["jpg", "jpeg", "jpe", "jfif", "heic", "heif", "png", "webp", "gif", "bmp"];
+pub const ENDINGS: &[&str] = if cfg!(feature = "avif") { &ALL_ENDINGS } else { ALL_ENDINGS.split_at(10).0 };
+
+/// The last is that of the feature `avif`.
+const ALL_ENDINGS: [&str; 11] = ["jpg", "jpeg", "jpe", "jfif", "heic", "heif", "png", "webp", "gif", "bmp", "avif"];
 
 /// True where the name of a file ends as photos' names do.
 #[must_use]
@@ -68,6 +74,9 @@ pub fn is_named_like_a_photo(path: &Path) -> bool {
 pub fn sniff(bytes: &[u8]) -> Option<Format> {
     if is_heic(bytes) {
         return Some(Format::Heic);
+    }
+    if cfg!(feature = "avif") && is_avif(bytes) {
+        return Some(Format::Avif);
     }
     match image::guess_format(bytes).ok()? {
         image::ImageFormat::Jpeg => Some(Format::Jpeg),
@@ -124,8 +133,11 @@ mod tests {
         for brands in heic {
             assert_eq!(sniff(&file(brands)), Some(Format::Heic), "{brands:?}");
         }
-        let others: [&[&[u8; 4]]; 4] =
-            [&[b"avif", b"mif1"], &[b"mif1", b"avif", b"heic"], &[b"isom", b"iso2"], &[b"crx ", b"isom"]];
+        let avif: [&[&[u8; 4]]; 2] = [&[b"avif", b"mif1"], &[b"mif1", b"avif", b"heic"]];
+        for brands in avif {
+            assert_eq!(sniff(&file(brands)), cfg!(feature = "avif").then_some(Format::Avif), "{brands:?}");
+        }
+        let others: [&[&[u8; 4]]; 2] = [&[b"isom", b"iso2"], &[b"crx ", b"isom"]];
         for brands in others {
             assert_eq!(sniff(&file(brands)), None, "{brands:?}");
         }

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use heic_rs::context::Context;
-use heic_rs::hevc;
+use heic_rs::hevc::Frame;
 use heic_rs::meta::iref::RefKind;
-use heic_rs::props::hvcc::HevcConfig;
 use heic_rs::props::simple::{AuxKind, parse_auxc};
 
-use super::HeicError;
-use super::stream::{Stream, header};
+#[cfg(feature = "avif")]
+use super::av1;
+use super::stream::Stream;
+use super::{HeifError, hevc};
 use crate::ingest::Limits;
 
 /// Tiles of a grid: of 512 pixels a side, as phones make them, these are 268 megapixels.
@@ -23,11 +24,11 @@ pub(super) struct Picture {
     pub(super) size: (u32, u32),
     /// The items that are coded: row by row those of a grid, or the picture itself.
     pub(super) tiles: Vec<u32>,
-    /// What the parameter sets of the first of them say; the others are as large.
+    /// What the header of the first of them says; the others are as large.
     pub(super) stream: Stream,
     /// Tiles in a row; none where it is no grid.
     columns: Option<usize>,
-    /// Slices that each of the tiles may have.
+    /// Slices that each of the tiles may have where they are coded by HEVC.
     most_slices: usize,
 }
 
@@ -42,14 +43,14 @@ pub(super) fn alpha_of(context: &Context, id: u32) -> Option<u32> {
 }
 
 impl Picture {
-    /// Reads what the container and the parameter sets say of an item; sizes are checked before anything else is believed.
-    pub(super) fn open(context: &Context, id: u32, limits: &Limits) -> Result<Self, HeicError> {
+    /// Reads what the container and the coded pictures' headers say of an item; sizes are checked before anything else is believed.
+    pub(super) fn open(context: &Context, id: u32, limits: &Limits) -> Result<Self, HeifError> {
         let claimed = context.props(id)?.ispe.map(|claimed| (claimed.width, claimed.height));
         if let Some((width, height)) = claimed {
             limits.check_largest(width, height, 0)?;
         }
         let Some((grid, tiles)) = context.grid(id)? else {
-            let stream = stream_of(context, id, limits)?;
+            let (stream, _) = stream_of(context, id, limits)?;
             if claimed.is_some_and(|claimed| claimed != stream.size) {
                 return Err(DIFFERENT_SIZES);
             }
@@ -62,13 +63,16 @@ impl Picture {
             return Err(DIFFERENT_SIZES);
         }
         if tiles.len() > MOST_TILES {
-            return Err(HeicError::Unsound("it has too many tiles"));
+            return Err(HeifError::Unsound("it has too many tiles"));
         }
-        let first = *tiles.first().ok_or(HeicError::Unsound("it has no tiles"))?;
-        let stream = stream_of(context, first, limits)?;
+        let first = *tiles.first().ok_or(HeifError::Unsound("it has no tiles"))?;
+        let (stream, mut read) = stream_of(context, first, limits)?;
         for tile in &tiles[1..] {
-            if !stream_of(context, *tile, limits)?.is_like(&stream) {
-                return Err(HeicError::Unsound("its tiles are not alike"));
+            let (other, bytes) = stream_of(context, *tile, limits)?;
+            read += bytes;
+            check_overlap(context, read)?;
+            if !other.is_like(&stream) {
+                return Err(HeifError::Unsound("its tiles are not alike"));
             }
         }
         // Every tile is needed, so that decoding takes about as long as the pixels are many, and they reach the edges.
@@ -77,10 +81,10 @@ impl Picture {
             (tiles - 1) * side < whole && whole <= tiles * side
         };
         if !fits(grid.columns, stream.size.0, size.0) || !fits(grid.rows, stream.size.1, size.1) {
-            return Err(HeicError::Unsound("its tiles do not make up the picture"));
+            return Err(HeifError::Unsound("its tiles do not make up the picture"));
         }
         if tiles.len() > 1 && (stream.size.0 % 2 != 0 || stream.size.1 % 2 != 0) {
-            return Err(HeicError::Unsound("its tiles have odd sides"));
+            return Err(HeifError::Unsound("its tiles have odd sides"));
         }
         let most_slices = most_slices(&stream, tiles.len(), limits);
         Ok(Self { size, tiles, stream, columns: Some(grid.columns as usize), most_slices })
@@ -103,7 +107,7 @@ impl Picture {
     }
 
     /// Its planes.
-    pub(super) fn decode(&self, context: &Context, until: Option<Instant>) -> Result<hevc::Frame, HeicError> {
+    pub(super) fn decode(&self, context: &Context, until: Option<Instant>) -> Result<Frame, HeifError> {
         let Some(columns) = self.columns else {
             return self.tile(context, self.tiles[0]).map(|(frame, _)| frame);
         };
@@ -112,14 +116,11 @@ impl Picture {
         let mut read = 0;
         for (index, tile) in self.tiles.iter().enumerate() {
             if until.is_some_and(|until| Instant::now() >= until) {
-                return Err(HeicError::OutOfTime);
+                return Err(HeifError::OutOfTime);
             }
             let (frame, bytes) = self.tile(context, *tile)?;
-            // Tiles lie beside each other in the file: each of a thousand may not be all of it.
             read += bytes;
-            if read > 2 * context.file.len() {
-                return Err(HeicError::Unsound("its tiles overlap in the file"));
-            }
+            check_overlap(context, read)?;
             let left = (index % columns) * frame.width as usize;
             let top = (index / columns) * frame.height as usize;
             place(&mut canvas.y, canvas.y_stride, (left, top), &frame.y, frame.y_stride);
@@ -131,25 +132,41 @@ impl Picture {
     }
 
     /// One coded item, and its length in bytes.
-    fn tile(&self, context: &Context, id: u32) -> Result<(hevc::Frame, usize), HeicError> {
-        let properties = context.props(id)?;
-        let configuration = properties.hvcc.as_ref().ok_or(NO_STREAM)?;
+    fn tile(&self, context: &Context, id: u32) -> Result<(Frame, usize), HeifError> {
         let data = context.item_data(id)?;
-        let units = configuration.split_nals(&data)?;
-        if units.iter().filter(|unit| header(unit).is_some_and(|(kind, _)| kind < 32)).count() > self.most_slices {
-            return Err(HeicError::Unsound("it has too many slices"));
-        }
-        let frame = hevc::decode_still(&configuration.parameter_sets(), &units)?;
+        let frame = match Codec::of(context, id) {
+            Codec::Hevc => hevc::decode(&context.props(id)?, &data, self.most_slices)?,
+            #[cfg(feature = "avif")]
+            Codec::Av1 => av1::decode(&data, &self.stream)?,
+        };
         frame.validate()?;
         if !self.stream.is_of(&frame) {
-            return Err(HeicError::Unsound("a picture is not as its parameter set says"));
+            return Err(HeifError::Unsound("a picture is not as its header says"));
         }
         Ok((frame, data.len()))
     }
 }
 
-const DIFFERENT_SIZES: HeicError = HeicError::Unsound("its boxes contradict each other about its size");
-const NO_STREAM: HeicError = HeicError::Unsound("a picture in it is not coded by HEVC; save it as JPEG");
+/// How an item is coded.
+enum Codec {
+    /// Or in a way that is not read, which its missing parameter sets tell.
+    Hevc,
+    #[cfg(feature = "avif")]
+    Av1,
+}
+
+impl Codec {
+    #[cfg_attr(not(feature = "avif"), expect(unused_variables, reason = "there is one alone"))]
+    fn of(context: &Context, id: u32) -> Self {
+        #[cfg(feature = "avif")]
+        if context.meta.item(id).is_some_and(|item| &item.item_type == b"av01") {
+            return Self::Av1;
+        }
+        Self::Hevc
+    }
+}
+
+const DIFFERENT_SIZES: HeifError = HeifError::Unsound("its boxes contradict each other about its size");
 
 /// Slices of each of so many pictures: any of them may cover all of its picture, and together they may cover as many pixels as a photo
 /// may have.
@@ -158,16 +175,26 @@ fn most_slices(stream: &Stream, pictures: usize, limits: &Limits) -> usize {
     (limits.max_pixels / pixels.max(1)).clamp(1, MOST_SLICES) as usize
 }
 
-/// What the parameter sets of a coded item say.
-fn stream_of(context: &Context, id: u32, limits: &Limits) -> Result<Stream, HeicError> {
-    let properties = context.props(id)?;
-    let configuration: &HevcConfig = properties.hvcc.as_ref().ok_or(NO_STREAM)?;
-    let stream = Stream::read(&configuration.parameter_sets())?;
-    if !stream.is_read() {
-        return Err(HeicError::Unsound("colours coded as 4:2:2 or 4:4:4 are not read; save it as JPEG"));
+/// Tiles lie beside each other in the file: each of a thousand may not be all of it.
+fn check_overlap(context: &Context, read: usize) -> Result<(), HeifError> {
+    if read > 2 * context.file.len() {
+        return Err(HeifError::Unsound("its tiles overlap in the file"));
     }
+    Ok(())
+}
+
+/// What the header of a coded item says, and how many bytes of the item were read to know it.
+fn stream_of(context: &Context, id: u32, limits: &Limits) -> Result<(Stream, usize), HeifError> {
+    let (stream, read) = match Codec::of(context, id) {
+        Codec::Hevc => (hevc::stream(&context.props(id)?)?, 0),
+        #[cfg(feature = "avif")]
+        Codec::Av1 => {
+            let data = context.item_data(id)?;
+            (av1::stream(&data)?, data.len())
+        }
+    };
     limits.check_largest(stream.size.0, stream.size.1, 0)?;
-    Ok(stream)
+    Ok((stream, read))
 }
 
 /// Copies a tile's plane to its place in another, as far as it lies in it.

@@ -4,9 +4,11 @@
 
 use heic_rs::boxes::BoxIter;
 use heic_rs::context::Context;
+use heic_rs::ftyp::{Brand, FileType};
+use heic_rs::meta;
 use heic_rs::meta::iloc::Construction;
 
-use super::HeicError;
+use super::{Format, HeifError};
 
 /// Bytes of the lists of items, places, references and associations together; a thousand tiles take 50 000.
 const MOST_LISTED: usize = 64 << 10;
@@ -18,19 +20,38 @@ const MOST_OF_AN_ITEM: usize = 32;
 const MOST_CONFIGURATION: usize = 16 << 10;
 
 /// Reads the container where its lists are as long as those of photos.
-pub(super) fn open(bytes: &[u8]) -> Result<Context<'_>, HeicError> {
+pub(super) fn open(bytes: &[u8], format: Format) -> Result<Context<'_>, HeifError> {
     check_lists(bytes)?;
-    let context = Context::open(bytes)?;
+    let context = if format == Format::Avif {
+        // The container is the same, but the crate turns away its brand.
+        let brand = Brand::Avif;
+        let ftyp = FileType { major: brand, effective: brand, minor_version: 0, compatible_count: 0 };
+        let context = Context { file: bytes, ftyp, meta: meta::parse(bytes)? };
+        check_sizes(&context)?;
+        context
+    } else {
+        Context::open(bytes)?
+    };
     if context.meta.locations.iter().any(|location| location.construction == Construction::Item) {
-        return Err(HeicError::Unsound("an item is put together from other items"));
+        return Err(HeifError::Unsound("an item is put together from other items"));
     }
     if context.meta.props.assoc.iter().any(|(_, properties)| properties.len() > MOST_OF_AN_ITEM) {
-        return Err(HeicError::Unsound("an item has too many properties"));
+        return Err(HeifError::Unsound("an item has too many properties"));
     }
     Ok(context)
 }
 
-fn check_lists(bytes: &[u8]) -> Result<(), HeicError> {
+/// Each picture of an AVIF says its size (ISO/IEC 23000-22, 7.3.6.3).
+fn check_sizes(context: &Context) -> Result<(), HeifError> {
+    let meta = &context.meta;
+    let mut pictures = meta.items.iter().filter(|item| matches!(&item.item_type, b"av01" | b"grid"));
+    if pictures.any(|picture| meta.props.find(picture.id, b"ispe").is_none()) {
+        return Err(HeifError::Unsound("a picture in it has no size"));
+    }
+    Ok(())
+}
+
+fn check_lists(bytes: &[u8]) -> Result<(), HeifError> {
     let meta = BoxIter::new(bytes).require(b"meta", "meta")?;
     let (_, _, content) = meta.full_box("meta")?;
     let (mut listed, mut properties) = (0, 0);
@@ -38,7 +59,7 @@ fn check_lists(bytes: &[u8]) -> Result<(), HeicError> {
         let child = child?;
         match &child.boxtype {
             // Places without offset and length take no bytes, however many there are.
-            b"iloc" if child.payload.get(4) == Some(&0) => return Err(HeicError::Unsound("its places have no sizes")),
+            b"iloc" if child.payload.get(4) == Some(&0) => return Err(HeifError::Unsound("its places have no sizes")),
             b"iloc" | b"iinf" | b"iref" => listed += child.payload.len(),
             b"iprp" => {
                 for part in child.children() {
@@ -50,7 +71,7 @@ fn check_lists(bytes: &[u8]) -> Result<(), HeicError> {
                                 let property = property?;
                                 properties += 1;
                                 if property.is(b"hvcC") && property.payload.len() > MOST_CONFIGURATION {
-                                    return Err(HeicError::Unsound("its parameter sets are too long"));
+                                    return Err(HeifError::Unsound("its parameter sets are too long"));
                                 }
                             }
                         }
@@ -62,7 +83,7 @@ fn check_lists(bytes: &[u8]) -> Result<(), HeicError> {
         }
     }
     if listed > MOST_LISTED || properties > MOST_PROPERTIES {
-        return Err(HeicError::Unsound("it lists more than a photo needs"));
+        return Err(HeifError::Unsound("it lists more than a photo needs"));
     }
     Ok(())
 }
@@ -100,7 +121,7 @@ mod tests {
             boxed(b"iloc", &places),
             boxed(b"iref", &vec![0; 70_000]),
         ] {
-            assert!(matches!(open(&file(&[list])), Err(HeicError::Unsound(_))));
+            assert!(matches!(open(&file(&[list]), Format::Heic), Err(HeifError::Unsound(_))));
         }
         assert!(start.elapsed() < Duration::from_secs(5));
     }

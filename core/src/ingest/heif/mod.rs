@@ -1,10 +1,15 @@
-//! HEIC: photos as iPhones store them, HEVC pictures in a HEIF container (ISO/IEC 23008-12), decoded by `heic-rs`.
+//! Pictures in a HEIF container (ISO/IEC 23008-12), which `heic-rs` reads: HEIC, coded by HEVC, as iPhones store photos (`hevc`), and
+//! with the feature `avif` those coded by AV1 (`av1`).
 //!
-//! What that decoder does not bound or read is done here: how much a container may list (`bounds`), and in which range and by
-//! which matrix a stream without an `nclx` box says its colours lie (`stream`). The tiles of a grid are decoded one after the other
+//! What that crate does not bound or read is done here: how much a container may list (`bounds`), and in which range and by
+//! which matrix a stream without an `nclx` box says its colours lie. The tiles of a grid are decoded one after the other
 //! into one picture, so that time is looked at between them and only one of them lies beside it.
 
+#[cfg(feature = "avif")]
+mod av1;
+mod bits;
 mod bounds;
+mod hevc;
 mod picture;
 mod stream;
 mod turns;
@@ -21,12 +26,16 @@ use image::{ColorType, ImageDecoder};
 use self::picture::Picture;
 use super::{Format, IngestError, Limits};
 
-/// Why a HEIC could not be decoded.
+/// Why a file could not be decoded.
 #[derive(Debug, thiserror::Error)]
-enum HeicError {
+enum HeifError {
     /// The decoder's word.
     #[error(transparent)]
     Decoder(#[from] heic_rs::Error),
+    /// The AV1 decoder's word.
+    #[cfg(feature = "avif")]
+    #[error("its AV1 stream is malformed: {0}")]
+    Av1(#[from] re_rav1d::Error),
     /// Parts that do not fit together, or more than a photo needs.
     #[error("{0}")]
     Unsound(&'static str),
@@ -38,27 +47,28 @@ enum HeicError {
     OutOfTime,
 }
 
-impl From<HeicError> for IngestError {
-    fn from(error: HeicError) -> Self {
-        match error {
-            HeicError::Limits(error) => error,
-            HeicError::OutOfTime => IngestError::OutOfTime,
-            other => IngestError::Undecodable { format: Format::Heic, reason: other.to_string() },
+impl HeifError {
+    /// As the upload's error.
+    fn of(self, format: Format) -> IngestError {
+        match self {
+            HeifError::Limits(error) => error,
+            HeifError::OutOfTime => IngestError::OutOfTime,
+            other => IngestError::Undecodable { format, reason: other.to_string() },
         }
     }
-}
 
-impl From<HeicError> for ImageError {
-    fn from(error: HeicError) -> Self {
-        match error {
-            HeicError::OutOfTime => ImageError::IoError(std::io::ErrorKind::TimedOut.into()),
-            other => ImageError::Decoding(DecodingError::new(ImageFormatHint::Name("HEIC".to_owned()), other)),
+    /// As a decoder's error.
+    fn in_decoding(self, format: Format) -> ImageError {
+        match self {
+            HeifError::OutOfTime => ImageError::IoError(std::io::ErrorKind::TimedOut.into()),
+            other => ImageError::Decoding(DecodingError::new(ImageFormatHint::Name(format.to_string()), other)),
         }
     }
 }
 
 /// A HEIC whose container was read.
-pub(super) struct Heic<'a> {
+pub(super) struct Heif<'a> {
+    format: Format,
     context: Context<'a>,
     main: Picture,
     alpha: Option<Picture>,
@@ -72,18 +82,23 @@ pub(super) struct Heic<'a> {
     until: Option<Instant>,
 }
 
-impl<'a> Heic<'a> {
-    /// Reads the container and the parameter sets of its pictures; no pixel is made.
+impl<'a> Heif<'a> {
+    /// Reads the container and the headers of its pictures; no pixel is made.
     ///
     /// # Errors
     /// [`IngestError::TooLarge`] for a coded picture beyond the limits, [`IngestError::Undecodable`] for what is malformed or not
     /// supported.
-    pub(super) fn open(bytes: &'a [u8], limits: &Limits, until: Option<Instant>) -> Result<Self, IngestError> {
-        Ok(Self::opened(bytes, limits, until)?)
+    pub(super) fn open(
+        bytes: &'a [u8],
+        format: Format,
+        limits: &Limits,
+        until: Option<Instant>,
+    ) -> Result<Self, IngestError> {
+        Self::opened(bytes, format, limits, until).map_err(|error| error.of(format))
     }
 
-    fn opened(bytes: &'a [u8], limits: &Limits, until: Option<Instant>) -> Result<Self, HeicError> {
-        let context = bounds::open(bytes)?;
+    fn opened(bytes: &'a [u8], format: Format, limits: &Limits, until: Option<Instant>) -> Result<Self, HeifError> {
+        let context = bounds::open(bytes, format)?;
         let id = context.meta.primary;
         let main = Picture::open(&context, id, limits)?;
         let item = context.props(id)?;
@@ -96,6 +111,7 @@ impl<'a> Heic<'a> {
         let (applied, turns) = turns::split(&transforms);
         let size = transform::transformed_size(main.size.0, main.size.1, applied)?;
         Ok(Self {
+            format,
             colours: stream::with_matrix(coded),
             profile: item.icc.or(tile.icc),
             applied: applied.to_vec(),
@@ -116,7 +132,7 @@ impl<'a> Heic<'a> {
         self.main.peak().max(main + decoding_alpha).max(main + alpha + pixels).max(2 * pixels)
     }
 
-    fn pixels(&self) -> Result<Vec<u8>, HeicError> {
+    fn pixels(&self) -> Result<Vec<u8>, HeifError> {
         let main = self.main.decode(&self.context, self.until)?;
         let alpha = self.alpha.as_ref().map(|alpha| alpha.decode(&self.context, self.until)).transpose()?;
         let layout = if alpha.is_some() { PixelLayout::Rgba8 } else { PixelLayout::Rgb8 };
@@ -126,7 +142,7 @@ impl<'a> Heic<'a> {
     }
 }
 
-impl ImageDecoder for Heic<'_> {
+impl ImageDecoder for Heif<'_> {
     fn dimensions(&self) -> (u32, u32) {
         self.size
     }
@@ -139,15 +155,15 @@ impl ImageDecoder for Heic<'_> {
         Ok(self.profile.map(<[u8]>::to_vec))
     }
 
-    /// What the container asks for. The orientation in a HEIC's EXIF repeats it and is not to be applied (ISO/IEC 23008-12, A.2.1).
+    /// What the container asks for. The orientation in the file's EXIF repeats it and is not to be applied (ISO/IEC 23008-12, A.2.1).
     fn orientation(&mut self) -> ImageResult<Orientation> {
         Ok(self.orientation)
     }
 
     fn read_image(self, buffer: &mut [u8]) -> ImageResult<()> {
-        let pixels = self.pixels()?;
+        let pixels = self.pixels().map_err(|error| error.in_decoding(self.format))?;
         if pixels.len() != buffer.len() {
-            return Err(HeicError::Unsound("it has another size than it says").into());
+            return Err(HeifError::Unsound("it has another size than it says").in_decoding(self.format));
         }
         buffer.copy_from_slice(&pixels);
         Ok(())

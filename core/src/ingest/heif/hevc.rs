@@ -1,93 +1,75 @@
-//! What the sequence parameter set of an HEVC stream says of its pictures (ITU-T H.265, 7.3.2.2 and E.2.1): their size, and in which
-//! range and by which matrix their colours are coded. iPhones say that nowhere else, and the decoder reads past it.
+//! Pictures coded by HEVC, decoded by `heic-rs`.
+//!
+//! What the sequence parameter set of a stream says of its pictures (ITU-T H.265, 7.3.2.2 and E.2.1) is read here: their size, and in
+//! which range and by which matrix their colours are coded. iPhones say that nowhere else, and the decoder reads past it.
 
-use heic_rs::hevc::Frame;
+use heic_rs::hevc::{self, Frame};
+use heic_rs::props::ItemProps;
+use heic_rs::props::hvcc::HevcConfig;
 use heic_rs::{ChromaFormat, MatrixCoefficients, Nclx, Range};
 
-use super::HeicError;
+use super::HeifError;
+use super::bits::Bits;
+use super::stream::{Stream, UNSAID};
 
 /// `nal_unit_type` of a sequence parameter set.
 const SEQUENCE_PARAMETERS: u8 = 33;
 /// Pixels that a picture may have beside its window, a side: coded are whole blocks of at most 64.
 const MOST_BESIDE: u32 = 64;
 
-/// What a sequence parameter set says.
-#[derive(Clone, Debug)]
-pub(super) struct Stream {
-    /// Width and height in pixels, of the window that is shown.
-    pub(super) size: (u32, u32),
-    /// How colours are coded, as far as it says so.
-    pub(super) colours: Nclx,
-    chroma: ChromaFormat,
-    depth: u8,
+/// What the parameter sets of a coded item say.
+pub(super) fn stream(properties: &ItemProps) -> Result<Stream, HeifError> {
+    let stream = read(&configuration(properties)?.parameter_sets())?;
+    // The decoder takes colours of more than half the width and height, but loses its way in what x265 writes.
+    if !matches!(stream.chroma, ChromaFormat::Monochrome | ChromaFormat::Yuv420) {
+        return Err(HeifError::Unsound("colours coded as 4:2:2 or 4:4:4 are not read; save it as JPEG"));
+    }
+    Ok(stream)
+}
+
+/// The picture of a coded item that has at most so many slices.
+pub(super) fn decode(properties: &ItemProps, data: &[u8], most_slices: usize) -> Result<Frame, HeifError> {
+    let configuration = configuration(properties)?;
+    let units = configuration.split_nals(data)?;
+    if units.iter().filter(|unit| header(unit).is_some_and(|(kind, _)| kind < 32)).count() > most_slices {
+        return Err(HeifError::Unsound("it has too many slices"));
+    }
+    Ok(hevc::decode_still(&configuration.parameter_sets(), &units)?)
+}
+
+fn configuration<'a>(properties: &'a ItemProps) -> Result<&'a HevcConfig<'a>, HeifError> {
+    properties.hvcc.as_ref().ok_or(HeifError::Unsound("a picture in it is not coded by HEVC; save it as JPEG"))
 }
 
 /// Type and layer of a unit of the stream.
-pub(super) fn header(unit: &[u8]) -> Option<(u8, u8)> {
+fn header(unit: &[u8]) -> Option<(u8, u8)> {
     let [first, second, ..] = unit else { return None };
     Some(((first >> 1) & 0x3F, (first & 1) << 5 | second >> 3))
 }
 
-/// Where no matrix is said, the one of BT.601 is meant (ISO/IEC 23000-22, 7.3.6.4; libheif does the same).
-pub(super) fn with_matrix(colours: Nclx) -> Nclx {
-    match colours.matrix {
-        MatrixCoefficients::Unspecified => Nclx { matrix: MatrixCoefficients::Bt601, matrix_code: 6, ..colours },
-        _ => colours,
-    }
+/// Reads the one sequence parameter set among `sets`.
+fn read(sets: &[&[u8]]) -> Result<Stream, HeifError> {
+    let mut found = sets.iter().filter(|unit| header(unit) == Some((SEQUENCE_PARAMETERS, 0)));
+    // Which of several counts, only a slice tells.
+    let (Some(unit), None) = (found.next(), found.next()) else {
+        return Err(HeifError::Unsound("it has not one sequence parameter set"));
+    };
+    sequence(&mut Bits::of(content(unit))).ok_or(HeifError::Unsound("its sequence parameter set is malformed"))
 }
 
-impl Stream {
-    /// Reads the one sequence parameter set among `sets`.
-    pub(super) fn read(sets: &[&[u8]]) -> Result<Self, HeicError> {
-        let mut found = sets.iter().filter(|unit| header(unit) == Some((SEQUENCE_PARAMETERS, 0)));
-        // Which of several counts, only a slice tells.
-        let (Some(unit), None) = (found.next(), found.next()) else {
-            return Err(HeicError::Unsound("it has not one sequence parameter set"));
-        };
-        sequence(&mut Bits::of(unit)).ok_or(HeicError::Unsound("its sequence parameter set is malformed"))
-    }
-
-    /// False for colours of more than half the width and height: the decoder takes them, but loses its way in what x265 writes.
-    pub(super) fn is_read(&self) -> bool {
-        matches!(self.chroma, ChromaFormat::Monochrome | ChromaFormat::Yuv420)
-    }
-
-    /// True where another's pictures fit beside these.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        (self.size, self.chroma, self.depth) == (other.size, other.chroma, other.depth)
-    }
-
-    /// True for a picture that is as it says.
-    pub(super) fn is_of(&self, frame: &Frame) -> bool {
-        (self.size, self.chroma, self.depth) == ((frame.width, frame.height), frame.chroma, frame.bit_depth)
-    }
-
-    /// Bytes that a pixel takes in decoded planes of 16 bits.
-    pub(super) fn plane_bytes(&self) -> u64 {
-        match self.chroma {
-            ChromaFormat::Monochrome => 2,
-            ChromaFormat::Yuv420 => 3,
-            ChromaFormat::Yuv422 => 4,
-            ChromaFormat::Yuv444 => 6,
+/// What lies behind a unit's header, without the bytes that keep it from looking like a start code (7.3.1.1).
+fn content(unit: &[u8]) -> Vec<u8> {
+    let mut content: Vec<u8> = Vec::with_capacity(unit.len());
+    let mut zeros = 0;
+    for byte in unit.iter().skip(2) {
+        if zeros >= 2 && *byte == 3 {
+            zeros = 0;
+            continue;
         }
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        content.push(*byte);
     }
-
-    /// An empty picture of another size and of these pixels.
-    pub(super) fn blank(&self, (width, height): (u32, u32)) -> Frame {
-        let (across, down) = self.chroma.chroma_size(width, height);
-        let plane = |width: u32, height: u32| vec![0; width as usize * height as usize];
-        Frame {
-            width,
-            height,
-            bit_depth: self.depth,
-            chroma: self.chroma,
-            y: plane(width, height),
-            cb: plane(across, down),
-            cr: plane(across, down),
-            y_stride: width,
-            c_stride: across,
-        }
-    }
+    content
 }
 
 /// `seq_parameter_set_rbsp()`, as far as to the colours; nothing where it ends early or holds what no stream may.
@@ -130,10 +112,6 @@ fn sequence(bits: &mut Bits) -> Option<Stream> {
     let colours = if bits.flag()? { usability(bits)? } else { UNSAID };
     Some(Stream { size, colours, chroma, depth })
 }
-
-/// Limited range is what a stream means that says nothing (E.3.1).
-const UNSAID: Nclx =
-    Nclx { primaries: 2, transfer: 2, matrix: MatrixCoefficients::Unspecified, matrix_code: 2, range: Range::Limited };
 
 /// `vui_parameters()`, as far as to the colours.
 fn usability(bits: &mut Bits) -> Option<Nclx> {
@@ -227,94 +205,21 @@ fn reference_sets(bits: &mut Bits) -> Option<()> {
     Some(())
 }
 
-/// Bits of a unit, without the bytes that keep its content from looking like a start code (7.3.1.1).
-struct Bits {
-    content: Vec<u8>,
-    at: usize,
-}
-
-impl Bits {
-    /// Behind the unit's header.
-    fn of(unit: &[u8]) -> Self {
-        let mut content: Vec<u8> = Vec::with_capacity(unit.len());
-        let mut zeros = 0;
-        for byte in unit.iter().skip(2) {
-            if zeros >= 2 && *byte == 3 {
-                zeros = 0;
-                continue;
-            }
-            zeros = if *byte == 0 { zeros + 1 } else { 0 };
-            content.push(*byte);
-        }
-        Self { content, at: 0 }
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        let byte = self.content.get(self.at / 8)?;
-        let bit = byte >> (7 - self.at % 8) & 1;
-        self.at += 1;
-        Some(bit == 1)
-    }
-
-    /// `u(count)`, of at most 32.
-    fn take(&mut self, count: u32) -> Option<u32> {
-        (0..count).try_fold(0, |value, _| Some(value << 1 | u32::from(self.flag()?)))
-    }
-
-    fn skip(&mut self, count: u32) -> Option<()> {
-        self.at += count as usize;
-        (self.at <= 8 * self.content.len()).then_some(())
-    }
-
-    /// `ue(v)`; `se(v)` is as long.
-    fn code(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.flag()? {
-            zeros += 1;
-        }
-        if zeros > 31 {
-            return None;
-        }
-        Some((1 << zeros) - 1 + self.take(zeros)?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::bits::Written;
+    use super::super::stream::with_matrix;
     use super::*;
 
-    /// Bits of a parameter set, written down as they are read.
-    #[derive(Default)]
-    struct Written(Vec<bool>);
-
-    impl Written {
-        fn bits(mut self, count: u32, value: u32) -> Self {
-            self.0.extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
-            self
-        }
-
-        fn codes(mut self, values: &[u32]) -> Self {
-            for value in values {
-                let length = 32 - (value + 1).leading_zeros();
-                self = self.bits(length - 1, 0).bits(length, value + 1);
+    fn unit(written: Written) -> Vec<u8> {
+        let mut unit = vec![SEQUENCE_PARAMETERS << 1, 1];
+        for byte in written.bits(1, 1).bytes() {
+            if byte <= 3 && unit.ends_with(&[0, 0]) {
+                unit.push(3);
             }
-            self
+            unit.push(byte);
         }
-
-        fn unit(mut self) -> Vec<u8> {
-            self.0.push(true);
-            let bytes = self.0.chunks(8).map(|bits| {
-                bits.iter().rev().enumerate().map(|(at, bit)| u8::from(*bit) << (8 - bits.len() + at)).sum()
-            });
-            let mut unit = vec![SEQUENCE_PARAMETERS << 1, 1];
-            for byte in bytes {
-                if byte <= 3 && unit.ends_with(&[0, 0]) {
-                    unit.push(3);
-                }
-                unit.push(byte);
-            }
-            unit
-        }
+        unit
     }
 
     /// Of one layer, 4:2:0, 8 bits, coded as 1920 by 1088 of which 1080 rows are shown, to the flag of the usability information.
@@ -337,21 +242,21 @@ mod tests {
     #[test]
     fn size_range_and_matrix_are_read_and_what_is_not_said_is_limited() {
         let usability = || up_to_usability().bits(1, 1).bits(1, 1).bits(8, 255).bits(32, 7).bits(2, 0b10);
-        let said = usability().bits(1, 1).bits(3, 5).bits(2, 0b11).bits(8, 12).bits(8, 13).bits(8, 6).unit();
-        let stream = Stream::read(&[&[64, 1], &said]).expect("it is sound");
+        let said = unit(usability().bits(1, 1).bits(3, 5).bits(2, 0b11).bits(8, 12).bits(8, 13).bits(8, 6));
+        let stream = read(&[&[64, 1], &said]).expect("it is sound");
         assert_eq!((stream.size, stream.depth, stream.chroma), ((1920, 1080), 8, ChromaFormat::Yuv420));
         let full =
             Nclx { primaries: 12, transfer: 13, matrix: MatrixCoefficients::Bt601, matrix_code: 6, range: Range::Full };
         assert_eq!(stream.colours, full);
-        let only_range = usability().bits(1, 1).bits(3, 5).bits(2, 0b10).unit();
-        let colours = Stream::read(&[&only_range]).expect("it is sound").colours;
+        let only_range = unit(usability().bits(1, 1).bits(3, 5).bits(2, 0b10));
+        let colours = read(&[&only_range]).expect("it is sound").colours;
         assert_eq!((colours.range, with_matrix(colours).matrix), (Range::Full, MatrixCoefficients::Bt601));
-        for unsaid in [up_to_usability().bits(1, 0).unit(), usability().bits(1, 0).unit()] {
-            assert_eq!(Stream::read(&[&unsaid]).expect("it is sound").colours, UNSAID);
+        for unsaid in [up_to_usability().bits(1, 0), usability().bits(1, 0)].map(unit) {
+            assert_eq!(read(&[&unsaid]).expect("it is sound").colours, UNSAID);
         }
         for length in 0..only_range.len() - 2 {
-            assert!(Stream::read(&[&only_range[..length]]).is_err(), "{length}");
+            assert!(read(&[&only_range[..length]]).is_err(), "{length}");
         }
-        assert!(Stream::read(&[&said, &said]).is_err(), "which of them counts?");
+        assert!(read(&[&said, &said]).is_err(), "which of them counts?");
     }
 }
