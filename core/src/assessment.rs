@@ -42,7 +42,7 @@ pub struct ScoredImage {
     #[schema(example = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     pub sha256: String,
     /// What the photo shows, as 144 bits: up to 26 of them differ between near-duplicates (recompressed, resized, slightly cropped).
-    /// Results of older versions have none.
+    /// Absent where a photo has hardly any structure, and from results of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "8c1e3f0f77c0e1e33870f0c1c38787c1e0f0")]
     pub scene_hash: Option<SceneHash>,
