@@ -56,6 +56,13 @@ async fn bad_json_and_bad_base64_are_named_with_the_way_out() {
         let detail = document["detail"].as_str().expect("text");
         assert!(detail.contains("send `{\"image\": \"...\"}`"), "{detail}");
     }
+    for (route, body) in [
+        ("/score", "{\"image\": \"/9j/\", \"profile\": \"car-dealer\"}"),
+        ("/score/batch", "{\"images\": [{}], \"summary\": true}"),
+    ] {
+        let document = problem(send(&server, route, body).await, 400, "bad_json").await;
+        assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("of the query")), "{document}");
+    }
     let document = problem(send(&server, "/score", "{\"image\": \"/9j/!\"}").await, 400, "bad_base64").await;
     assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("encode the bytes of the file")));
     problem(send(&server, "/score", "{\"image\": \"\"}").await, 400, "empty_body").await;

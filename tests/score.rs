@@ -8,7 +8,7 @@ use image::{ImageFormat, RgbImage};
 use serde_json::Value;
 use support::photos::{blurred, encoded, jpeg, pavilion, shifted, textured, turned, with_orientation};
 use support::room::room;
-use support::server::Server;
+use support::server::{Server, problem};
 
 fn value(answer: &Value, metric: &str) -> f64 {
     answer["scores"][metric]["value"].as_f64().expect("a number")
@@ -55,6 +55,23 @@ async fn raw_body_and_form_give_the_same_scores() {
     assert_eq!(response.status(), 200);
     let formed: Value = response.json().await.expect("JSON");
     assert_eq!((&raw["scores"], &raw["image"]), (&formed["scores"], &formed["image"]));
+}
+
+#[tokio::test]
+async fn a_parameter_in_a_form_is_refused_and_not_ignored() {
+    let server = Server::start(&[]);
+    for before in [true, false] {
+        let part = || reqwest::multipart::Part::bytes(pavilion());
+        let form = reqwest::multipart::Form::new();
+        let form = if before {
+            form.text("profile", "car-dealer").part("image", part())
+        } else {
+            form.part("image", part()).text("profile", "car-dealer")
+        };
+        let response = server.client.post(format!("{}/score", server.url)).multipart(form).send().await;
+        let document = problem(response.expect("an answer"), 400, "bad_multipart").await;
+        assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("?profile=")), "{document}");
+    }
 }
 
 /// The product's promise in one test: the same photo sharp and upright, blurred, darkened and turned.

@@ -6,6 +6,7 @@ use multra::{Constraints, Field, Multipart, SizeLimit};
 
 use super::body::{Incoming, is_declared};
 use super::pace::Pace;
+use super::{PARAMETERS, misplaced};
 use crate::error::{ApiError, quoted};
 
 /// Longest head of a part in bytes. It holds a name and a file name.
@@ -51,6 +52,9 @@ impl Form {
         while let Some(part) = self.parts.next_field().await.map_err(|error| malformed(&error))? {
             if part.name() == Some("image") {
                 return Ok(Some(Image(part)));
+            }
+            if let Some(name) = PARAMETERS.iter().find(|name| part.name() == Some(name)) {
+                return Err(ApiError::BadMultipart(misplaced(name)));
             }
             self.others += 1;
             if self.others > OTHERS {

@@ -2,15 +2,19 @@
 //!
 //! A body of JSON is held whole, with a copy of its texts, until its images are decoded; all of it counts in the budget of uploads.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::alphabet::{self, Alphabet};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{self, DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::body::is_declared;
+use super::{PARAMETERS, misplaced};
 use crate::error::{ApiError, quoted};
 
 /// Longest name of an image in bytes, as in a form.
@@ -103,12 +107,14 @@ pub(super) fn without_images() -> ApiError {
 
 /// What stands for the one image of a request.
 pub(super) fn one(text: &[u8]) -> Result<Image, ApiError> {
+    let Parameters = parse(text, ONE)?;
     let ScoreJson { image, source } = parse(text, ONE)?;
     Image::of(image, source, ONE)
 }
 
 /// The images of a request, as they stand there: at least one, at most `most`.
 pub(super) fn many(text: &[u8], most: usize) -> Result<Vec<BatchJsonImage>, ApiError> {
+    let Parameters = parse(text, MANY)?;
     // They are counted first, which takes no memory: many empty ones would take more than their text does.
     let Counted { images: counted } = parse(text, MANY)?;
     if counted.is_empty() {
@@ -122,6 +128,33 @@ pub(super) fn many(text: &[u8], most: usize) -> Result<Vec<BatchJsonImage>, ApiE
         return Err(ApiError::BadJson(format!("A `name` has at most {NAME} bytes.")));
     }
     Ok(images)
+}
+
+/// An object whose members are not looked at but for parameters of the query among them.
+struct Parameters;
+
+impl<'de> Deserialize<'de> for Parameters {
+    fn deserialize<D: Deserializer<'de>>(object: D) -> Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Parameters;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Parameters, M::Error> {
+                while let Some(name) = members.next_key::<Cow<str>>()? {
+                    if PARAMETERS.contains(&&*name) {
+                        return Err(de::Error::custom(misplaced(&name)));
+                    }
+                    members.next_value::<IgnoredAny>()?;
+                }
+                Ok(Parameters)
+            }
+        }
+        object.deserialize_map(Names)
+    }
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8], remedy: &str) -> Result<T, ApiError> {

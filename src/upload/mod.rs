@@ -27,6 +27,14 @@ use body::{Collected, Incoming};
 use form::Form;
 use json::BatchJsonImage;
 
+/// Names of parameters of the query. A client that sends one in a form or in JSON would be judged by defaults and never know.
+const PARAMETERS: [&str; 8] = ["attempt", "coverage", "detail", "format", "frame", "profile", "quality", "summary"];
+
+/// What to do about a parameter in the wrong place.
+fn misplaced(name: &str) -> String {
+    format!("`{name}` is a parameter of the query: send it as `?{name}=...`.")
+}
+
 /// Caps on request bodies.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct UploadLimits {
@@ -304,6 +312,7 @@ impl FormImages {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::convert::Infallible;
 
     use axum::body::Body;
@@ -312,6 +321,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn every_parameter_of_a_route_that_takes_uploads_is_known() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../../openapi/openapi.json")).expect("it is JSON");
+        let routes = document["paths"].as_object().expect("routes").values().filter_map(|route| route.get("post"));
+        let parameters = routes.flat_map(|route| route["parameters"].as_array().into_iter().flatten());
+        let queries = parameters.filter(|parameter| parameter["in"] == "query");
+        let names: BTreeSet<&str> = queries.filter_map(|parameter| parameter["name"].as_str()).collect();
+        assert_eq!(names, BTreeSet::from(PARAMETERS));
+    }
 
     /// A form of these images, which comes in pieces of so many bytes.
     fn form(images: &[Vec<u8>], piece: usize) -> Request {

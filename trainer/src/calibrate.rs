@@ -159,8 +159,12 @@ fn fit(samples: &[Sample], range: [f32; 2], usual: [f32; 2], widening: f32) -> R
 
 /// What each sample counts where true values shall lie evenly over the range, as [`Distribution`](clearshot_core::scoring::distribution)
 /// takes them to: the inverse of how many lie in its part of the range. More of them are drawn where uploads are, and what is expected of uploads
-/// would be counted twice.
+/// would be counted twice. Of a degradation that begins at none each counts once: most photos really have none, and a curve that took them for
+/// rare would read sharp photos as soft.
 fn evening(truths: &[f32], range: [f32; 2]) -> Vec<f32> {
+    if range[0] >= 0.0 {
+        return vec![1.0; truths.len()];
+    }
     const PARTS: usize = 24;
     let part = |truth: f32| {
         let along = (truth - range[0]) / (range[1] - range[0]);
@@ -348,6 +352,16 @@ mod tests {
         }
         let observed = beyond as f64 / samples.len() as f64;
         assert!((stated - observed).abs() < 0.02, "{stated} stated, {observed} observed");
+    }
+
+    #[test]
+    fn true_values_count_evenly_but_where_most_photos_have_none() {
+        // Three times as many on one side of the middle as on the other.
+        let truths: Vec<f32> = (0..400).map(|index| if index < 300 { -0.5 } else { 0.5 }).collect();
+        let sums = |weights: Vec<f32>| [weights[..300].iter().sum::<f32>(), weights[300..].iter().sum::<f32>()];
+        let [left, right] = sums(evening(&truths, [-1.0, 1.0]));
+        assert!((left - right).abs() < 1e-3, "{left} {right}");
+        assert_eq!(sums(evening(&truths, [0.0, 1.0])), [300.0, 100.0]);
     }
 
     #[test]
