@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -82,9 +82,14 @@ fn results(folder: &Path, name: &str, photos: &[Photo]) -> String {
     write(folder, name, &lines)
 }
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command
+}
+
 fn clearshot(arguments: &[&str]) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Command::new(env!("CARGO_BIN_EXE_clearshot")).current_dir(root).args(arguments).output().expect("it runs")
+    command(arguments).output().expect("it runs")
 }
 
 fn told(arguments: &[&str]) -> Value {
@@ -218,6 +223,17 @@ fn too_few_decisions_say_how_many_it_takes() {
     std::fs::write(output, "notes").expect("it is written");
     let said = tune(&decisions);
     assert!(said.contains("it holds no profiles"), "{said}");
+    // Whoever reads the report may go away.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let common = ["tune", "--scores", &scores, "--decisions", &decisions, "--output", output];
+    let unread = command(&[&common[..], &["--max-refused-good", "0.02"]].concat())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("it runs");
+    assert_eq!((unread.status.code(), String::from_utf8_lossy(&unread.stderr).as_ref()), (Some(0), ""));
     assert_eq!(std::fs::read_to_string(output).expect("it is there"), "notes");
 }
 

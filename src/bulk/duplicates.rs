@@ -2,7 +2,7 @@
 //! for the paths of those photos that are in a group; what is held is the hashes.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clearshot_core::duplicates::groups;
@@ -108,8 +108,10 @@ const HEADER: [&str; 3] = ["group", "keep", "path"];
 
 fn write(output: Option<&PathBuf>, named: &[(u32, u32, String)]) -> Result<(), BulkError> {
     let Some(path) = output else {
-        return rows(std::io::stdout().lock(), named)
-            .map_err(|error| BulkError::Groups { path: "-".into(), reason: error.to_string() });
+        return match rows(io::stdout().lock(), named) {
+            Err(error) if is_reader_gone(&error) => Ok(()),
+            written => written.map_err(|error| BulkError::Groups { path: "-".into(), reason: error.to_string() }),
+        };
     };
     let failed = |reason: String| BulkError::Groups { path: path.clone(), reason };
     // Only groups are written over.
@@ -119,6 +121,11 @@ fn write(output: Option<&PathBuf>, named: &[(u32, u32, String)]) -> Result<(), B
             return Err(failed("it holds no groups, and is left as it is: name another file".to_owned()));
         }
     }
+/// True where whoever reads standard output has seen enough.
+fn is_reader_gone(error: &csv::Error) -> bool {
+    matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
     replace(path, 0o666, |file| rows(file, named)).map_err(|error: csv::Error| failed(error.to_string()))
 }
 

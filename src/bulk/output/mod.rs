@@ -60,6 +60,12 @@ pub enum OutputError {
         /// What is wrong.
         reason: String,
     },
+    /// Whoever read it went away, as the `head` of a pipe does when it has enough.
+    #[error("{path}: nobody reads it any more")]
+    ReaderGone {
+        /// The file; `-` for standard output.
+        path: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -210,7 +216,10 @@ impl Output {
             Sink::Parquet { journal, .. } => json_lines::write(journal, &row),
             Sink::Csv(writer) => csv_file::write(writer, &self.columns, &row.into()).map_err(Into::into),
         };
-        written.map_err(|error| failed(&self.path)(error.to_string()))
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => OutputError::ReaderGone { path: self.path.clone() },
+            _ => failed(&self.path)(error.to_string()),
+        })
     }
 
     /// Ends the output; a Parquet file comes into being only now.
