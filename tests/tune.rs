@@ -200,6 +200,13 @@ fn too_few_decisions_say_how_many_it_takes() {
     let tune = |decisions: &str| refused(&["tune", "--scores", &scores, "--decisions", decisions, "--output", output]);
     let said = tune(&listed(60));
     assert!(said.contains("at most 1.0 % of them fail, it takes 99"), "{said}");
+    // The same results once more are no more photos.
+    let twice = ["tune", "--scores", &scores, &scores, "--decisions", &listed(60), "--output", output];
+    let said_twice = refused(&twice);
+    assert!(
+        said_twice.contains("120 rows of these 2 results are left out") && said_twice.ends_with(&said),
+        "{said_twice}"
+    );
     assert!(!Path::new(output).exists());
     // Enough for a promise, not for thresholds: they stay.
     let decisions = listed(120);
@@ -216,13 +223,6 @@ fn too_few_decisions_say_how_many_it_takes() {
         "--json",
     ]);
     assert_eq!((&tuned["fitted"], &tuned["moved"]), (&Value::Null, &json!([])));
-
-    let strangers = write(folder, "strangers.csv", "path,decision\nelsewhere.jpg,accepted\n");
-    let said = tune(&strangers);
-    assert!(said.contains("such as photos/0.jpg"), "{said}");
-    std::fs::write(output, "notes").expect("it is written");
-    let said = tune(&decisions);
-    assert!(said.contains("it holds no profiles"), "{said}");
     // Whoever reads the report may go away.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
@@ -234,6 +234,17 @@ fn too_few_decisions_say_how_many_it_takes() {
         .and_then(Child::wait_with_output)
         .expect("it runs");
     assert_eq!((unread.status.code(), String::from_utf8_lossy(&unread.stderr).as_ref()), (Some(0), ""));
+
+    let strangers = write(folder, "strangers.csv", "path,decision\nelsewhere.jpg,accepted\n");
+    let said = tune(&strangers);
+    assert!(said.contains("such as photos/0.jpg"), "{said}");
+    assert_eq!(refused(&["backtest", "--decisions", &strangers, &scores]), said);
+    let empty = write(folder, "empty.jsonl", "");
+    let said = refused(&["backtest", "--decisions", &strangers, &empty]);
+    assert!(said.contains("they hold no row"), "{said}");
+    std::fs::write(output, "notes").expect("it is written");
+    let said = tune(&decisions);
+    assert!(said.contains("it holds no profiles"), "{said}");
     assert_eq!(std::fs::read_to_string(output).expect("it is there"), "notes");
 }
 
