@@ -740,15 +740,46 @@ fn drift_tells_what_changed_and_what_did_not() {
     };
     assert_eq!(found["photos"], serde_json::json!([24, 24]));
     assert_eq!(column(&found, "rotation")["level"], "other", "{found}");
-    assert_eq!((&found["made_otherwise"], &column(&found, "frame")["level"]), (&serde_json::json!([]), &"same".into()));
+    assert_eq!(found["made_otherwise"], serde_json::json!([]));
+    // None has a frame; of so few photos that says little.
+    let frame = column(&found, "frame");
+    assert_eq!((&frame["level"], &frame["enough"]), (&"too_few".into(), &30.into()), "{frame}");
     let share = |at: usize| found["verdicts"]["fail"][at]["share"].as_f64().unwrap_or_default();
     assert!(share(1) > share(0) + 0.5, "{found}");
     let shown = std::fs::read_to_string(&page).expect("it is there");
     assert!(shown.contains("rotation: <span class=\"level\">another population") && shown.contains("<polyline"));
-    let same = drift(&results[0], &results[0]);
-    let levels: BTreeSet<&str> =
-        same["columns"].as_array().expect("a list").iter().filter_map(|column| column["level"].as_str()).collect();
-    assert_eq!(levels, BTreeSet::from(["same"]));
+    let levels = |found: &Value| -> BTreeSet<String> {
+        let columns = found["columns"].as_array().expect("a list").iter();
+        columns.filter_map(|column| column["level"].as_str().map(str::to_owned)).collect()
+    };
+    let rows = std::fs::read_to_string(&results[0]).expect("it is there");
+    let (header, rows) = rows.split_once('\n').expect("it has a header");
+    let written = |name: &str, rows: &str| {
+        let output = folder.path().join(name);
+        std::fs::write(&output, format!("{header}\n{rows}")).expect("it is written");
+        output
+    };
+    let many: String = (0..10).map(|copy| rows.replace("/old/", &format!("/old/{copy}/"))).collect();
+    let many = written("many.csv", &many);
+    let same = drift(&many, &many);
+    assert_eq!((&same["photos"], levels(&same)), (&serde_json::json!([240, 240]), BTreeSet::from(["same".to_owned()])));
+    // The same photos again are no more photos.
+    let twice = written("twice.csv", &rows.repeat(2));
+    let few = drift(&twice, &results[0]);
+    let too_few = BTreeSet::from(["too_few".to_owned()]);
+    assert_eq!((&few["photos"], levels(&few)), (&serde_json::json!([24, 24]), too_few), "{few}");
+    let shown = std::fs::read_to_string(&page).expect("it is there");
+    assert!(shown.contains("frame: <span class=\"level\">too few to tell: 30 on each side are enough"), "{shown}");
+    let one = written("one.csv", rows.lines().next().expect("a row"));
+    let told = clearshot(&["drift", text(&many), text(&one)]).output().expect("it runs");
+    let told = String::from_utf8(told.stdout).expect("text");
+    assert!(told.contains("too few to tell") && !told.contains("the same"), "{told}");
+    let none = written("none.csv", "");
+    for sides in [[&none, &many], [&many, &none]] {
+        let refused = clearshot(&["drift", text(sides[0]), text(sides[1])]).output().expect("it runs");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains("none.csv holds no row"), "{said}");
+    }
     // Results of an older version, by other models: read, and said so.
     assert!(!drift(&old_results("csv"), &results[0])["made_otherwise"].as_array().is_some_and(Vec::is_empty));
 }
