@@ -28,6 +28,7 @@ pub mod router;
 pub mod serve;
 pub mod shutdown;
 pub mod source;
+pub mod stdout;
 #[cfg(feature = "object-store")]
 mod store;
 pub mod telemetry;

@@ -189,6 +189,80 @@ fn a_backtest_tells_what_a_profile_would_have_decided() {
     assert!(table.contains("4 photos with scores, 1 without") && table.contains("blurred"), "{table}");
 }
 
+#[test]
+fn a_photo_that_results_hold_twice_counts_once_and_its_last_row_is_the_one() {
+    let folder = photos();
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let small = image::imageops::resize(&photo, 400, 267, image::imageops::FilterType::CatmullRom);
+    std::fs::write(folder.path().join("small.jpg"), jpeg(&small, 60)).expect("it is written");
+    let [full, csv, parquet] = ["jsonl", "csv", "parquet"].map(|ending| {
+        let output = folder.path().join(format!("results.{ending}"));
+        score(&[text(folder.path()), "-o", text(&output)]);
+        output
+    });
+    let part = folder.path().join("part.jsonl");
+    let pavilion = folder.path().join("pavilion.jpg");
+    score(&[text(&pavilion), "-o", text(&part)]);
+
+    // Nothing is a copy of itself, and no photo is both kept and dropped.
+    let duplicates = |results: &[&Path]| {
+        let results: Vec<&str> = results.iter().map(|path| text(path)).collect();
+        let Output { stdout, stderr, .. } =
+            clearshot(&[&["duplicates"], &results[..]].concat()).output().expect("it runs");
+        [stdout, stderr].map(|said| String::from_utf8(said).expect("text"))
+    };
+    let [alone, _] = duplicates(&[&full]);
+    assert_eq!(alone.matches(text(&pavilion)).count(), 1, "{alone}");
+    for (together, left_out) in [([&part, &full], 1), ([&full, &part], 1), ([&csv, &parquet], 6)] {
+        let [groups, said] = duplicates(&together.map(std::path::PathBuf::as_path));
+        let sorted = |groups: &str| groups.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        assert_eq!(sorted(&groups).len(), sorted(&alone).len(), "{groups}");
+        assert_eq!(groups.matches(text(&pavilion)).count(), 1, "{groups}");
+        assert!(said.contains(&format!("{left_out} rows of these 2 results are left out")), "{said}");
+        assert!(said.contains("5 photos, 2 groups") && said.contains("2 to drop; 1 rows have no hash"), "{said}");
+    }
+
+    // A row of an earlier run, of which the photo was another one.
+    let mut row = rows(&part).remove(0);
+    row["scores"]["rotation"]["value"] = 30.0.into();
+    row["scores"]["rotation"]["low"] = 29.0.into();
+    row["scores"]["rotation"]["high"] = 31.0.into();
+    let other = folder.path().join("other.jsonl");
+    std::fs::write(&other, format!("{row}\n")).expect("it is written");
+    let found = backtest(&["--json", text(&full)]);
+    assert_eq!(backtest(&["--json", text(&full), text(&csv), text(&parquet)]), found);
+    assert_eq!(backtest(&["--json", text(&other), text(&full)]), found, "the last row counts");
+    assert_ne!(backtest(&["--json", text(&full), text(&other)]), found, "the last row counts");
+
+    // Within one file, too, such as two that were joined.
+    let joined = std::fs::read_to_string(&full).expect("it is there").repeat(2);
+    std::fs::write(&full, joined).expect("it is written");
+    assert_eq!(backtest(&["--json", text(&full)]), found);
+    let sheet = folder.path().join("sheet.html");
+    let (said, _) = score(&[text(folder.path()), "-o", text(&full), "--html", text(&sheet)]);
+    assert!(said.contains(&format!("6 rows of {} are left out", text(&full))), "{said}");
+    let page = std::fs::read_to_string(&sheet).expect("it is there");
+    assert_eq!(
+        page.matches("src=\"data:image/jpeg;base64,").count(),
+        5,
+        "each photo once, the broken one has no picture"
+    );
+}
+
+#[test]
+fn rows_that_nobody_reads_any_more_end_the_run_without_a_word() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let run = clearshot(&["score", "tests/fixtures/pavilion.jpg", "tests/fixtures/tilted.jpg"])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("it runs");
+    // Not every photo was scored.
+    assert_eq!((run.status.code(), String::from_utf8_lossy(&run.stderr).as_ref()), (Some(3), ""));
+}
+
 /// Columns of a Parquet file, and its rows: what is not null, as text.
 fn parquet(path: &Path) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
     let reader = SerializedFileReader::new(File::open(path).expect("it is there")).expect("it is Parquet");
@@ -666,15 +740,46 @@ fn drift_tells_what_changed_and_what_did_not() {
     };
     assert_eq!(found["photos"], serde_json::json!([24, 24]));
     assert_eq!(column(&found, "rotation")["level"], "other", "{found}");
-    assert_eq!((&found["made_otherwise"], &column(&found, "frame")["level"]), (&serde_json::json!([]), &"same".into()));
+    assert_eq!(found["made_otherwise"], serde_json::json!([]));
+    // None has a frame; of so few photos that says little.
+    let frame = column(&found, "frame");
+    assert_eq!((&frame["level"], &frame["enough"]), (&"too_few".into(), &30.into()), "{frame}");
     let share = |at: usize| found["verdicts"]["fail"][at]["share"].as_f64().unwrap_or_default();
     assert!(share(1) > share(0) + 0.5, "{found}");
     let shown = std::fs::read_to_string(&page).expect("it is there");
     assert!(shown.contains("rotation: <span class=\"level\">another population") && shown.contains("<polyline"));
-    let same = drift(&results[0], &results[0]);
-    let levels: BTreeSet<&str> =
-        same["columns"].as_array().expect("a list").iter().filter_map(|column| column["level"].as_str()).collect();
-    assert_eq!(levels, BTreeSet::from(["same"]));
+    let levels = |found: &Value| -> BTreeSet<String> {
+        let columns = found["columns"].as_array().expect("a list").iter();
+        columns.filter_map(|column| column["level"].as_str().map(str::to_owned)).collect()
+    };
+    let rows = std::fs::read_to_string(&results[0]).expect("it is there");
+    let (header, rows) = rows.split_once('\n').expect("it has a header");
+    let written = |name: &str, rows: &str| {
+        let output = folder.path().join(name);
+        std::fs::write(&output, format!("{header}\n{rows}")).expect("it is written");
+        output
+    };
+    let many: String = (0..10).map(|copy| rows.replace("/old/", &format!("/old/{copy}/"))).collect();
+    let many = written("many.csv", &many);
+    let same = drift(&many, &many);
+    assert_eq!((&same["photos"], levels(&same)), (&serde_json::json!([240, 240]), BTreeSet::from(["same".to_owned()])));
+    // The same photos again are no more photos.
+    let twice = written("twice.csv", &rows.repeat(2));
+    let few = drift(&twice, &results[0]);
+    let too_few = BTreeSet::from(["too_few".to_owned()]);
+    assert_eq!((&few["photos"], levels(&few)), (&serde_json::json!([24, 24]), too_few), "{few}");
+    let shown = std::fs::read_to_string(&page).expect("it is there");
+    assert!(shown.contains("frame: <span class=\"level\">too few to tell: 30 on each side are enough"), "{shown}");
+    let one = written("one.csv", rows.lines().next().expect("a row"));
+    let told = clearshot(&["drift", text(&many), text(&one)]).output().expect("it runs");
+    let told = String::from_utf8(told.stdout).expect("text");
+    assert!(told.contains("too few to tell") && !told.contains("the same"), "{told}");
+    let none = written("none.csv", "");
+    for sides in [[&none, &many], [&many, &none]] {
+        let refused = clearshot(&["drift", text(sides[0]), text(sides[1])]).output().expect("it runs");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains("none.csv holds no row"), "{said}");
+    }
     // Results of an older version, by other models: read, and said so.
     assert!(!drift(&old_results("csv"), &results[0])["made_otherwise"].as_array().is_some_and(Vec::is_empty));
 }

@@ -4,8 +4,9 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
 
-use support::server::help;
+use support::server::{help, root};
 
 /// Flags of `serve` whose variable is the flag's own name: `--max-batch` is CLEARSHOT_MAX_BATCH.
 const SERVE: &str = "admin-listen allow-anonymous allow-source allow-source-network cors-origins cuda-conv-search cuda-memory-limit deadline-ms decoders device \
@@ -91,4 +92,31 @@ fn every_flag_of_the_other_commands_is_listed() {
     assert_eq!(flags("key"), with(twins("keys"), &[("photos-per-minute", ""), ("burst", ""), ("concurrent", "")]));
     assert_eq!(flags("health"), with(twins("listen admin-listen"), &[]));
     assert_eq!(flags("openapi"), with(twins(""), &[("3.0", "")]));
+}
+
+#[test]
+fn a_reader_that_went_away_ends_a_report_without_a_word() {
+    let results = "tests/fixtures/results/three_metrics.csv";
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = folder.path().join("keys.json");
+    for (arguments, code, words) in [
+        (&["backtest", results][..], 0, ""),
+        (&["backtest", results, "--json"], 0, ""),
+        (&["drift", results, results], 0, ""),
+        // What it says on standard error in any case.
+        (&["duplicates", results], 0, "0 photos, 0 groups"),
+        (&["doctor", "--listen", "127.0.0.1:0"], 0, ""),
+        (&["openapi"], 0, ""),
+        // A key that nobody read is of no use.
+        (&["key", "editor", "--keys", keys.to_str().expect("text")], 1, "Error: Broken pipe"),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+        command.current_dir(root()).args(arguments).stdout(writer).stderr(Stdio::piped());
+        let run = command.spawn().and_then(Child::wait_with_output).expect("it runs");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(said.starts_with(words) && said.is_empty() == words.is_empty(), "{arguments:?}: {said}");
+    }
 }

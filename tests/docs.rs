@@ -111,6 +111,56 @@ const ELSEWHERE: [(&str, &str); 8] = [
     ("target/release/clearshot doctor", "tests/doctor.rs"),
 ];
 
+/// The part of a page from one text to another.
+fn part(page: &str, from: &str, to: &str) -> String {
+    let text = read(&root().join("docs").join(page));
+    let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("{page} has no {from:?}"));
+    rest.split_once(to).unwrap_or_else(|| panic!("{page} has no {to:?}")).0.to_owned()
+}
+
+#[test]
+fn every_column_of_results_is_described() {
+    let table = part("scale.md", "| columns | hold |", "\n\n");
+    for column in clearshot::bulk::row::columns(&["M"], &["L"]) {
+        // Those of what made a row are listed by their ends.
+        let name = column.name.replace("scored_by_", "_").replace("_version", "scored_by_version");
+        assert!(table.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_metric_of_dashboard_and_alerts_is_described() {
+    let table = part("operations.md", "## Metrics", "### Alerts");
+    let mut names = BTreeSet::new();
+    for file in ["deploy/grafana/dashboards/clearshot.json", "deploy/prometheus/alerts.yml"] {
+        let text = read(&root().join(file));
+        for rest in text.split("clearshot_").skip(1) {
+            let name = rest.split(|letter: char| !letter.is_ascii_lowercase() && letter != '_').next();
+            let name = name.unwrap_or_default();
+            let histogram = ["_bucket", "_count", "_sum"].iter().find_map(|part| name.strip_suffix(part));
+            names.insert(histogram.unwrap_or(name).to_owned());
+        }
+    }
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(table.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_route_that_keys_guard_is_said_to_be() {
+    let said = part("operations.md", "Keys guard ", "Probes");
+    let document: Value = serde_json::from_str(&clearshot::router::document().text_3_1()).expect("JSON");
+    let guarded = document["paths"].as_object().expect("paths").iter().filter(|(_, methods)| {
+        methods.as_object().is_some_and(|methods| methods.values().any(|route| route.get("security").is_some()))
+    });
+    let guarded: Vec<&String> = guarded.map(|(path, _)| path).collect();
+    assert!(guarded.len() > 5, "{guarded:?}");
+    for path in guarded {
+        assert!(said.contains(&format!("`{path}`")), "{path}");
+    }
+}
+
 /// A folder that looks like the checkout after `make run`, where commands may leave what they write, with what the pages say
 /// that the reader has: photos that were decided on, and a worker's part of a list.
 fn checkout() -> tempfile::TempDir {

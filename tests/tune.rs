@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -82,9 +82,14 @@ fn results(folder: &Path, name: &str, photos: &[Photo]) -> String {
     write(folder, name, &lines)
 }
 
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clearshot"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command
+}
+
 fn clearshot(arguments: &[&str]) -> Output {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Command::new(env!("CARGO_BIN_EXE_clearshot")).current_dir(root).args(arguments).output().expect("it runs")
+    command(arguments).output().expect("it runs")
 }
 
 fn told(arguments: &[&str]) -> Value {
@@ -195,6 +200,13 @@ fn too_few_decisions_say_how_many_it_takes() {
     let tune = |decisions: &str| refused(&["tune", "--scores", &scores, "--decisions", decisions, "--output", output]);
     let said = tune(&listed(60));
     assert!(said.contains("at most 1.0 % of them fail, it takes 99"), "{said}");
+    // The same results once more are no more photos.
+    let twice = ["tune", "--scores", &scores, &scores, "--decisions", &listed(60), "--output", output];
+    let said_twice = refused(&twice);
+    assert!(
+        said_twice.contains("120 rows of these 2 results are left out") && said_twice.ends_with(&said),
+        "{said_twice}"
+    );
     assert!(!Path::new(output).exists());
     // Enough for a promise, not for thresholds: they stay.
     let decisions = listed(120);
@@ -211,10 +223,25 @@ fn too_few_decisions_say_how_many_it_takes() {
         "--json",
     ]);
     assert_eq!((&tuned["fitted"], &tuned["moved"]), (&Value::Null, &json!([])));
+    // Whoever reads the report may go away.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let common = ["tune", "--scores", &scores, "--decisions", &decisions, "--output", output];
+    let unread = command(&[&common[..], &["--max-refused-good", "0.02"]].concat())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .and_then(Child::wait_with_output)
+        .expect("it runs");
+    assert_eq!((unread.status.code(), String::from_utf8_lossy(&unread.stderr).as_ref()), (Some(0), ""));
 
     let strangers = write(folder, "strangers.csv", "path,decision\nelsewhere.jpg,accepted\n");
     let said = tune(&strangers);
     assert!(said.contains("such as photos/0.jpg"), "{said}");
+    assert_eq!(refused(&["backtest", "--decisions", &strangers, &scores]), said);
+    let empty = write(folder, "empty.jsonl", "");
+    let said = refused(&["backtest", "--decisions", &strangers, &empty]);
+    assert!(said.contains("they hold no row"), "{said}");
     std::fs::write(output, "notes").expect("it is written");
     let said = tune(&decisions);
     assert!(said.contains("it holds no profiles"), "{said}");

@@ -11,10 +11,10 @@ use clearshot_core::scoring::verdict::{Verdict, judge};
 use serde::Serialize;
 
 use super::config::BacktestConfig;
-use super::decisions::Decisions;
+use super::decisions::{Decisions, Lookup};
 use super::error::BulkError;
 use super::findings::findings;
-use super::output;
+use super::results::Results;
 use super::tune::{Rates, Tally};
 
 /// What each profile would have decided.
@@ -66,7 +66,7 @@ pub struct Change {
 /// the whole distribution of errors: probabilities follow from the interval, and may differ in a hundredth from those of scoring.
 ///
 /// # Errors
-/// [`BulkError`] when profiles, models, decisions or results cannot be read.
+/// [`BulkError`] when profiles, models, decisions or results cannot be read, or no decision is on a photo of the results.
 pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
     let load = |path: Option<&Path>| -> Result<Profiles, LoadError> {
@@ -78,6 +78,7 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     let others = config.compare.as_deref().map(|path| load(Some(path))).transpose()?;
     let other = |profile: &Profile| others.as_ref().and_then(|others| others.find(profile.name.as_str()));
     let decisions = config.decisions.as_deref().map(Decisions::read).transpose()?;
+    let mut lookup = decisions.as_ref().map(Lookup::new);
     let new = |profile: &Profile| Judged {
         profile: profile.name.to_string(),
         verdicts: [Verdict::Pass, Verdict::Unsure, Verdict::Fail].map(|verdict| (verdict.name(), 0.0)).into(),
@@ -87,36 +88,35 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     };
     let mut found: Vec<Judged> = profiles.iter().map(new).collect();
     let (mut photos, mut not_scored) = (0, 0);
-    for path in &config.results {
-        for row in output::read(path)? {
-            let row = row?;
-            let Some(findings) = findings(&row, &models) else {
-                not_scored += 1;
-                continue;
-            };
-            photos += 1;
-            let decision = decisions.as_ref().and_then(|decisions| decisions.on(row.path()));
-            for (profile, judged) in profiles.iter().zip(&mut found) {
-                let judgement = judge(&findings, profile);
-                *judged.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
-                if let Some(decision) = &decision {
-                    judged.tally.count(decision.verdict, judgement.verdict);
+    for row in Results::of(&config.results)?.rows() {
+        let row = row?;
+        let decision = lookup.as_mut().and_then(|lookup| lookup.on(row.path()));
+        let Some(findings) = findings(&row, &models) else {
+            not_scored += 1;
+            continue;
+        };
+        photos += 1;
+        for (profile, judged) in profiles.iter().zip(&mut found) {
+            let judgement = judge(&findings, profile);
+            *judged.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
+            if let Some(decision) = &decision {
+                judged.tally.count(decision.verdict, judgement.verdict);
+            }
+            let codes: Vec<String> = judgement.reasons.into_iter().map(|reason| reason.code).collect();
+            if let Some((other, changes)) = other(profile).zip(judged.changes.as_mut()) {
+                let (from, other) = (judgement.verdict, judge(&findings, other));
+                if other.verdict != from {
+                    let of_other = other.reasons.into_iter().map(|reason| reason.code);
+                    let reasons = if codes.is_empty() { of_other.collect() } else { codes.clone() };
+                    changes.push(Change { path: row.path().to_owned(), from, to: other.verdict, reasons });
                 }
-                let codes: Vec<String> = judgement.reasons.into_iter().map(|reason| reason.code).collect();
-                if let Some((other, changes)) = other(profile).zip(judged.changes.as_mut()) {
-                    let (from, other) = (judgement.verdict, judge(&findings, other));
-                    if other.verdict != from {
-                        let of_other = other.reasons.into_iter().map(|reason| reason.code);
-                        let reasons = if codes.is_empty() { of_other.collect() } else { codes.clone() };
-                        changes.push(Change { path: row.path().to_owned(), from, to: other.verdict, reasons });
-                    }
-                }
-                for code in codes {
-                    *judged.reasons.entry(code).or_default() += 1.0;
-                }
+            }
+            for code in codes {
+                *judged.reasons.entry(code).or_default() += 1.0;
             }
         }
     }
+    lookup.map_or(Ok(()), Lookup::end)?;
     let share = |count: &mut f64| *count /= f64::from(u32::try_from(photos.max(1)).unwrap_or(u32::MAX));
     for judged in &mut found {
         judged.verdicts.values_mut().for_each(share);

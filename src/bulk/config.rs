@@ -145,7 +145,7 @@ pub struct TuneConfig {
 /// Results in which to look for photos that show the same.
 #[derive(Clone, Debug, Args)]
 pub struct DuplicatesConfig {
-    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together.
+    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together; of a path that comes again the last row counts.
     #[arg(required = true)]
     pub results: Vec<PathBuf>,
     /// CSV file to write, one row for each photo that another one resembles: its group, whether to keep it, its path. Only such a file

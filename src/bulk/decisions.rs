@@ -57,6 +57,57 @@ pub struct DecisionsError {
     reason: String,
 }
 
+/// Why decisions say nothing of results.
+#[derive(Debug, thiserror::Error)]
+pub enum StrangersError {
+    /// They are on other photos.
+    #[error(
+        "none of the decisions is on a photo of the results: the paths must be those that the results have, such as {example}"
+    )]
+    OtherPhotos {
+        /// A path of the results.
+        example: String,
+    },
+    /// The results are empty.
+    #[error("none of the decisions is on a photo of the results: they hold no row")]
+    NoRows,
+}
+
+/// Decisions that are looked up for results, row by row.
+pub(super) struct Lookup<'a> {
+    decisions: &'a Decisions,
+    found: bool,
+    /// A path of the results.
+    example: Option<String>,
+}
+
+impl<'a> Lookup<'a> {
+    /// Nothing is looked up yet.
+    pub(super) fn new(decisions: &'a Decisions) -> Self {
+        Self { decisions, found: false, example: None }
+    }
+
+    /// The decision on a photo of the results, if there is one.
+    pub(super) fn on(&mut self, photo: &str) -> Option<Decision> {
+        let decision = self.decisions.on(photo);
+        self.found |= decision.is_some();
+        self.example.get_or_insert_with(|| photo.to_owned());
+        decision
+    }
+
+    /// Makes sure, after the last row, that some decision was on one of them.
+    ///
+    /// # Errors
+    /// [`StrangersError`].
+    pub(super) fn end(self) -> Result<(), StrangersError> {
+        match self.example {
+            _ if self.found => Ok(()),
+            Some(example) => Err(StrangersError::OtherPhotos { example }),
+            None => Err(StrangersError::NoRows),
+        }
+    }
+}
+
 /// A line of a file of decisions.
 #[derive(Deserialize)]
 struct Line {

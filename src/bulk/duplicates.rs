@@ -1,8 +1,8 @@
-//! `clearshot duplicates`: which photos of results show the same, over millions of rows. Results are read twice: for the hashes, and
-//! for the paths of those photos that are in a group; what is held is the hashes.
+//! `clearshot duplicates`: which photos of results show the same, over millions of rows. Results are read three times: for rows that
+//! later ones replace, for the hashes, and for the paths of those photos that are in a group; what is held is the hashes.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clearshot_core::duplicates::groups;
@@ -12,6 +12,7 @@ use csv::Writer;
 use super::config::DuplicatesConfig;
 use super::error::BulkError;
 use super::output;
+use super::results::Results;
 use super::row::FlatRow;
 use crate::replace::replace;
 
@@ -60,14 +61,13 @@ fn rank(row: &FlatRow) -> u64 {
 /// [`BulkError`] when results cannot be read or the groups not be written.
 pub fn duplicates(config: &DuplicatesConfig) -> Result<Found, BulkError> {
     let (mut photos, mut rows) = (Vec::<(u64, u32, SceneHash)>::new(), 0u32);
-    for path in &config.results {
-        for row in output::read(path)? {
-            let row = row?;
-            if let Some(hash) = row.scene_hash() {
-                photos.push((rank(&row), rows, hash));
-            }
-            rows = rows.checked_add(1).ok_or(BulkError::TooManyRows)?;
+    let results = Results::of(&config.results)?;
+    for row in results.rows() {
+        let row = row?;
+        if let Some(hash) = row.scene_hash() {
+            photos.push((rank(&row), rows, hash));
         }
+        rows = rows.checked_add(1).ok_or(BulkError::TooManyRows)?;
     }
     // The best first, then as the results have them.
     photos.sort_unstable_by_key(|(rank, row, _)| (*rank, *row));
@@ -84,14 +84,11 @@ pub fn duplicates(config: &DuplicatesConfig) -> Result<Found, BulkError> {
     }
     members.sort_unstable();
     let mut named: Vec<(u32, u32, String)> = Vec::with_capacity(members.len());
-    let (mut next, mut row_number) = (members.iter().peekable(), 0u32);
-    for path in &config.results {
-        for row in output::read(path)? {
-            let row = row?;
-            if let Some((_, group, place)) = next.next_if(|(row, _, _)| *row == row_number) {
-                named.push((*group, *place, row.path().to_owned()));
-            }
-            row_number += 1;
+    let mut next = members.iter().peekable();
+    for (row, number) in results.rows().zip(0u32..) {
+        let row = row?;
+        if let Some((_, group, place)) = next.next_if(|(member, _, _)| *member == number) {
+            named.push((*group, *place, row.path().to_owned()));
         }
     }
     named.sort_unstable();
@@ -108,8 +105,10 @@ const HEADER: [&str; 3] = ["group", "keep", "path"];
 
 fn write(output: Option<&PathBuf>, named: &[(u32, u32, String)]) -> Result<(), BulkError> {
     let Some(path) = output else {
-        return rows(std::io::stdout().lock(), named)
-            .map_err(|error| BulkError::Groups { path: "-".into(), reason: error.to_string() });
+        return match rows(io::stdout().lock(), named) {
+            Err(error) if is_reader_gone(&error) => Ok(()),
+            written => written.map_err(|error| BulkError::Groups { path: "-".into(), reason: error.to_string() }),
+        };
     };
     let failed = |reason: String| BulkError::Groups { path: path.clone(), reason };
     // Only groups are written over.
@@ -120,6 +119,11 @@ fn write(output: Option<&PathBuf>, named: &[(u32, u32, String)]) -> Result<(), B
         }
     }
     replace(path, 0o666, |file| rows(file, named)).map_err(|error: csv::Error| failed(error.to_string()))
+}
+
+/// True where whoever reads standard output has seen enough.
+fn is_reader_gone(error: &csv::Error) -> bool {
+    matches!(error.kind(), csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn rows(file: impl Write, named: &[(u32, u32, String)]) -> Result<(), csv::Error> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clearshot_core::load::LoadError;
 
-use super::decisions::DecisionsError;
+use super::decisions::{DecisionsError, StrangersError};
 use super::output::OutputError;
 use super::tune::TuneError;
 
@@ -39,6 +39,15 @@ pub enum BulkError {
     /// The decisions cannot be read.
     #[error(transparent)]
     Decisions(#[from] DecisionsError),
+    /// The decisions are on none of the results' photos.
+    #[error(transparent)]
+    Strangers(#[from] StrangersError),
+    /// Results that are to be compared are empty.
+    #[error("{path} holds no row: there is nothing to compare")]
+    NoRows {
+        /// The file.
+        path: PathBuf,
+    },
     /// No profile comes of the decisions.
     #[error(transparent)]
     Tune(#[from] TuneError),

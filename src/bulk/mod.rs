@@ -10,6 +10,7 @@ mod findings;
 pub mod output;
 mod pool;
 pub mod rate;
+mod results;
 pub mod row;
 pub mod scored_by;
 pub mod shard;

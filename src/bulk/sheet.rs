@@ -17,8 +17,8 @@ use clearshot_core::metric::Metric;
 use clearshot_core::thumbnail;
 
 use super::error::BulkError;
-use super::output;
 use super::pool::take_next;
+use super::results::Results;
 use super::row::FlatRow;
 use super::source::Sources;
 use crate::replace::{folder, replace};
@@ -87,7 +87,7 @@ pub(super) fn write(
     most: usize,
     reading: &Reading,
 ) -> Result<(), BulkError> {
-    let mut rows = output::read(output)?.collect::<Result<Vec<FlatRow>, _>>()?;
+    let mut rows = Results::of(&[output])?.rows().collect::<Result<Vec<FlatRow>, _>>()?;
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for row in &rows {
         *counts.entry(verdict(row)).or_default() += 1;

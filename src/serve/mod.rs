@@ -22,6 +22,7 @@ use crate::certificate::Certificate;
 use crate::reload::{self, Watch};
 use crate::router::{admin_router, router};
 use crate::shutdown::{Signals, Stage};
+use crate::stdout;
 
 /// Where to serve, and until when.
 #[derive(Clone, Debug, Args)]
@@ -78,9 +79,10 @@ pub async fn serve(config: ListenConfig, app: AppConfig) -> Result<()> {
     let admin = access.admin_listen.map(listen).transpose()?;
     tracing::info!(%address, "listening");
     // For whoever started it with port 0.
-    println!("listening on {}://{address}", if certificate.is_some() { "https" } else { "http" });
+    let scheme = if certificate.is_some() { "https" } else { "http" };
+    stdout::print(&format!("listening on {scheme}://{address}\n"))?;
     if let Some((_, address)) = &admin {
-        println!("admin routes on http://{address}");
+        stdout::print(&format!("admin routes on http://{address}\n"))?;
     }
     tokio::spawn(reload::listen(Arc::clone(&app), files, config.watch_models, certificate.clone()));
     let (sender, stage) = watch::channel(Stage::Serving);

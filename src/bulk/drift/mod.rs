@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use super::config::DriftConfig;
 use super::error::BulkError;
-use super::output;
 use super::rate::Rate;
+use super::results::Results;
 use super::row::FlatRow;
 use super::scored_by::ScoredBy;
 pub use shift::{Level, Shift, Stability};
@@ -60,10 +60,10 @@ const NOT_SCORED: &str = "not scored";
 impl Sample {
     fn read(path: &Path) -> Result<Self, BulkError> {
         let mut sample = Self::default();
-        for row in output::read(path)? {
+        for row in Results::of(&[path])?.rows() {
             sample.count(&row?);
         }
-        Ok(sample)
+        if sample.photos == 0 { Err(BulkError::NoRows { path: path.to_owned() }) } else { Ok(sample) }
     }
 
     fn count(&mut self, row: &FlatRow) {
@@ -90,7 +90,7 @@ impl Sample {
 /// Compares two results.
 ///
 /// # Errors
-/// [`BulkError`] when results cannot be read or the page not be written.
+/// [`BulkError`] when results cannot be read or are empty, or the page cannot be written.
 pub fn drift(config: &DriftConfig) -> Result<Drift, BulkError> {
     config.html.as_deref().map_or(Ok(()), page::check)?;
     let (old, new) = (Sample::read(&config.old)?, Sample::read(&config.new)?);
@@ -134,12 +134,13 @@ fn compare(old: Sample, mut new: Sample) -> Drift {
     }
 }
 
-impl Level {
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::Same => "the same",
-            Self::Moved => "moved",
-            Self::Other => "another population",
+impl Stability {
+    fn in_words(&self) -> String {
+        match self.level {
+            Level::TooFew => format!("too few to tell: {} on each side are enough", self.enough),
+            Level::Same => "the same".to_owned(),
+            Level::Moved => "moved".to_owned(),
+            Level::Other => "another population".to_owned(),
         }
     }
 }
@@ -151,8 +152,8 @@ impl fmt::Display for Drift {
         for made in &self.made_otherwise {
             writeln!(f, "made otherwise, {made}")?;
         }
-        let Stability { index, level } = self.verdicts_stability;
-        writeln!(f, "\nverdicts: {} (stability index {index:.3})", level.in_words())?;
+        let stability = self.verdicts_stability;
+        writeln!(f, "\nverdicts: {} (stability index {:.3})", stability.in_words(), stability.index)?;
         for (name, [old, new]) in self.verdicts.iter().chain(&self.reasons) {
             writeln!(
                 f,
@@ -166,7 +167,7 @@ impl fmt::Display for Drift {
         writeln!(f, "\n  {:<22}{:>9}{:>9}{:>8}{:>10}  median", "", "index", "distance", "chance", "")?;
         for ColumnDrift { name, shift } in &self.columns {
             let Shift { stability, distance, chance, medians: [old, new], .. } = shift;
-            let said = stability.level.in_words();
+            let said = stability.in_words();
             writeln!(
                 f,
                 "  {name:<22}{:>9.3}{distance:>9.3}{chance:>8.3}  {old:.3} -> {new:.3}  {said}",

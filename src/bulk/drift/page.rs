@@ -26,7 +26,7 @@ struct Page<'a> {
 
 struct Histogram<'a> {
     name: &'a str,
-    level: &'static str,
+    level: String,
     class: &'static str,
     index: f64,
     distance: f64,
@@ -67,8 +67,9 @@ pub(super) fn write(path: &Path, drift: &Drift, files: [&Path; 2]) -> Result<(),
             .flat_map(|(at, share)| [at, at + 1].map(|edge| format!("{:.1},{:.1}", width * edge as f64, top(*share))));
         Histogram {
             name: &column.name,
-            level: shift.stability.level.in_words(),
+            level: shift.stability.in_words(),
             class: match shift.stability.level {
+                Level::TooFew => "few",
                 Level::Same => "same",
                 Level::Moved => "moved",
                 Level::Other => "other",

@@ -4,7 +4,8 @@
 //! (fewer where values repeat): with `o` and `n` the shares of old and new values in a bin, the sum of `(n - o) ln(n / o)`. Below 0.1
 //! nothing happened, from 0.25 on it is another population. Two samples of one population have an index of about
 //! `(bins - 1) (1/old + 1/new)`, spread like chi-squared (Yurdakul, "Statistical properties of population stability index", 2018):
-//! below its 95 % quantile it is chance, whatever it is. Beside it the largest distance between the two cumulative shares, with the
+//! below its 95 % quantile it is chance, whatever it is. Of so few values that chance alone makes an index of another population, nothing
+//! is said but that they are too few. Beside it the largest distance between the two cumulative shares, with the
 //! probability that chance alone makes it as large (Kolmogorov, 1933; Smirnov, 1939).
 
 use serde::Serialize;
@@ -21,8 +22,10 @@ const OUTER: f64 = 0.005;
 
 /// What the index says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Level {
+    /// Values are so few that another population may pass for chance.
+    TooFew,
     /// Nothing but chance.
     Same,
     /// It moved.
@@ -38,6 +41,8 @@ pub struct Stability {
     pub index: f64,
     /// What it says.
     pub level: Level,
+    /// So many old and so many new values are enough to tell another population from chance.
+    pub enough: usize,
 }
 
 impl Stability {
@@ -55,14 +60,15 @@ impl Stability {
         let index: f64 = old.iter().zip(new).map(part).sum();
         let freedom = old.len().saturating_sub(1).max(1) as f64;
         // The 95 % quantile of chi-squared (Wilson and Hilferty, 1931).
-        let chance = freedom * (1.0 - 2.0 / (9.0 * freedom) + 1.645 * (2.0 / (9.0 * freedom)).sqrt()).powi(3);
-        let chance = chance * (1.0 / of_old.max(1.0) + 1.0 / of_new.max(1.0));
+        let quantile = freedom * (1.0 - 2.0 / (9.0 * freedom) + 1.645 * (2.0 / (9.0 * freedom)).sqrt()).powi(3);
+        let chance = quantile * (1.0 / of_old.max(1.0) + 1.0 / of_new.max(1.0));
         let level = match index {
+            index if index < chance && chance > OTHER => Level::TooFew,
             index if index < MOVED.max(chance) => Level::Same,
             index if index < OTHER => Level::Moved,
             _ => Level::Other,
         };
-        Self { index, level }
+        Self { index, level, enough: (2.0 * quantile / OTHER).ceil() as usize }
     }
 }
 
@@ -176,9 +182,21 @@ mod tests {
         assert_eq!(level(spread(0.0, 1.0, 3000)), Level::Same);
         assert_eq!(level(spread(0.07, 1.07, 3000)), Level::Moved);
         assert_eq!(level(spread(0.5, 1.5, 3000)), Level::Other);
-        // Ten values that fall into five bins only are nothing to alarm anybody.
-        assert_eq!(level(spread(0.0, 0.5, 10)), Level::Same);
+        // Ten values that fall into five bins only are nothing to alarm anybody, nor to reassure.
+        assert_eq!(level(spread(0.0, 0.5, 10)), Level::TooFew);
         assert!(shift(vec![], vec![1.0]).is_none());
+    }
+
+    #[test]
+    fn so_many_as_are_said_to_be_enough_are_just_enough() {
+        let found = |count: usize| Stability::of(&[count, 0, 0], &[count, 0, 0]);
+        let enough = found(1).enough;
+        assert_eq!((found(enough - 1).level, found(enough).level), (Level::TooFew, Level::Same), "{enough}");
+        // Two bins: the 95 % quantile of chi-squared with one degree is 3.841.
+        let of_two = Stability::of(&[1, 1], &[1, 1]).enough as f64;
+        assert!((of_two - 2.0 * 3.841 / 0.25).abs() <= 1.0, "{of_two}");
+        // An index that chance does not reach tells, however few they are.
+        assert_eq!(Stability::of(&[20, 0], &[0, 20]).level, Level::Other);
     }
 
     #[test]

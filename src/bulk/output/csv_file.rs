@@ -5,9 +5,9 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-use csv::{QuoteStyle, ReaderBuilder, Writer, WriterBuilder};
+use csv::{QuoteStyle, ReaderBuilder, StringRecord, Writer, WriterBuilder};
 
-use super::{End, Failed, OutputError, Rows};
+use super::{End, Failed, Items, OutputError, Rows};
 use crate::bulk::row::{Cell, Column, FlatRow};
 use crate::bulk::scored_by::ScoredBy;
 
@@ -41,12 +41,31 @@ fn text_of(cell: &Cell) -> String {
 
 /// The rows of a file.
 pub(super) fn read(file: impl Read + 'static, failed: Failed) -> Result<Rows, OutputError> {
+    records(file, failed, |columns, record| {
+        let cells = columns.iter().zip(record);
+        cells.map(|(column, text)| (column.to_owned(), Cell::Text(unescaped(text).to_owned()))).collect()
+    })
+}
+
+/// The paths of a file's rows.
+pub(super) fn paths(file: impl Read + 'static, failed: Failed) -> Result<Items<String>, OutputError> {
+    records(file, failed, |columns, record| {
+        let path = columns.iter().zip(record).find(|(column, _)| *column == "path");
+        path.map(|(_, text)| unescaped(text).to_owned()).unwrap_or_default()
+    })
+}
+
+/// What `take` makes of the columns and each record.
+fn records<T: 'static>(
+    file: impl Read + 'static,
+    failed: Failed,
+    take: fn(&StringRecord, &StringRecord) -> T,
+) -> Result<Items<T>, OutputError> {
     let mut reader = csv::Reader::from_reader(file);
     let columns = reader.headers().map_err(|error| failed(error.to_string()))?.clone();
     Ok(Box::new(reader.into_records().map(move |record| {
         let record = record.map_err(|error| failed(error.to_string()))?;
-        let cells = columns.iter().zip(&record);
-        Ok(cells.map(|(column, text)| (column.to_owned(), Cell::Text(unescaped(text).to_owned()))).collect())
+        Ok(take(&columns, &record))
     })))
 }
 

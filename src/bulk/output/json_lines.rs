@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 
+use serde::Deserialize;
 use serde_json::error::Category;
 
-use super::{End, Failed, Rows};
+use super::{End, Failed, Items, Rows};
 use crate::bulk::row::Row;
 
 /// What a row begins with.
@@ -13,10 +14,27 @@ const BEGINNING: &[u8] = br#"{"path":"#;
 
 /// The rows of a file.
 pub(super) fn read(file: impl Read + 'static, failed: Failed) -> Rows {
+    lines(file, failed, |line| Ok(parse(line)?.into()))
+}
+
+/// What of a row says which photo it is of.
+#[derive(Deserialize)]
+struct Photo {
+    path: String,
+}
+
+/// The paths of a file's rows, of which nothing else is looked at.
+pub(super) fn paths(file: impl Read + 'static, failed: Failed) -> Items<String> {
+    lines(file, failed, |line| Ok(serde_json::from_slice::<Photo>(line)?.path))
+}
+
+fn lines<T>(file: impl Read + 'static, failed: Failed, parse: fn(&[u8]) -> Result<T, RowError>) -> Items<T>
+where
+    T: 'static,
+{
     Box::new(BufReader::new(file).split(b'\n').enumerate().map(move |(index, line)| {
         let line = line.map_err(|error| failed(error.to_string()))?;
-        let row = parse(&line).map_err(|error| failed(format!("line {}: {error}", index + 1)))?;
-        Ok(row.into())
+        parse(&line).map_err(|error| failed(format!("line {}: {error}", index + 1)))
     }))
 }
 

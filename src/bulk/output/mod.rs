@@ -60,6 +60,12 @@ pub enum OutputError {
         /// What is wrong.
         reason: String,
     },
+    /// Whoever read it went away, as the `head` of a pipe does when it has enough.
+    #[error("{path}: nobody reads it any more")]
+    ReaderGone {
+        /// The file; `-` for standard output.
+        path: PathBuf,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -80,6 +86,9 @@ impl Format {
     }
 }
 
+/// What is read of each row of an output, one after the other.
+pub(super) type Items<T> = Box<dyn Iterator<Item = Result<T, OutputError>>>;
+
 /// Rows of an output, one after the other.
 pub type Rows = Box<dyn Iterator<Item = Result<FlatRow, OutputError>>>;
 
@@ -96,13 +105,31 @@ fn failed(path: &Path) -> Failed {
 /// # Errors
 /// [`OutputError`]; an item is an error where a row is malformed.
 pub fn read(path: &Path) -> Result<Rows, OutputError> {
-    let (format, failed) = (Format::of(path)?, failed(path));
-    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    let (format, file, failed) = open(path)?;
     match format {
         Format::JsonLines => Ok(json_lines::read(file, failed)),
         Format::Csv => csv_file::read(file, failed),
         Format::Parquet => parquet_file::read(file, failed),
     }
+}
+
+/// Reads the paths of an output's rows and, as far as the format allows, nothing else; empty for a row that has none.
+///
+/// # Errors
+/// As of [`read`].
+pub(super) fn paths(path: &Path) -> Result<Items<String>, OutputError> {
+    let (format, file, failed) = open(path)?;
+    match format {
+        Format::JsonLines => Ok(json_lines::paths(file, failed)),
+        Format::Csv => csv_file::paths(file, failed),
+        Format::Parquet => parquet_file::paths(file, failed),
+    }
+}
+
+fn open(path: &Path) -> Result<(Format, File, Failed), OutputError> {
+    let (format, failed) = (Format::of(path)?, failed(path));
+    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    Ok((format, file, failed))
 }
 
 /// Where the whole rows of a file end.
@@ -210,7 +237,10 @@ impl Output {
             Sink::Parquet { journal, .. } => json_lines::write(journal, &row),
             Sink::Csv(writer) => csv_file::write(writer, &self.columns, &row.into()).map_err(Into::into),
         };
-        written.map_err(|error| failed(&self.path)(error.to_string()))
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => OutputError::ReaderGone { path: self.path.clone() },
+            _ => failed(&self.path)(error.to_string()),
+        })
     }
 
     /// Ends the output; a Parquet file comes into being only now.

@@ -15,7 +15,7 @@ use parquet::record::Field;
 use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 
-use super::{Failed, OutputError, Rows};
+use super::{Failed, Items, OutputError, Rows};
 use crate::bulk::row::{Cell, Column, FlatRow, Kind};
 
 /// Rows of a group.
@@ -23,8 +23,26 @@ const GROUP: usize = 1 << 14;
 
 /// The rows of a file. The reader panics on some malformed files; that is an error like others, and the last of the rows.
 pub(super) fn read(file: File, failed: Failed) -> Result<Rows, OutputError> {
-    let rows = open(file)
-        .and_then(|reader| guarded(|| RowIter::from_file_into(Box::new(reader))).map_err(|Panicked| malformed()));
+    rows(file, failed, |_| None)
+}
+
+/// The paths of a file's rows; no other column is read.
+pub(super) fn paths(file: File, failed: Failed) -> Result<Items<String>, OutputError> {
+    let only_path = |schema: &Type| {
+        let path = schema.get_fields().iter().find(|field| field.name() == "path")?;
+        Type::group_type_builder(schema.name()).with_fields(vec![Arc::clone(path)]).build().ok()
+    };
+    let rows = rows(file, failed, only_path)?;
+    Ok(Box::new(rows.map(|row| Ok(row?.path().to_owned()))))
+}
+
+/// Rows with the columns that `select` chooses of the schema; with all where it chooses none.
+fn rows(file: File, failed: Failed, select: fn(&Type) -> Option<Type>) -> Result<Rows, OutputError> {
+    let rows = open(file).and_then(|reader| {
+        let columns = select(reader.metadata().file_metadata().schema());
+        let rows = guarded(|| RowIter::from_file_into(Box::new(reader)).project(columns));
+        rows.unwrap_or_else(|Panicked| Err(malformed()))
+    });
     let mut rows = rows.map_err(|error| failed(error.to_string()))?;
     let mut ended = false;
     Ok(Box::new(std::iter::from_fn(move || {

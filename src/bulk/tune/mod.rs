@@ -18,13 +18,14 @@ use clearshot_core::scoring::profile::{Profile, Profiles};
 use clearshot_core::scoring::verdict::{Findings, Reason, judge};
 
 use super::config::TuneConfig;
-use super::decisions::{Decision, Decisions, Verdict};
+use super::decisions::{Decision, Decisions, Lookup, Verdict};
 use super::error::BulkError;
 use super::findings::findings;
 use super::rate::Rate;
+use super::results::Results;
 use super::row::FlatRow;
+use super::sheet;
 use super::source::Sources;
-use super::{output, sheet};
 use crate::replace::replace;
 pub use report::{Disagreement, Rates, Tuned};
 use risk::Unkept;
@@ -86,14 +87,6 @@ pub enum TuneError {
         best: f64,
         /// What is in the way.
         why: String,
-    },
-    /// Decisions and results are of different photos.
-    #[error(
-        "none of the decisions is on a photo of the results: the paths must be those that the results have, such as {example}"
-    )]
-    Strangers {
-        /// A path of the results.
-        example: String,
     },
     /// The profile cannot be written.
     #[error("cannot write {path}: {reason}")]
@@ -169,22 +162,17 @@ fn decided<'a>(
         CHECKS.iter().flat_map(|check| check.low.iter().chain(&check.high)).map(|fault| fault.code.as_str());
     let of_metrics = models.metrics().flat_map(|metric| metric.codes()).map(|code| code.as_str());
     let measured: Vec<&str> = of_metrics.chain(of_checks).chain([SIDEWAYS, UPSIDE_DOWN]).collect();
-    let (mut found, mut not_measured, mut example) = (Vec::new(), BTreeMap::<String, usize>::new(), None);
-    for path in results {
-        for row in output::read(path)? {
-            let row = row?;
-            let decision = decisions.on(row.path());
-            example.get_or_insert_with(|| row.path().to_owned());
-            let Some((decision, findings)) = decision.zip(findings(&row, models)) else { continue };
-            match decision.reason.clone().filter(|reason| !measured.contains(&reason.as_str())) {
-                Some(reason) => *not_measured.entry(reason).or_default() += 1,
-                None => found.push(Decided { row, findings, decision }),
-            }
+    let (mut found, mut not_measured) = (Vec::new(), BTreeMap::<String, usize>::new());
+    let mut lookup = Lookup::new(decisions);
+    for row in Results::of(results)?.rows() {
+        let row = row?;
+        let Some((decision, findings)) = lookup.on(row.path()).zip(findings(&row, models)) else { continue };
+        match decision.reason.clone().filter(|reason| !measured.contains(&reason.as_str())) {
+            Some(reason) => *not_measured.entry(reason).or_default() += 1,
+            None => found.push(Decided { row, findings, decision }),
         }
     }
-    if found.is_empty() {
-        return Err(TuneError::Strangers { example: example.unwrap_or_default() }.into());
-    }
+    lookup.end()?;
     Ok((found, not_measured))
 }
 
