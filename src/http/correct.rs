@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
+use clearshot_core::checks::NOT_A_PHOTO;
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::attempt::Attempt;
@@ -275,8 +276,10 @@ async fn correct_upload(
     let is_upright = plan.turn == 0 || after.orientation.is_some_and(|orientation| orientation.turn == 0);
     // What is put right must not cost elsewhere: a photo that is cut smaller may show other faults. Of one that lay on its side, scores
     // said little.
+    // Cut to a piece, it may be none any more; brightened it is what it was, whatever a curve does to its histogram.
+    let is_no_photo = plan.rotation.is_some() && !after.is_photo();
     let is_worse = rank(after.verdict) > rank(before.verdict)
-        || !after.is_photo()
+        || is_no_photo
         || (plan.turn == 0 && (after.quality < before.quality || has_new_fault(&before, &after)));
     let (before, after_values) = (Values::from(&before.scores), Values::from(&after.scores));
     if !is_upright || is_worse || !helps(plan, before, after_values) {
@@ -332,10 +335,12 @@ fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiEr
     })
 }
 
-/// True where the result certainly has a fault in something in which the upload had none, not even possibly.
+/// True where the result certainly has a fault in something in which the upload had none, not even possibly. Whether it still is a photo is
+/// another question.
 fn has_new_fault(before: &Assessment, after: &Assessment) -> bool {
     let is_known = |metric: &str| before.reasons.iter().any(|reason| reason.metric == metric);
-    after.reasons.iter().any(|reason| reason.is_certain() && !is_known(&reason.metric))
+    let mut certain = after.reasons.iter().filter(|reason| reason.is_certain() && reason.metric != NOT_A_PHOTO);
+    certain.any(|reason| !is_known(&reason.metric))
 }
 
 /// True when each value that the plan was to change came nearer to zero.
