@@ -4,9 +4,9 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clearshot_core::ingest::{Limits, decode};
-use image::imageops::{FilterType, resize};
-use image::{ImageFormat, RgbImage};
+use clearshot_core::ingest::{Budget, Format, IngestError, Limits, Photo, decode, decode_original, inspect};
+use image::imageops::{FilterType, crop_imm, flip_horizontal_in_place, grayscale, resize, rotate270};
+use image::{DynamicImage, ImageFormat, RgbImage};
 
 pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures");
@@ -40,8 +40,91 @@ pub(crate) fn assert_is(found: &RgbImage, expected: &RgbImage, name: &str) {
     assert!(difference < 6.0 && (0.97..1.03).contains(&slope), "{name}: {difference} levels, slope {slope}");
 }
 
+/// Reads a fixture of one format by its name.
+pub(crate) type Read = fn(&str) -> Vec<u8>;
+
+pub(crate) fn decoded(bytes: &[u8]) -> Photo {
+    decode(bytes, &Limits::default()).expect("it decodes")
+}
+
+pub(crate) fn assert_colours_are_right(read: Read, format: Format, names: &[&str]) {
+    for name in names {
+        let photo = decoded(&read(name));
+        assert_eq!((photo.format, photo.width, photo.height), (format, 320, 208), "{name}");
+        assert_is(&photo.upright(), &original(), name);
+    }
+}
+
+pub(crate) fn assert_gray_is_gray(read: Read) {
+    let found = decoded(&read("gray")).upright();
+    let expected = DynamicImage::ImageLuma8(grayscale(&original())).into_rgb8();
+    assert_is(&found, &expected, "gray");
+    assert!(found.pixels().all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]));
+}
+
+pub(crate) fn assert_turns_mirrors_and_crops_are_applied(read: Read) {
+    assert_eq!(decoded(&read("phone")).orientation, 6, "of the container; that of EXIF is another 6");
+    // A quarter anticlockwise, then left and right exchanged.
+    let photo = decoded(&read("mirrored"));
+    assert_eq!((photo.width, photo.height), (208, 320));
+    let mut expected = rotate270(&original());
+    flip_horizontal_in_place(&mut expected);
+    assert_is(&photo.upright(), &expected, "mirrored");
+    let cropped = crop_imm(&original(), 60, 24, 200, 160).to_image();
+    assert_is(&decoded(&read("cropped")).upright(), &cropped, "cropped");
+}
+
+pub(crate) fn assert_transparent_lies_on_white_and_profiles_are_kept(read: Read) {
+    let alpha = decode_original(&read("alpha"), &Limits::default()).expect("it decodes");
+    assert!(alpha.transparent);
+    let pixels = alpha.photo.upright();
+    let half = |pixels: &RgbImage, left: u32| crop_imm(pixels, left, 0, 152, 208).to_image();
+    assert_is(&half(&pixels, 0), &half(&original(), 0), "opaque");
+    assert!(half(&pixels, 168).pixels().all(|pixel| pixel.0.iter().all(|level| *level > 250)));
+    let phone = decode_original(&read("phone"), &Limits::default()).expect("it decodes");
+    assert!(!phone.transparent && phone.icc_profile.is_some_and(|profile| profile.get(36..40) == Some(b"acsp")));
+}
+
+pub(crate) fn assert_sizes_are_checked_first(read: Read) {
+    let limits = Limits::default();
+    for name in ["unsaid", "phone", "alpha"] {
+        let refused = inspect(&claiming(read(name), 60_000, 60_000), &limits);
+        assert!(matches!(refused, Err(IngestError::TooLarge { width: 60_000, .. })), "{name}: {refused:?}");
+        // Within the limits, but not what the stream says.
+        let refused = decode(&claiming(read(name), 6_000, 6_000), &limits);
+        assert!(matches!(refused, Err(IngestError::Undecodable { .. })), "{name}: {refused:?}");
+    }
+    let small = Limits { max_pixels: 320 * 208 - 1, ..limits };
+    assert!(matches!(inspect(&read("phone"), &small), Err(IngestError::TooLarge { width: 208, height: 320, .. })));
+    assert!(inspect(&read("phone"), &Limits { max_pixels: 320 * 208, ..limits }).is_ok());
+}
+
+pub(crate) fn assert_a_grid_whose_time_is_up_is_given_up(read: Read) {
+    let limits = Limits::default();
+    let budget = Budget { until: Some(Instant::now()), ..Budget::from(&limits) };
+    assert!(matches!(decode(&read("phone"), budget), Err(IngestError::OutOfTime)));
+}
+
+/// Why a file of a format is refused.
+pub(crate) fn undecodable(bytes: &[u8], of: Format) -> String {
+    match decode(bytes, &Limits::default()) {
+        Err(IngestError::Undecodable { format, reason }) if format == of => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn assert_cut_off_is_an_error(read: Read, format: Format, names: &[&str]) {
+    for name in names {
+        let whole = read(name);
+        for share in 1..20 {
+            let reason = undecodable(&whole[..whole.len() * share / 20], format);
+            assert!(!reason.contains("gave up"), "{name}: a panic at {share} twentieths");
+        }
+    }
+}
+
 /// Every `ispe` with another size.
-pub(crate) fn claiming(mut bytes: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
+fn claiming(mut bytes: Vec<u8>, width: u32, height: u32) -> Vec<u8> {
     let sizes: Vec<usize> = (0..bytes.len() - 4).filter(|at| &bytes[*at..*at + 4] == b"ispe").collect();
     for at in sizes {
         bytes[at + 8..at + 12].copy_from_slice(&width.to_be_bytes());
