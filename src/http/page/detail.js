@@ -141,6 +141,8 @@ find(".close", dialog).addEventListener("click", () => dialog.close());
 // A click beside the dialog.
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 dialog.addEventListener("close", () => {
+  // The event comes a moment after the closing: a photo opened in between stays.
+  if (dialog.open) return;
   release();
   release = () => {};
   find("#card", dialog).replaceChildren();

@@ -33,5 +33,9 @@ export function showSummary(photos, set, open) {
   if (set.outliers.length) lines.push(line("Much darker or brighter than the others", ...names(set.outliers, open)));
   if (set.retake.length) lines.push(line(`Take again (${set.retake.length})`, ...names(set.retake, open)));
   if (set.missing) lines.push(line("Missing", `${count(set.missing, "photo")} to the profile's least number`));
+  // What has the focus keeps it while the panel is drawn anew.
+  const buttons = () => [...root.querySelectorAll("button")];
+  const held = buttons().indexOf(document.activeElement);
   find("dl", root).replaceChildren(...lines);
+  buttons()[held]?.focus();
 }

@@ -383,6 +383,9 @@ def work_by_keyboard(browser):
     def focused():
         return page.evaluate("document.activeElement.querySelector('.name')?.textContent")
 
+    # The last drawing follows the last answer a moment later.
+    page.wait_for_timeout(300)
+
     # Every control is reached, and seen to be.
     wanted = page.evaluate("""[...document.querySelectorAll('a, input, select, button, summary')]
         .filter((e) => e.checkVisibility() && !e.disabled && e.tabIndex >= 0).length""")
@@ -421,6 +424,15 @@ def work_by_keyboard(browser):
         page.keyboard.press("Escape")
         expect(page.locator("#detail")).to_be_hidden()
         assert focused() == order[0], "the focus comes back"
+    # A photo opened before the browser has said that the one before is closed stays open, and whole.
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail")).to_be_visible()
+    page.evaluate("document.querySelector('#detail').close(); document.querySelector('.tile').click()")
+    expect(page.locator("#detail-title")).to_have_text(order[0])
+    page.wait_for_timeout(100)
+    expect(page.locator("article summary").last).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
     # The keys go on where what had the focus went with the photo, and at either end.
     page.keyboard.press("Enter")
     page.locator("article summary").last.focus()
@@ -436,10 +448,15 @@ def work_by_keyboard(browser):
     # The tile of the photo that was shown last.
     expect(page.locator(":focus .name")).to_have_text(order[-2])
     page.keyboard.press("Home")
-    # What has the focus keeps it where the order changes.
+    # What has the focus keeps it where the order changes, in the gallery and in the summary.
     page.keyboard.press("ArrowRight")
-    page.evaluate("document.querySelector('#order').value = 'name'; document.querySelector('#order').dispatchEvent(new Event('change'))")
+    reorder = "document.querySelector('#order').value = '{}'; document.querySelector('#order').dispatchEvent(new Event('change'))"
+    page.evaluate(reorder.format("name"))
     assert names(page) != order and focused() == order[1]
+    named = page.locator("#summary button").nth(2)
+    named.focus()
+    page.evaluate(reorder.format("worst"))
+    expect(page.locator(":focus")).to_have_text(named.text_content())
     well(page)
 
 
