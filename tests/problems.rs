@@ -140,6 +140,12 @@ async fn unknown_profiles_routes_and_methods_are_problems_too() {
     problem(unknown.await.expect("an answer"), 400, "unknown_profile").await;
     let twice = server.client.post(format!("{}/score?profile=a&profile=b", server.url)).body(pavilion()).send();
     problem(twice.await.expect("an answer"), 400, "bad_query").await;
+    // A misspelt one would be judged by defaults, and nobody would know.
+    for route in ["score?profil=car-dealer", "score/batch?summery=true", "correct?frames=keep"] {
+        let misspelt = server.client.post(format!("{}/{route}", server.url)).body(pavilion()).send();
+        let detail = problem(misspelt.await.expect("an answer"), 400, "bad_query").await["detail"].to_string();
+        assert!(detail.contains("unknown field") && detail.contains("`profile`"), "{detail}");
+    }
     problem(server.get("/nothing/here").await, 404, "not_found").await;
     let wrong = server.get("/score").await;
     assert_eq!(wrong.headers().get("allow").and_then(|allow| allow.to_str().ok()), Some("POST"));

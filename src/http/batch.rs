@@ -24,6 +24,7 @@ use crate::upload::{BatchJson, Images, NamedImage};
 
 /// Query of `POST /score/batch`.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BatchQuery {
     /// Profile of thresholds to judge by, see `/profiles`.

@@ -44,6 +44,7 @@ static RECEIPT: HeaderName = HeaderName::from_static("clearshot-receipt");
 
 /// Query of `POST /correct`.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct CorrectQuery {
     /// Profile that says what is judged, how many faulty uploads are expected, and how blurred a photo may be to be worth correcting;

@@ -18,6 +18,7 @@ use crate::upload::ScoreJson;
 
 /// Query of `POST /score`.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ScoreQuery {
     /// Profile of thresholds to judge by, see `/profiles`.

@@ -129,9 +129,9 @@ impl Settings {
         }
         command += if self.no_augmentation { " --no-augmentation" } else { "" };
         if let Some((file, _)) = &self.init_from {
-            // The name only: where it lay is nobody else's business.
-            let name = file.file_name().unwrap_or_default();
-            command += &format!(" --init-from {}", Path::new(name).display());
+            // Of an absolute path the name only: where it lay is nobody else's business.
+            let name = if file.is_absolute() { file.file_name().map_or(file.as_path(), Path::new) } else { file };
+            command += &format!(" --init-from {}", name.display());
         }
         command += &self.also.as_ref().map_or_else(String::new, |name| format!(" --also {name}"));
         command

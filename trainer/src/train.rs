@@ -21,11 +21,19 @@ use crate::transform::Frame;
 /// What the loss of a second task counts beside the first.
 const SECOND_TASK_WEIGHT: f32 = 0.5;
 
-/// Trains one branch into `run`. With `resume` it goes on where an earlier run of the same settings stopped.
+/// Trains one branch into `run`. With `resume` it goes on where an earlier run of the same settings stopped; with `stop_after` it stops
+/// at that step of its schedule, to be resumed.
 ///
 /// # Errors
 /// When files cannot be written, the generator dies, or the settings to resume differ.
-pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &Device, resume: bool) -> Result<()> {
+pub fn train(
+    library: &Arc<Library>,
+    settings: &Settings,
+    run: &Run,
+    device: &Device,
+    resume: bool,
+    stop_after: Option<usize>,
+) -> Result<()> {
     let recipe = settings.recipe()?;
     let spec = recipe.transformation.spec();
     let scale = TargetScale::new(settings.range);
@@ -62,7 +70,8 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
     let bar = progress(settings.steps as u64, spec.name);
     bar.set_position(state.step as u64);
     let mut running = Running::default();
-    while state.step < settings.steps {
+    let last = stop_after.map_or(settings.steps, |step| step.min(settings.steps));
+    while state.step < last {
         let batch = stream.next_batch()?;
         let rate = learning_rate(settings, state.step);
         let (input, targets) = tensors(&batch, shape, scale, &device);
@@ -90,7 +99,7 @@ pub fn train(library: &Arc<Library>, settings: &Settings, run: &Run, device: &De
                 state.best_loss
             ));
         }
-        if state.step.is_multiple_of(settings.validate_every) || state.step == settings.steps {
+        if state.step.is_multiple_of(settings.validate_every) || state.step == last {
             let found = validate(&network.branch.valid(), shape, scale, &validation, settings)?;
             log.write(&Validated {
                 step: state.step,

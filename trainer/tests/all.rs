@@ -123,6 +123,29 @@ fn a_killed_training_resumes_where_it_stopped() {
     assert!(log.lines().count() >= 10, "{log}");
 }
 
+/// The first steps are those of the whole schedule: stopped and resumed, a training is the same.
+#[test]
+fn a_training_stopped_early_is_the_beginning_of_the_whole_one() {
+    let (photos, work) = (photos(), tempfile::tempdir().unwrap());
+    let train = |name: &str, more: &[&str]| {
+        let mut command = trainer();
+        command.args(["train", "--transformation", "brightness", "--steps", "12", "--validate-every", "3"]).args(more);
+        command.args(["--batch-photos", "2"]).arg("--photos").arg(photos.path()).arg("--work").arg(work.path().join(name));
+        run(&mut command);
+        std::fs::read_to_string(work.path().join(name).join("brightness/metrics.jsonl")).unwrap()
+    };
+    let whole = train("whole", &[]);
+    let begun = train("parts", &["--stop-after", "5"]);
+    assert_eq!(begun.lines().count(), 2, "{begun}");
+    assert_eq!(begun.lines().next(), whole.lines().next());
+    let resumed = train("parts", &["--resume"]);
+    let rates = |log: &str| -> Vec<f64> {
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["learning_rate"].as_f64().unwrap();
+        log.lines().map(line).collect()
+    };
+    assert_eq!(rates(&whole)[1..], rates(&resumed)[2..], "the schedule is that of all steps");
+}
+
 #[test]
 fn an_encoder_is_exported_and_starts_another_task() {
     let (photos, out) = (photos(), tempfile::tempdir().unwrap());
@@ -167,7 +190,7 @@ fn a_short_training_learns() {
         also: None,
     };
     let run = Run::new(work.path(), spec.name);
-    train(&library, &settings, &run, &Device::flex(), false).unwrap();
+    train(&library, &settings, &run, &Device::flex(), false, None).unwrap();
     let found = run.validations().unwrap().pop().unwrap();
     // Tossing coins orders half of the pairs; always saying the middle of the range errs by a quarter of it.
     let [low, high] = spec.trained;

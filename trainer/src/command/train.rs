@@ -85,6 +85,9 @@ pub(crate) struct TrainingArgs {
     /// Go on from the last checkpoint of the same settings.
     #[arg(long)]
     resume: bool,
+    /// Stop at this step, as if the time were up: the schedule stays that of `--steps`, and `--resume` goes on.
+    #[arg(long)]
+    stop_after: Option<usize>,
 }
 
 /// What computes.
@@ -121,7 +124,7 @@ pub(crate) fn train_one(
         init_from: args.init_from.clone().map(with_hash).transpose()?,
         also: args.also.map(|second| second.0.spec().name.to_owned()),
     };
-    train(library, &settings, &work.run_of(transformation), &device(args.device)?, args.resume)
+    train(library, &settings, &work.run_of(transformation), &device(args.device)?, args.resume, args.stop_after)
 }
 
 /// A file and the SHA-256 of what it holds.
