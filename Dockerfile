@@ -23,10 +23,11 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /src/.onnxruntime /usr/local/lib/clearshot
 COPY --from=build /src/target/release/clearshot /usr/local/bin/clearshot
 COPY models /usr/share/clearshot/models
-# The CUDA libraries lie beside ONNX Runtime; the last two are for the NVIDIA container runtime.
+# The CUDA libraries lie beside ONNX Runtime; the NVIDIA variables are for its container runtime. Each thread with a heap of its own would
+# keep what its largest photo took: two heaps serve as fast and hold a fifth less (docs/performance.md).
 ENV CLEARSHOT_LISTEN=0.0.0.0:8080 CLEARSHOT_MODELS=/usr/share/clearshot/models CLEARSHOT_LOG_FORMAT=json \
     ORT_DISABLE_TELEMETRY=1 ORT_DYLIB_PATH=/usr/local/lib/clearshot/libonnxruntime.so LD_LIBRARY_PATH=/usr/local/lib/clearshot \
-    NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+    MALLOC_ARENA_MAX=2 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # Nobody: the service writes nothing, so that a read-only root file system will do.
 USER 65532:65532
 EXPOSE 8080

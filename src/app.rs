@@ -137,7 +137,7 @@ impl App {
     /// # Errors
     /// [`StartError`], which names the remedy.
     pub fn start(config: &AppConfig) -> Result<Arc<Self>, StartError> {
-        config.engine.validate().map_err(StartError::Config)?;
+        config.validate().map_err(StartError::Config)?;
         let sources = Sources::of(&config.sources).map_err(StartError::Config)?;
         let keys = config.access.keys.as_deref().map(|path| Keys::load(path, config.share())).transpose()?;
         let metrics = Arc::new(Metrics::new());

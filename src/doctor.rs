@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use clearshot_core::assessment::prepare;
-use clearshot_core::ingest::{Limits, jpeg_decoder};
+use clearshot_core::ingest::{Budget, IngestError, Limits, decode, jpeg_decoder};
 use clearshot_core::load::load_models;
 use clearshot_core::models::ModelSet;
 use clearshot_core::platform::Platform;
@@ -25,6 +25,9 @@ use crate::certificate::Certificate;
 use crate::config::ServeConfig;
 use crate::memory;
 use crate::source::Sources;
+
+/// Width and height of the photo that is drawn.
+const DRAWN: [u32; 2] = [1024, 768];
 
 /// Flags of `doctor`: those of `serve`.
 #[derive(Clone, Debug, Args)]
@@ -171,8 +174,10 @@ fn open_files() -> Option<u64> {
 
 fn scoring(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     let files = &config.app.files;
-    if let Err(error) = config.app.engine.validate() {
-        diagnosis.add("flags", State::Broken, error);
+    let photo = drawn(DRAWN);
+    match config.app.validate() {
+        Ok(()) => limits(config, &photo, diagnosis),
+        Err(error) => diagnosis.add("flags", State::Broken, error),
     }
     let runtime = diagnosis.take("ONNX Runtime", Runtime::load(files.onnxruntime.as_deref()), |runtime| {
         runtime.path().display().to_string()
@@ -188,27 +193,64 @@ fn scoring(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     let Some(runtime) = runtime else { return };
     let on = runtime.on(config.app.engine.device, &models.models()[0]);
     let Some(runtime) = diagnosis.take("device", on, Runtime::provider) else { return };
-    diagnosis.take("a photo", score(&runtime, models, &profiles), Clone::clone);
+    diagnosis.take("a photo", score(&runtime, models, &profiles, &photo), Clone::clone);
 }
 
-/// Scores a drawn photo, twice: the first one warms up.
-fn score(runtime: &Runtime, models: ModelSet, profiles: &Profiles) -> Result<String, String> {
-    let drawn = RgbImage::from_fn(1024, 768, |x, y| Rgb([(x / 4) as u8, (y / 3) as u8, (x * y % 251) as u8]));
+/// Draws a photo, as a PNG.
+fn drawn([width, height]: [u32; 2]) -> Vec<u8> {
+    let drawn = RgbImage::from_fn(width, height, |x, y| Rgb([(x / 4) as u8, (y / 3) as u8, (x * y % 251) as u8]));
     let mut file = Vec::new();
-    drawn.write_with_encoder(PngEncoder::new(&mut file)).map_err(|error| error.to_string())?;
+    drawn.write_with_encoder(PngEncoder::new(&mut file)).expect("memory takes what is written");
+    file
+}
+
+/// Tells whether the limits let the photo in. Those that refuse it may be meant, as long as they let in a smaller or larger one.
+fn limits(config: &ServeConfig, photo: &[u8], diagnosis: &mut Diagnosis) {
+    let app = &config.app;
+    let Limits { max_pixels, max_side, min_side, .. } = app.limits;
+    let memory = app.memory.decode();
+    let budget = Budget { limits: &app.limits, memory: Some(&memory), until: None };
+    let bytes = [
+        ("--max-body-bytes", app.upload_limits.max_body_bytes),
+        ("--max-form-bytes", app.upload_limits.max_form_bytes),
+        ("--max-upload-memory", app.max_upload_memory),
+    ];
+    let exceeded = bytes.into_iter().find(|(_, most)| photo.len() > *most);
+    let (state, found) = match (decode(photo, budget), exceeded) {
+        (Err(error @ IngestError::TooSmall { .. }), _) => (State::Poor, format!("{error}; lower --min-side")),
+        (Err(error), _) => {
+            let smallest = drawn(DRAWN.map(|side| side.min(min_side)));
+            let state = if decode(&smallest, budget).is_ok() { State::Poor } else { State::Broken };
+            (state, format!("{error}; raise --max-side, --max-pixels, --max-decoded-bytes or --decode-memory"))
+        }
+        (Ok(_), Some((flag, most))) => {
+            let [width, height] = DRAWN;
+            let found = format!("a PNG of {width}x{height} may take {} bytes, {flag} lets in {most}", photo.len());
+            (State::Poor, format!("{found}; raise it"))
+        }
+        (Ok(_), None) => {
+            (State::Good, format!("photos of {min_side} to {max_side} pixels a side, at most {max_pixels} in all"))
+        }
+    };
+    diagnosis.add("limits", state, found);
+}
+
+/// Scores a photo, twice: the first one warms up. The models are tried whatever the limits say of it.
+fn score(runtime: &Runtime, models: ModelSet, profiles: &Profiles, photo: &[u8]) -> Result<String, String> {
     let mut scorer = Scorer::new(runtime, Arc::new(models)).map_err(|error| error.to_string())?;
     let profile = profiles.iter().next().ok_or("there is no profile")?;
     let mut one = || {
         let started = Instant::now();
         let views = scorer.models().views().to_vec();
-        let prepared = prepare(&file, &Limits::default(), &views, false).map_err(|error| error.to_string())?;
+        let prepared = prepare(photo, &Limits::default(), &views, false).map_err(|error| error.to_string())?;
         for outcome in scorer.score(vec![prepared], profile) {
             outcome.map_err(|error| error.to_string())?;
         }
         Ok(started.elapsed())
     };
     one().and_then(|_| one()).map(|spent: Duration| {
-        format!("scored in {:.0} ms on one core (a drawn PNG of 1024x768)", spent.as_secs_f64() * 1e3)
+        let [width, height] = DRAWN;
+        format!("scored in {:.0} ms on one core (a drawn PNG of {width}x{height})", spent.as_secs_f64() * 1e3)
     })
 }
 

@@ -625,7 +625,7 @@ fn a_bad_line_of_a_list_costs_itself_only() {
 #[test]
 fn names_are_no_formulas_in_a_spreadsheet_and_come_back() {
     let folder = tempfile::tempdir().expect("a folder");
-    let names = ["=1+1.jpg", "+a.jpg", "-b.jpg", "@c.jpg", "\td.jpg", "'=e.jpg", "'f.jpg", "g;=1+1.jpg"];
+    let names = ["=1+1.jpg", "+a.jpg", "-b.jpg", "@c.jpg", "\td.jpg", "'=e.jpg", "'f.jpg", "g;=1+1.jpg", " h.jpg"];
     for name in names {
         std::fs::write(folder.path().join(name), pavilion()).expect("it is written");
     }
@@ -636,10 +636,10 @@ fn names_are_no_formulas_in_a_spreadsheet_and_come_back() {
         let how = ["-o", text(&output), "--models", text(&models)];
         let mut command = clearshot(&[&["score", "-"], &how[..]].concat());
         let (said, code) = with_list(command.current_dir(folder.path()), list.as_bytes());
-        assert!(code == Some(0) && said.contains("8 photos in"), "{said}");
+        assert!(code == Some(0) && said.contains("9 photos in"), "{said}");
         let mut command = clearshot(&[&["score", "-"], &how[..]].concat());
         let (said, code) = with_list(command.current_dir(folder.path()), list.as_bytes());
-        assert!(code == Some(0) && said.contains("8 skipped"), "{said}");
+        assert!(code == Some(0) && said.contains("9 skipped"), "{said}");
         backtests.insert(backtest(&[text(&output), "--json"]));
     }
     assert_eq!(backtests.len(), 1, "{backtests:?}");
@@ -655,6 +655,66 @@ fn names_are_no_formulas_in_a_spreadsheet_and_come_back() {
     let tilts: Vec<f32> = csv.records().map(|row| row.expect("a row")[column].parse().expect("a number")).collect();
     assert!(tilts.iter().all(|tilt| *tilt < 0.0), "{tilts:?}");
     assert!(written.lines().any(|line| line.starts_with("\"g;=1+1.jpg\",")), "{written}");
+    // Decisions on the paths as they stand there are decisions on the photos.
+    let decisions = folder.path().join("decisions.csv");
+    let mut csv = csv::Reader::from_path(folder.path().join("results.csv")).expect("CSV");
+    let mut writer = csv::Writer::from_path(&decisions).expect("a file");
+    writer.write_record(["path", "decision"]).expect("it is written");
+    for row in csv.records() {
+        writer.write_record([&row.expect("a row")[0], " accepted"]).expect("it is written");
+    }
+    writer.flush().expect("it is written");
+    for results in ["results.csv", "results.jsonl"].map(|name| folder.path().join(name)) {
+        let told = backtest(&["--json", "--decisions", text(&decisions), text(&results)]);
+        let told: Value = serde_json::from_str(&told).expect("JSON");
+        let decided = &told["profiles"][0]["decided"]["good_refused"]["of"];
+        assert_eq!((decided, &told["without_scores"]), (&names.len().into(), &0.into()), "{told}");
+    }
+}
+
+#[test]
+fn results_without_a_row_are_no_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name);
+    let (some, groups) = (old_results("csv"), place("groups.csv"));
+    let rows = std::fs::read_to_string(&some).expect("it is there");
+    let header = rows.split_inclusive('\n').next().expect("a header");
+    let (csv, json) = (place("none.csv"), place("none.jsonl"));
+    std::fs::write(&csv, header).expect("it is written");
+    std::fs::write(&json, "").expect("it is written");
+    for command in [&["backtest"][..], &["backtest", "--json"], &["duplicates", "-o", text(&groups)]] {
+        let run = |results: &[&Path]| {
+            let results: Vec<&str> = results.iter().map(|path| text(path)).collect();
+            let Output { stdout, stderr, status } =
+                clearshot(&[command, &results[..]].concat()).output().expect("it runs");
+            let [told, said] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).expect("text"));
+            (status.code(), told, said)
+        };
+        for (results, whose) in [
+            (&[csv.as_path()][..], "none.csv holds no row"),
+            (&[json.as_path()][..], "none.jsonl holds no row"),
+            (&[csv.as_path(), json.as_path()][..], "these 2 results hold no row"),
+        ] {
+            let (code, told, said) = run(results);
+            assert!(code == Some(1) && told.is_empty() && said.contains(whose), "{command:?}: {told}{said}");
+        }
+        assert!(!groups.exists(), "nothing was found");
+        // One part of several may be empty.
+        let (code, _, said) = run(&[&csv, &some, &json]);
+        assert_eq!(code, Some(0), "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn an_empty_file_is_told_to_be_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (photo, output) = (folder.path().join("empty.jpg"), folder.path().join("results.jsonl"));
+    std::fs::write(&photo, "").expect("it is written");
+    let (said, code) = score(&[text(&photo), "-o", text(&output)]);
+    assert!(code == Some(3) && said.contains("1 refused"), "{said}");
+    let rows = rows(&output);
+    let problem = &rows[0]["problem"];
+    assert_eq!((&problem["code"], &problem["detail"]), (&"empty_body".into(), &"The file is empty.".into()));
 }
 
 #[test]

@@ -5,12 +5,12 @@ mod support;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, RgbImage, imageops};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Rgb, RgbImage, imageops};
 use reqwest::Response;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};
 use support::room::room;
-use support::server::{Server, problem};
+use support::server::{Server, problem, root};
 
 async fn correct(server: &Server, query: &str, photo: Vec<u8>) -> Response {
     let request = server.client.post(format!("{}/correct?{query}", server.url)).body(photo);
@@ -92,6 +92,65 @@ async fn what_needs_or_allows_no_correction_is_refused() {
     problem(correct(&server, "format=tiff", pavilion()).await, 400, "bad_query").await;
     problem(correct(&server, "", large).await, 422, "image_too_large").await;
     server.score(pavilion()).await;
+}
+
+fn detail(problem: &Value) -> &str {
+    problem["detail"].as_str().expect("text")
+}
+
+/// Turned, cut and encoded anew, it would be seen no more, and pass.
+#[tokio::test]
+async fn what_only_another_file_mends_is_not_hidden_by_a_correction() {
+    let server = Server::start(&[]);
+    let whole = std::fs::read(root().join("tests/fixtures/tilted.jpg")).expect("it is there");
+    let cut = [&whole[..whole.len() * 7 / 10], &[0xFF, 0xD9]].concat();
+    let photo = image::load_from_memory(&whole).expect("it decodes").into_rgb8();
+    let [width, height] = [photo.width() / 3, photo.height() / 3];
+    let small = imageops::resize(&photo, width, height, imageops::FilterType::Triangle);
+    let pixelated = imageops::resize(&small, 3 * width, 3 * height, imageops::FilterType::Nearest);
+    for (photo, fault) in [(cut, "damaged"), (jpeg(&pixelated, 95), "upscaled")] {
+        let answer = server.score(photo.clone()).await;
+        assert!(answer["reasons"].to_string().contains(&format!("\"{fault}\"")), "{answer}");
+        let refused = problem(correct(&server, "", photo).await, 409, "not_correctable").await;
+        assert!(detail(&refused).contains(fault), "{refused}");
+    }
+    corrected(correct(&server, "", whole).await, "image/jpeg").await;
+}
+
+/// Brightened and turned this one looks like a drawing, and turned alone it does not.
+#[tokio::test]
+async fn where_the_whole_cannot_be_given_out_a_part_may_be() {
+    let server = Server::start(&[]);
+    let tilted = image::open(root().join("tests/fixtures/tilted.jpg")).expect("it decodes");
+    let gray = jpeg(&DynamicImage::from(tilted.to_luma8()).into_rgb8(), 92);
+    let (receipt, bytes) = corrected(correct(&server, "", gray).await, "image/jpeg").await;
+    assert!(number(&receipt["rotation"]).abs() > 5.0 && receipt["v_shift"] == 0.0, "{receipt}");
+    let again = server.score(bytes).await;
+    assert!(!again["reasons"].to_string().contains("not_a_photo"), "{again}");
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong_and_what_the_profile_leaves_alone() {
+    let server = Server::start(&[]);
+    let listed: Value = server.get("/profiles").await.json().await.expect("JSON");
+    let mut own = listed;
+    let profiles = own["profiles"].as_array_mut().expect("a list");
+    profiles.truncate(2);
+    profiles[0]["checks"]["frame"] = json!({"high": 0.0});
+    for metric in ["rotation", "brightness"] {
+        profiles[1].as_object_mut().expect("an object").remove(metric);
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, own.to_string()).expect("it can be written");
+    let server = Server::start(&["--profiles", file.path().to_str().expect("text")]);
+    let tilted = jpeg(&turned(&room(1500, 1000, 5), 8.0), 92);
+    let refused = problem(correct(&server, "profile=real-estate", tilted).await, 409, "nothing_to_correct").await;
+    assert!(detail(&refused).contains("judges neither tilt nor light"), "{refused}");
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let mut framed = RgbImage::from_pixel(photo.width() + 80, photo.height() + 80, Rgb([255; 3]));
+    imageops::replace(&mut framed, &photo, 40, 40);
+    let refused = problem(correct(&server, "", jpeg(&framed, 92)).await, 409, "not_correctable").await;
+    assert!(detail(&refused).contains("`framed`"), "{refused}");
 }
 
 #[tokio::test]

@@ -169,6 +169,11 @@ async fn profiles_are_listed_and_a_file_takes_their_place() {
     std::fs::write(&file, own.to_string()).expect("it can be written");
     let said = refusal(&["--profiles", path]);
     assert!(said.contains("profile `strict` is refused: `review_at`"), "{said}");
+    own["profiles"][1]["review_at"] = 0.3.into();
+    own["profiles"][1]["checks"]["frame"] = json!({"low": 0.02});
+    std::fs::write(&file, own.to_string()).expect("it can be written");
+    let said = refusal(&["--profiles", path]);
+    assert!(said.contains("profile `strict` is refused: frame: there is no too low"), "{said}");
 }
 
 #[tokio::test]

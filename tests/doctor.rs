@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use serde_json::Value;
-use support::server::{models_copy, root};
+use support::server::{models_copy, refusal, root};
 
 /// What the doctor finds, and whether it says that the service would start.
 fn examined(arguments: &[&str]) -> (Vec<Value>, bool) {
@@ -36,6 +36,7 @@ fn a_service_that_would_start_is_sound() {
         ("profiles", "real-estate"),
         ("models", "blur-"),
         ("device", "cpu"),
+        ("limits", "photos of 32 to 16384 pixels a side"),
         ("a photo", " ms "),
         ("access", "this machine alone"),
         ("port", "is free"),
@@ -62,6 +63,7 @@ fn what_is_wrong_is_broken_and_names_its_remedy() {
         (vec!["--listen", "0.0.0.0:0"], "access", "--allow-anonymous"),
         (vec!["--keys", "nowhere.json"], "keys", "nowhere.json"),
         (vec!["--device", "cuda"], "device", "--device cpu"),
+        (vec!["--decode-memory", "1000"], "limits", "--decode-memory"),
     ] {
         let (findings, sound) = examined(&arguments);
         let (state, text) = found(&findings, part);
@@ -69,5 +71,53 @@ fn what_is_wrong_is_broken_and_names_its_remedy() {
         assert!(text.contains(remedy), "{arguments:?}: {text}");
         let broken = findings.iter().filter(|finding| finding["state"] == "broken").count();
         assert_eq!(broken, 1, "what is sound is not blamed: {findings:?}");
+    }
+}
+
+/// What the doctor says of flags that refuse everything, a start says, too.
+#[test]
+fn flags_that_refuse_everything_are_refused_by_the_doctor_and_at_the_start() {
+    for (arguments, said) in [
+        (&["--queue", "0"][..], "--queue must be at least 1"),
+        (&["--max-images", "0"], "--max-images must be at least 1"),
+        (&["--max-body-bytes", "0"], "--max-body-bytes must be at least 1"),
+        (&["--max-form-bytes", "0"], "--max-form-bytes must be at least 1"),
+        (&["--max-pixels", "0"], "--max-pixels must be at least 1"),
+        (&["--max-pixels", "1023"], "--max-pixels must be at least 1024"),
+        (&["--max-decoded-bytes", "0"], "--max-decoded-bytes must be at least 1"),
+        (&["--max-side", "0"], "--max-side must be at least 1"),
+        (&["--min-side", "0", "--max-side", "10"], "--min-side must be at least 1"),
+        (&["--max-side", "10"], "--min-side must be at most --max-side: 32 is more than 10"),
+    ] {
+        let (findings, sound) = examined(arguments);
+        let (state, text) = found(&findings, "flags");
+        assert_eq!((sound, state), (false, "broken"), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+        let broken = findings.iter().filter(|finding| finding["state"] == "broken").count();
+        assert_eq!(broken, 1, "it is told once: {findings:?}");
+        let refused = refusal(arguments);
+        assert!(refused.contains(said), "{arguments:?}: {refused}");
+    }
+}
+
+#[test]
+fn limits_that_refuse_a_common_photo_are_told_and_may_be_meant() {
+    for (arguments, said) in [
+        (["--max-side", "1000"], "at most 1000 pixels a side; raise --max-side"),
+        (["--max-pixels", "786431"], "at most 786431 pixels in all; raise --max-side, --max-pixels"),
+        (["--min-side", "769"], "each side needs at least 769 pixels; lower --min-side"),
+        (["--max-body-bytes", "1000"], "--max-body-bytes lets in 1000"),
+        (["--max-form-bytes", "1000"], "--max-form-bytes lets in 1000"),
+        (["--max-upload-memory", "1000"], "--max-upload-memory lets in 1000"),
+    ] {
+        let (findings, sound) = examined(&arguments);
+        let (state, text) = found(&findings, "limits");
+        assert_eq!((sound, state), (true, "poor"), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+        assert_eq!(found(&findings, "a photo").0, "good", "the models are tried all the same");
+    }
+    for least in [["--max-side", "1024"], ["--max-pixels", "786432"], ["--min-side", "768"]] {
+        let (findings, _) = examined(&least);
+        assert_eq!(found(&findings, "limits").0, "good", "{least:?}: {findings:?}");
     }
 }

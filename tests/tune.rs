@@ -35,6 +35,25 @@ struct Photo {
     row: Value,
 }
 
+/// The row of a photo with measured blur and tilt, and the mean size of the tilt's error.
+fn row(path: &str, blur: f64, tilt: f64, mean_size: f64) -> Value {
+    let score = |value: f64, mean_size: f64, [min, max]: [f64; 2]| {
+        let reach = mean_size * std::f64::consts::LN_10;
+        let value = value.clamp(min, max);
+        json!({"value": value, "unit": "any", "low": (value - reach).max(min), "high": (value + reach).min(max), "quality": 50, "raw": 0.0})
+    };
+    json!({
+        "path": path,
+        "image": {"format": "jpeg", "width": 800, "height": 600, "bytes": 1, "sha256": "", "orientation": 1},
+        "scores": {
+            "blur": score(blur, 0.2, [0.0, 6.0]),
+            "brightness": score(0.0, 0.03, [-0.5, 0.5]),
+            "rotation": score(tilt, mean_size, [-45.0, 45.0]),
+        },
+        "checks": {}, "coverage": 0.9, "quality": 50, "max_usable_width": 800, "profile": "default", "verdict": "pass", "reasons": [], "models": {},
+    })
+}
+
 fn photo(number: usize, draws: &mut Draws) -> Photo {
     // As uploads are: most are sound, some are tilted or blurred by whatever happened.
     let sound = draws.next() < 0.6;
@@ -44,22 +63,8 @@ fn photo(number: usize, draws: &mut Draws) -> Photo {
         (draws.between(0.0, 5.0), draws.between(-15.0, 15.0))
     };
     let mean_size = draws.between(0.3, 1.5);
-    let score = |value: f64, mean_size: f64, [min, max]: [f64; 2]| {
-        let reach = mean_size * std::f64::consts::LN_10;
-        let value = value.clamp(min, max);
-        json!({"value": value, "unit": "any", "low": (value - reach).max(min), "high": (value + reach).min(max), "quality": 50, "raw": 0.0})
-    };
     let path = format!("photos/{number}.jpg");
-    let row = json!({
-        "path": path,
-        "image": {"format": "jpeg", "width": 800, "height": 600, "bytes": 1, "sha256": "", "orientation": 1},
-        "scores": {
-            "blur": score(blur + 0.2 * draws.error(), 0.2, [0.0, 6.0]),
-            "brightness": score(0.0, 0.03, [-0.5, 0.5]),
-            "rotation": score(tilt + mean_size * draws.error(), mean_size, [-45.0, 45.0]),
-        },
-        "checks": {}, "coverage": 0.9, "quality": 50, "max_usable_width": 800, "profile": "default", "verdict": "pass", "reasons": [], "models": {},
-    });
+    let row = row(&path, blur + 0.2 * draws.error(), tilt + mean_size * draws.error(), mean_size);
     Photo { path, blur, tilt, row }
 }
 
@@ -240,8 +245,16 @@ fn too_few_decisions_say_how_many_it_takes() {
     assert!(said.contains("such as photos/0.jpg"), "{said}");
     assert_eq!(refused(&["backtest", "--decisions", &strangers, &scores]), said);
     let empty = write(folder, "empty.jsonl", "");
-    let said = refused(&["backtest", "--decisions", &strangers, &empty]);
-    assert!(said.contains("they hold no row"), "{said}");
+    let of_nothing = refused(&["tune", "--scores", &empty, "--decisions", &strangers, "--output", output]);
+    assert!(of_nothing.contains("empty.jsonl holds no row"), "{of_nothing}");
+    assert_eq!(refused(&["backtest", "--decisions", &strangers, &empty]), of_nothing);
+    // Of the decisions of a backtest, too, it is said how many are on photos without scores.
+    let both = write(folder, "both.csv", "path,decision\nphotos/0.jpg,accepted\nelsewhere.jpg,accepted\n");
+    assert_eq!(told(&["backtest", "--json", "--decisions", &both, &scores])["without_scores"], 1);
+    let table = clearshot(&["backtest", "--decisions", &both, &scores]).stdout;
+    let table = String::from_utf8_lossy(&table);
+    let wanted = "120 photos with scores, 0 without; 1 decisions are on photos without scores\n";
+    assert!(table.starts_with(wanted), "{table}");
     std::fs::write(output, "notes").expect("it is written");
     let said = tune(&decisions);
     assert!(said.contains("it holds no profiles"), "{said}");
@@ -279,4 +292,50 @@ fn what_is_rejected_for_a_reason_that_nobody_measures_is_left_out() {
     let blind = told(&[&common[..], &["--json", "--decisions", &with_reason("")]].concat());
     let unsure = |told: &Value| told.pointer("/rates/good_unsure/share").and_then(Value::as_f64).expect("a share");
     assert!(unsure(&blind) > unsure(&tuned) + 0.25, "{blind} {tuned}");
+}
+
+#[test]
+fn a_check_that_new_numbers_silence_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    // Level or tilted by 15 degrees: what is told apart without doubt needs nobody to look at it, nor at what is there with 0.45.
+    let photo = |number: usize| {
+        let (path, tilt) = (format!("photos/{number}.jpg"), if number % 2 == 0 { 0.0 } else { 15.0 });
+        Photo { row: row(&path, 0.3, tilt, 0.3), path, blur: 0.3, tilt }
+    };
+    let photos: Vec<Photo> = (0..40).map(photo).collect();
+    let scores = results(folder, "results.jsonl", &photos);
+    let lines = photos.iter().fold("path,decision\n".to_owned(), |mut lines, photo| {
+        let decision = if photo.tilt > 3.0 { "rejected" } else { "accepted" };
+        writeln!(lines, "{},{decision}", photo.path).expect("it is written");
+        lines
+    });
+    let decisions = write(folder, "decisions.csv", &lines);
+    let output = folder.join("tuned.json");
+    let output = output.to_str().expect("text");
+    let files = ["tune", "--scores", &scores, "--decisions", &decisions, "--output", output];
+    let common = [&files[..], &["--max-refused-good", "0.05", "--max-passed-bad", "0.05"]].concat();
+    let silenced = |how: &[&str]| told(&[&common[..], &["--json"], how].concat())["silenced"].clone();
+    let by = |number: &str| json!({"check": "partial_blur", "probability": 0.45, "by": number});
+    assert_eq!(silenced(&[]), json!([by("review_at")]));
+    let report = clearshot(&common).stdout;
+    let report = String::from_utf8_lossy(&report);
+    let no_longer = "  partial_blur (probability 0.45) is no longer looked at: review_at is above it\n";
+    assert!(report.contains(no_longer) && !report.contains("makes a photo fail"), "{report}");
+
+    // A profile by which it fails loses that, too; what was silent before, or is not bounded, loses nothing.
+    let built_in = std::fs::read_to_string("core/src/scoring/profiles.json").expect("it is there");
+    let with = |name: &str, from: &str, to: &str| {
+        assert!(built_in.contains(from), "{from}");
+        write(folder, name, &built_in.replace(from, to))
+    };
+    let strict = with("strict.json", "\"fail_at\": 0.5", "\"fail_at\": 0.4");
+    assert_eq!(silenced(&["--profile", &strict]), json!([by("review_at"), by("fail_at")]));
+    let report = clearshot(&[&common[..], &["--profile", &strict]].concat()).stdout;
+    let report = String::from_utf8_lossy(&report);
+    let fails_no_more = "  partial_blur (probability 0.45) no longer makes a photo fail: fail_at is above it\n";
+    assert!(report.contains(no_longer) && report.contains(fails_no_more), "{report}");
+    assert_eq!(silenced(&["--profile", output]), json!([]));
+    let unbounded = with("unbounded.json", ", \"partial_blur\": {\"high\": 0.0}", "");
+    assert_eq!(silenced(&["--profile", &unbounded]), json!([]));
 }

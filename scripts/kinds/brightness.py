@@ -30,5 +30,13 @@ def backlit(share):
     return make
 
 
+def exposed(image, chance):
+    """Exposed by up to 1.5 stops less or more, in linear light; truth is the mean change of V."""
+    values = image.astype(numpy.float32) / 255
+    other = (values**2.2 * 2 ** chance.uniform(-1.5, 1.5)).clip(0, 1) ** (1 / 2.2)
+    return jpeg((255 * other).round().astype(numpy.uint8)), float((other.max(axis=2) - values.max(axis=2)).mean())
+
+
 KINDS = {frame: kind(frame) for frame in FRAMES}
+KINDS |= {"exposed by -1.5 to 1.5 stops": exposed}
 KINDS |= {f"backlit, the room at {share} % of its light": backlit(share / 100) for share in (35, 20)}

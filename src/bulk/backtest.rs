@@ -24,6 +24,9 @@ pub struct Backtest {
     pub photos: usize,
     /// Photos without, which no profile decides on.
     pub not_scored: usize,
+    /// Decisions on photos without scores, where a file lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_scores: Option<usize>,
     /// One for each profile of the file.
     pub profiles: Vec<Judged>,
 }
@@ -66,7 +69,7 @@ pub struct Change {
 /// the whole distribution of errors: probabilities follow from the interval, and may differ in a hundredth from those of scoring.
 ///
 /// # Errors
-/// [`BulkError`] when profiles, models, decisions or results cannot be read, or no decision is on a photo of the results.
+/// [`BulkError`] when profiles, models, decisions or results cannot be read, the results are empty, or no decision is on a photo of them.
 pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
     let load = |path: Option<&Path>| -> Result<Profiles, LoadError> {
@@ -87,8 +90,8 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
         ..Judged::default()
     };
     let mut found: Vec<Judged> = profiles.iter().map(new).collect();
-    let (mut photos, mut not_scored) = (0, 0);
-    for row in Results::of(&config.results)?.rows() {
+    let (mut photos, mut not_scored, mut decided) = (0, 0, 0);
+    for row in Results::with_rows(&config.results)?.rows() {
         let row = row?;
         let decision = lookup.as_mut().and_then(|lookup| lookup.on(row.path()));
         let Some(findings) = findings(&row, &models) else {
@@ -96,6 +99,7 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
             continue;
         };
         photos += 1;
+        decided += usize::from(decision.is_some());
         for (profile, judged) in profiles.iter().zip(&mut found) {
             let judgement = judge(&findings, profile);
             *judged.verdicts.entry(judgement.verdict.name()).or_default() += 1.0;
@@ -123,12 +127,17 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
         judged.reasons.values_mut().for_each(share);
         judged.decided = decisions.as_ref().map(|_| judged.tally.rates());
     }
-    Ok(Backtest { photos, not_scored, profiles: found })
+    let without_scores = decisions.as_ref().and_then(|decisions| decisions.without_scores(decided));
+    Ok(Backtest { photos, not_scored, without_scores, profiles: found })
 }
 
 impl fmt::Display for Backtest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} photos with scores, {} without", self.photos, self.not_scored)?;
+        write!(f, "{} photos with scores, {} without", self.photos, self.not_scored)?;
+        if let Some(count) = self.without_scores.filter(|count| *count > 0) {
+            write!(f, "; {count} decisions are on photos without scores")?;
+        }
+        writeln!(f)?;
         for Judged { profile, verdicts, reasons, decided, changes, show, .. } in &self.profiles {
             writeln!(f, "\n{profile}")?;
             for (name, share) in [Verdict::Fail, Verdict::Unsure, Verdict::Pass]

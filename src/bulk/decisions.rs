@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use csv::StringRecord;
 use serde::Deserialize;
+
+use super::output::unescaped;
 
 /// What an operator did with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -57,20 +60,14 @@ pub struct DecisionsError {
     reason: String,
 }
 
-/// Why decisions say nothing of results.
+/// Why decisions say nothing of results: they are on other photos.
 #[derive(Debug, thiserror::Error)]
-pub enum StrangersError {
-    /// They are on other photos.
-    #[error(
-        "none of the decisions is on a photo of the results: the paths must be those that the results have, such as {example}"
-    )]
-    OtherPhotos {
-        /// A path of the results.
-        example: String,
-    },
-    /// The results are empty.
-    #[error("none of the decisions is on a photo of the results: they hold no row")]
-    NoRows,
+#[error(
+    "none of the decisions is on a photo of the results: the paths must be those that the results have, such as {example}"
+)]
+pub struct StrangersError {
+    /// A path of the results.
+    example: String,
 }
 
 /// Decisions that are looked up for results, row by row.
@@ -101,9 +98,8 @@ impl<'a> Lookup<'a> {
     /// [`StrangersError`].
     pub(super) fn end(self) -> Result<(), StrangersError> {
         match self.example {
-            _ if self.found => Ok(()),
-            Some(example) => Err(StrangersError::OtherPhotos { example }),
-            None => Err(StrangersError::NoRows),
+            Some(example) if !self.found => Err(StrangersError { example }),
+            _ => Ok(()),
         }
     }
 }
@@ -117,9 +113,22 @@ struct Line {
     reason: Option<String>,
 }
 
+impl Line {
+    /// What a record says. Spaces are part of a path, whose cell may be one of results in CSV, where a formula is escaped; around the
+    /// words of the other columns they mean nothing.
+    fn of(columns: &StringRecord, record: &StringRecord) -> csv::Result<Self> {
+        let cells = columns.iter().zip(record);
+        let mut said: StringRecord =
+            cells.map(|(column, cell)| if column == "path" { unescaped(cell) } else { cell.trim() }).collect();
+        // By it an error names the line.
+        said.set_position(record.position().cloned());
+        said.deserialize(Some(columns))
+    }
+}
+
 impl Decisions {
     /// Reads a CSV file with the columns `path`, `decision` (`accepted` or `rejected`) and, where it is known, `reason`; or takes the
-    /// photos of a folder as decided on that lie below its folders `accepted` and `rejected`.
+    /// photos of a folder as decided on that lie below its folders `accepted` and `rejected`. Paths may be copied from results in CSV.
     ///
     /// # Errors
     /// [`DecisionsError`], with the line at fault.
@@ -133,11 +142,13 @@ impl Decisions {
             return Ok(Self::Sorted { accepted, rejected });
         }
         let mut reader = csv::ReaderBuilder::new()
-            .trim(csv::Trim::All)
+            .trim(csv::Trim::Headers)
             .from_path(path)
             .map_err(|error| failed(error.to_string()))?;
+        let columns = reader.headers().map_err(|error| failed(error.to_string()))?.clone();
         let mut listed = HashMap::new();
-        for line in reader.deserialize() {
+        for record in reader.records() {
+            let line = record.and_then(|record| Line::of(&columns, &record));
             let Line { path, decision, reason } = line.map_err(|error| failed(error.to_string()))?;
             let reason = reason.filter(|reason| !reason.is_empty() && decision == Verdict::Rejected);
             let decision = Decision { verdict: decision, reason };
@@ -165,11 +176,11 @@ impl Decisions {
         }
     }
 
-    /// How many there are, where a file lists them.
+    /// How many are on photos without scores, where a file lists them and `scored` of them are on others.
     #[must_use]
-    pub fn listed(&self) -> Option<usize> {
+    pub fn without_scores(&self, scored: usize) -> Option<usize> {
         match self {
-            Self::Listed(listed) => Some(listed.len()),
+            Self::Listed(listed) => Some(listed.len().saturating_sub(scored)),
             Self::Sorted { .. } => None,
         }
     }
@@ -193,6 +204,21 @@ mod tests {
         assert_eq!(on("a.jpg"), Some((Verdict::Accepted, None)));
         assert_eq!(on("b, c.jpg"), Some((Verdict::Rejected, Some("tilted".to_owned()))));
         assert_eq!((on("d"), on("e")), (Some((Verdict::Rejected, None)), None));
+    }
+
+    #[test]
+    fn paths_may_be_copied_from_results_and_keep_their_spaces() {
+        let text = "decision,path,reason\n accepted , x.jpg,\nrejected,x.jpg , tilted \nrejected,\"'=1+1.jpg\",  \n\
+            accepted,+a.jpg,\naccepted,'tis.jpg,\nrejected,''@c.jpg,\n";
+        let decisions = read(text).expect("it is sound");
+        let on = |path: &str| decisions.on(path).map(|decision| (decision.verdict, decision.reason));
+        assert_eq!(on(" x.jpg"), Some((Verdict::Accepted, None)));
+        assert_eq!(on("x.jpg "), Some((Verdict::Rejected, Some("tilted".to_owned()))));
+        assert_eq!(on("=1+1.jpg"), Some((Verdict::Rejected, None)));
+        // Without an apostrophe, or with one that is the name's own, a name is taken as it stands.
+        assert!(on("+a.jpg").is_some() && on("'tis.jpg").is_some());
+        assert!(on("'@c.jpg").is_some() && on("''@c.jpg").is_none() && on("'=1+1.jpg").is_none());
+        assert_eq!(on("x.jpg"), None);
     }
 
     #[test]

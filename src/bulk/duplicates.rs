@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clearshot_core::duplicates::groups;
 use clearshot_core::scene_hash::SceneHash;
+use clearshot_core::scoring::listing::rank_of_copy;
+use clearshot_core::scoring::verdict::Verdict;
 use csv::Writer;
 
 use super::config::DuplicatesConfig;
@@ -40,28 +42,24 @@ impl fmt::Display for Found {
     }
 }
 
-/// Points of quality by which copies of a photo differ without being better or worse.
-const ALIKE: u64 = 10;
-
-/// How good a photo is, in one number: the smaller, the better. Verdict, quality by tens, then pixels, of which copies have more or fewer.
+/// How good a photo is among copies of it: the smaller, the better.
 fn rank(row: &FlatRow) -> u64 {
     let verdict = match row.text_of("verdict") {
-        Some("pass") => 0,
-        Some("unsure") => 1,
-        _ => 2,
+        Some("pass") => Verdict::Pass,
+        Some("unsure") => Verdict::Unsure,
+        _ => Verdict::Fail,
     };
-    let number = |column: &str| u64::from(row.number_of(column).unwrap_or_default() as u32);
-    let pixels = (number("width") * number("height")).min((1 << 40) - 1);
-    verdict << 48 | ((100 - number("quality").min(100)) / ALIKE) << 40 | ((1 << 40) - 1 - pixels)
+    let number = |column: &str| row.number_of(column).unwrap_or_default();
+    rank_of_copy(verdict, number("quality") as u8, (number("width") as u64).saturating_mul(number("height") as u64))
 }
 
 /// Groups the photos of results and writes who is in which group, as CSV: `group`, `keep` (`yes` or `no`) and `path`.
 ///
 /// # Errors
-/// [`BulkError`] when results cannot be read or the groups not be written.
+/// [`BulkError`] when results cannot be read or are empty, or the groups cannot be written.
 pub fn duplicates(config: &DuplicatesConfig) -> Result<Found, BulkError> {
     let (mut photos, mut rows) = (Vec::<(u64, u32, SceneHash)>::new(), 0u32);
-    let results = Results::of(&config.results)?;
+    let results = Results::with_rows(&config.results)?;
     for row in results.rows() {
         let row = row?;
         if let Some(hash) = row.scene_hash() {

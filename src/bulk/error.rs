@@ -42,11 +42,11 @@ pub enum BulkError {
     /// The decisions are on none of the results' photos.
     #[error(transparent)]
     Strangers(#[from] StrangersError),
-    /// Results that are to be compared are empty.
-    #[error("{path} holds no row: there is nothing to compare")]
+    /// Results are empty: they may never have been written.
+    #[error("{} no row: there is nothing to compare", holders(results))]
     NoRows {
-        /// The file.
-        path: PathBuf,
+        /// The files.
+        results: Vec<PathBuf>,
     },
     /// No profile comes of the decisions.
     #[error(transparent)]
@@ -54,6 +54,14 @@ pub enum BulkError {
     /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),
+}
+
+/// Results as what holds something.
+fn holders(results: &[PathBuf]) -> String {
+    match results {
+        [file] => format!("{} holds", file.display()),
+        files => format!("these {} results hold", files.len()),
+    }
 }
 
 /// Why a photo's bytes are not there.

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use clearshot_core::assessment::{Assessment, Prepared, prepare};
+use clearshot_core::assessment::{Assessment, PrepareError, Prepared, prepare};
 use clearshot_core::batch::RunError;
 use clearshot_core::guard::{Panicked, guarded};
-use clearshot_core::ingest::{Budget, DecodeMemory, Limits};
+use clearshot_core::ingest::{Budget, DecodeMemory, IngestError, Limits};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scorer::Scorer;
 use clearshot_core::scoring::profile::Profile;
@@ -168,7 +168,11 @@ impl Pool {
             ReadError::TooLarge { limit } => refused(&ApiError::BodyTooLarge { limit }, Some(error.to_string())),
         })?;
         let budget = Budget { limits: &self.limits, memory: Some(&self.memory), until: None };
-        prepare(&bytes, budget, &self.views, false).map_err(|error| refused(&error.into(), None))
+        prepare(&bytes, budget, &self.views, false).map_err(|error| {
+            // What a client is told is about its request.
+            let is_empty = matches!(error, PrepareError::Ingest(IngestError::Empty));
+            refused(&error.into(), is_empty.then(|| "The file is empty.".to_owned()))
+        })
     }
 
     fn score(scorer: &Mutex<Score>, batch: Vec<(usize, Prepared)>) -> Vec<(usize, Outcome)> {

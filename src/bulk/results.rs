@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::error::BulkError;
 use super::output::{self, Items, OutputError};
 use super::row::FlatRow;
 
@@ -45,6 +46,19 @@ impl Results {
             let _ = io::stderr().write_all(said.as_bytes());
         }
         Ok(Self { files, replaced })
+    }
+
+    /// Takes outputs together of which at least one holds a row: what comes of none would pass for an answer, though the output may
+    /// never have been written. One alone may be empty, as of a shard that no photo belongs to.
+    ///
+    /// # Errors
+    /// [`BulkError`] when a file cannot be read, or none holds a row.
+    pub(super) fn with_rows(files: &[impl AsRef<Path>]) -> Result<Self, BulkError> {
+        let results = Self::of(files)?;
+        if results.rows().next().is_none() {
+            return Err(BulkError::NoRows { results: results.files });
+        }
+        Ok(results)
     }
 
     /// The rows that count, in their order; the same at each call.

@@ -66,6 +66,13 @@ impl<'a> Evidence<'a> {
 }
 
 impl CorrectionPlan {
+    /// The plan and, where it would change tilt and light, each alone, the tilt first: where the whole cannot be given out, a part may be.
+    pub fn attempts(self) -> impl Iterator<Item = Self> {
+        let has_parts = self.rotation.is_some() && self.value_shift.is_some();
+        let parts = [Self { value_shift: None, ..self }, Self { rotation: None, ..self }];
+        std::iter::once(self).chain(parts.into_iter().filter(move |_| has_parts))
+    }
+
     /// What the scores ask for, or none if a correction might harm. `turn`: by how much the photo certainly lies on its side; what tilt
     /// was read then is none of the upright photo.
     #[must_use]

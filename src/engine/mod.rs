@@ -23,7 +23,7 @@ pub struct EngineConfig {
     /// Intra-op threads per session.
     #[arg(long, env = "CLEARSHOT_INTRA_THREADS", default_value_t = EngineConfig::default().intra_threads)]
     pub intra_threads: usize,
-    /// Largest batch that a session takes at once. On a CPU more than a few gain nothing and cost memory; a GPU likes 32.
+    /// Largest batch that a session takes at once. On a CPU more than one gains nothing worth the memory that each size takes; a GPU likes 32.
     #[arg(long, env = "CLEARSHOT_MAX_BATCH", default_value_t = EngineConfig::default().max_batch)]
     pub max_batch: usize,
     /// Milliseconds that a free worker waits for its batch to fill. 0 is right for a CPU; a GPU gains from a few.
@@ -44,7 +44,7 @@ impl Default for EngineConfig {
         Self {
             workers: cores.div_ceil(3),
             intra_threads: 1,
-            max_batch: 4,
+            max_batch: 1,
             max_delay_ms: 0,
             device: DeviceConfig::default(),
             queue: 64,

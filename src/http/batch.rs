@@ -172,6 +172,7 @@ pub(crate) async fn score_batch(
             verdict: found.verdict,
             is_photo: found.is_photo(),
             scene_hash: found.image.scene_hash,
+            pixels: u64::from(found.image.width) * u64::from(found.image.height),
         });
         summarise(&listed.collect::<Vec<_>>(), &assessor.profile)
     });

@@ -8,14 +8,15 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
-use clearshot_core::checks::NOT_A_PHOTO;
+use clearshot_core::checks::{NOT_A_PHOTO, UPSCALE};
 use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
+use clearshot_core::metric::Severity;
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::listing::rank;
 use clearshot_core::scoring::orientation::{SIDEWAYS, UPSIDE_DOWN};
-use clearshot_core::scoring::verdict::{Scores, Verdict};
+use clearshot_core::scoring::verdict::{Reason, Scores};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -253,52 +254,46 @@ async fn correct_upload(
         Format::Webp => OutputFormat::Webp,
         Format::Jpeg | Format::Heic | Format::Avif | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
     });
-    let mut room = room_for_answer(assessor, &before, deadline).await?;
     let (area, frame) = (before.image.area, query.frame);
-    let models = Arc::clone(assessor.engine.models());
-    let (encoded, change, prepared) = assessor
-        .decode(claim.of_correction(), deadline, passage, move |budget| {
-            let mut original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
-            // Memory for what follows, until the answer is encoded.
-            let lease = original.lease.take();
-            let (pixels, icc_profile, change) = apply(original, area, plan, frame)?;
-            let (content_type, encoded) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
-                tracing::error!(%error, "a corrected photo could not be encoded");
-                ApiError::Internal
-            })?;
-            drop((pixels, lease));
-            room.shrink(encoded.len());
-            let encoded = Encoded { content_type, bytes: room.hold(encoded) };
-            let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
-            Ok((encoded, change, prepared))
-        })
-        .await?;
-    let after = assessor.judge(prepared, deadline).await?;
+    for plan in plan.attempts() {
+        let mut room = room_for_answer(assessor, &before, deadline).await?;
+        let models = Arc::clone(assessor.engine.models());
+        let bytes = bytes.clone();
+        let (encoded, change, prepared) = assessor
+            .decode(claim.of_correction(), deadline, passage, move |budget| {
+                let mut original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
+                // Memory for what follows, until the answer is encoded.
+                let lease = original.lease.take();
+                let (pixels, icc_profile, change) = apply(original, area, plan, frame)?;
+                let (content_type, encoded) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
+                    tracing::error!(%error, "a corrected photo could not be encoded");
+                    ApiError::Internal
+                })?;
+                drop((pixels, lease));
+                room.shrink(encoded.len());
+                let encoded = Encoded { content_type, bytes: room.hold(encoded) };
+                let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
+                Ok((encoded, change, prepared))
+            })
+            .await?;
+        let after = assessor.judge(prepared, deadline).await?;
+        if is_better(plan, &before, &after) {
+            return Ok((encoded, change.receipt(&before, &after)));
+        }
+    }
+    Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()))
+}
+
+/// True where what came of a plan may be given out: what is put right must not cost elsewhere.
+fn is_better(plan: CorrectionPlan, before: &Assessment, after: &Assessment) -> bool {
     let is_upright = plan.turn == 0 || after.orientation.is_some_and(|orientation| orientation.turn == 0);
-    // What is put right must not cost elsewhere: a photo that is cut smaller may show other faults. Of one that lay on its side, scores
-    // said little.
-    // Cut to a piece, it may be none any more; brightened it is what it was, whatever a curve does to its histogram.
+    // Cut to a piece, it may be no photo any more; brightened it is what it was, whatever a curve does to its histogram.
     let is_no_photo = plan.rotation.is_some() && !after.is_photo();
+    // A photo that is cut smaller may show other faults. Of one that lay on its side, scores said little.
     let is_worse = rank(after.verdict) > rank(before.verdict)
         || is_no_photo
-        || (plan.turn == 0 && (after.quality < before.quality || has_new_fault(&before, &after)));
-    let (before, after_values) = (Values::from(&before.scores), Values::from(&after.scores));
-    if !is_upright || is_worse || !helps(plan, before, after_values) {
-        return Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()));
-    }
-    let Change { rotation, kept, v_shift, profile_dropped } = change;
-    let receipt = Receipt {
-        request_id: String::new(),
-        rotation: thousandths(rotation),
-        kept: thousandths(kept),
-        v_shift: thousandths(v_shift),
-        profile_dropped,
-        width: after.image.width,
-        height: after.image.height,
-        before,
-        after: after_values,
-    };
-    Ok((encoded, receipt))
+        || (plan.turn == 0 && (after.quality < before.quality || has_new_fault(before, after)));
+    is_upright && !is_worse && helps(plan, Values::from(&before.scores), Values::from(&after.scores))
 }
 
 /// Room for the corrected photo, before it is made: it takes at most about what its pixels do.
@@ -317,23 +312,42 @@ fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiEr
             to correct.";
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
-    if found.reasons.iter().any(|reason| reason.code == "blurred") {
-        let detail = "The photo is blurred beyond the profile's threshold; take it again.";
-        return Err(ApiError::NotCorrectable(detail.to_owned()));
+    if let Some(reason) = found.reasons.iter().find(|reason| reason.is_certain() && is_lasting(reason)) {
+        let detail = format!("No correction mends that the photo is {}. {}", reason.code.replace('_', " "), reason.advice);
+        return Err(ApiError::NotCorrectable(detail));
     }
     let turned = found.reasons.iter().any(|reason| reason.code == SIDEWAYS || reason.code == UPSIDE_DOWN);
     let turn = found.orientation.filter(|_| turned).map_or(0, |orientation| orientation.turn);
     let evidence =
         |metric: &str| Evidence::of(metric, &found.scores, found.coverage, assessor.engine.models(), &assessor.profile);
     let [rotation, brightness] = ["rotation", "brightness"].map(evidence);
-    CorrectionPlan::of(rotation.as_ref(), brightness.as_ref(), turn).ok_or_else(|| {
-        if found.verdict == Verdict::Pass {
-            ApiError::NothingToCorrect("The photo is upright and well exposed.".to_owned())
-        } else {
+    CorrectionPlan::of(rotation.as_ref(), brightness.as_ref(), turn)
+        .ok_or_else(|| without_plan(found, rotation.is_some() || brightness.is_some()))
+}
+
+/// True for what only another photo or file can mend. Turned, cut and encoded anew it would often be seen no more, and pass.
+fn is_lasting(reason: &Reason) -> bool {
+    reason.severity == Severity::Retake || reason.metric == UPSCALE
+}
+
+/// Why nothing is done for a photo; `is_judged` where the profile bounds tilt or light.
+fn without_plan(found: &Assessment, is_judged: bool) -> ApiError {
+    let may_be_mended = |reason: &&Reason| ["rotation", "brightness", "orientation"].contains(&&*reason.metric);
+    match found.reasons.first() {
+        Some(first) if !found.reasons.iter().any(|reason| may_be_mended(&reason)) => {
+            let codes: Vec<String> = found.reasons.iter().map(|reason| format!("`{}`", reason.code)).collect();
+            let detail = format!("No correction mends what the photo has: {}. {}", codes.join(", "), first.advice);
+            ApiError::NotCorrectable(detail)
+        }
+        _ if !is_judged => {
+            ApiError::NothingToCorrect("The profile judges neither tilt nor light: nothing is corrected by it.".to_owned())
+        }
+        None => ApiError::NothingToCorrect("The photo is upright and well exposed.".to_owned()),
+        Some(_) => {
             let detail = "The photo may be tilted or badly exposed, but a correction might make it worse.";
             ApiError::NotCorrectable(detail.to_owned())
         }
-    })
+    }
 }
 
 /// True where the result certainly has a fault in something in which the upload had none, not even possibly. Whether it still is a photo is
@@ -357,6 +371,23 @@ struct Change {
     kept: f32,
     v_shift: f32,
     profile_dropped: bool,
+}
+
+impl Change {
+    /// The receipt, but for the request's name.
+    fn receipt(self, before: &Assessment, after: &Assessment) -> Receipt {
+        Receipt {
+            request_id: String::new(),
+            rotation: thousandths(self.rotation),
+            kept: thousandths(self.kept),
+            v_shift: thousandths(self.v_shift),
+            profile_dropped: self.profile_dropped,
+            width: after.image.width,
+            height: after.image.height,
+            before: Values::from(&before.scores),
+            after: Values::from(&after.scores),
+        }
+    }
 }
 
 /// Corrects the photo within an upload; gives its pixels and their ICC profile.

@@ -59,7 +59,7 @@ pub(crate) struct BatchJsonImage {
 /// The images of a request, to be counted.
 #[derive(Deserialize)]
 struct Counted {
-    images: Vec<IgnoredAny>,
+    images: Vec<Parameters>,
 }
 
 /// What stands for an image.
@@ -254,6 +254,9 @@ mod tests {
         assert_eq!((code(0, 2), code(2, 2), code(3, 2)), (Err("bad_json"), Ok(2), Err("too_many_images")));
         let long = format!("{{\"images\": [{{\"name\": \"{}\"}}]}}", "y".repeat(NAME + 1));
         assert_eq!(many(long.as_bytes(), 2).map_err(|error| error.problem().code).err(), Some("bad_json"));
+        // For one image alone it would be ignored.
+        let error = many(br#"{"images": [{}, {"image": "", "attempt": 3}]}"#, 2).expect_err("a parameter of the query");
+        assert!(error.to_string().contains("?attempt="), "{error}");
     }
 
     #[test]

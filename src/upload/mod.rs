@@ -68,6 +68,24 @@ impl Default for UploadLimits {
     }
 }
 
+impl UploadLimits {
+    /// Checks that something can be sent. Corrections may be switched off, and a rate of 0 is no limit.
+    ///
+    /// # Errors
+    /// A message that names the flag.
+    pub fn validate(&self) -> Result<(), String> {
+        let counts = [
+            ("--max-body-bytes", self.max_body_bytes),
+            ("--max-images", self.max_images),
+            ("--max-form-bytes", self.max_form_bytes),
+        ];
+        match counts.iter().find(|(_, count)| *count == 0) {
+            Some((flag, _)) => Err(format!("{flag} must be at least 1")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// How uploads are read.
 #[derive(Clone, Debug)]
 pub struct Reading {

@@ -37,6 +37,31 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Checks that there are images which the limits let in.
+    ///
+    /// # Errors
+    /// A message that names the flag.
+    pub fn validate(&self) -> Result<(), String> {
+        let Self { max_pixels, max_side, min_side, max_decoded_bytes, .. } = *self;
+        let counts = [
+            ("--max-pixels", max_pixels),
+            ("--max-side", u64::from(max_side)),
+            ("--min-side", u64::from(min_side)),
+            ("--max-decoded-bytes", max_decoded_bytes),
+        ];
+        if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(format!("{flag} must be at least 1"));
+        }
+        if min_side > max_side {
+            return Err(format!("--min-side must be at most --max-side: {min_side} is more than {max_side}"));
+        }
+        let least = u64::from(min_side).pow(2);
+        if max_pixels.max(self.most_scaled()) < least {
+            return Err(format!("--max-pixels must be at least {least}, for a photo of {min_side} pixels a side"));
+        }
+        Ok(())
+    }
+
     /// Checks the claimed size of an image.
     ///
     /// # Errors
@@ -93,6 +118,28 @@ mod tests {
                 && width * height <= 10_000
                 && bytes <= 30_000;
             prop_assert_eq!(limits.check(width, height, bytes).is_ok(), allowed);
+        }
+    }
+
+    #[test]
+    fn limits_that_let_nothing_in_are_refused_and_name_the_flag() {
+        let limits = Limits::default();
+        let tightest = Limits { max_pixels: 10_000, max_side: 100, min_side: 100, ..limits };
+        // What is decoded at a fraction of its size may have more pixels.
+        let scaled = Limits { max_pixels: 1, max_scaled_pixels: Some(10_000), ..tightest };
+        for sound in [limits, tightest, scaled] {
+            assert_eq!(sound.validate(), Ok(()));
+        }
+        for (unsound, said) in [
+            (Limits { max_pixels: 0, ..limits }, "--max-pixels must be at least 1"),
+            (Limits { max_side: 0, ..limits }, "--max-side must be at least 1"),
+            (Limits { min_side: 0, ..limits }, "--min-side must be at least 1"),
+            (Limits { max_decoded_bytes: 0, ..limits }, "--max-decoded-bytes must be at least 1"),
+            (Limits { max_side: 99, ..tightest }, "--min-side must be at most --max-side: 100 is more than 99"),
+            (Limits { max_pixels: 9_999, ..tightest }, "--max-pixels must be at least 10000, for a photo"),
+        ] {
+            let refused = unsound.validate().expect_err("it is refused");
+            assert!(refused.starts_with(said), "{refused}");
         }
     }
 

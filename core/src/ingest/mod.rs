@@ -24,6 +24,11 @@ pub use memory::{DecodeMemory, Lease, OutOfTime};
 pub use photo::{Original, Photo};
 pub use sniff::{ENDINGS, Format, is_named_like_a_photo, sniff};
 
+/// The size of an image for messages; nothing where a decoder gave up before it told.
+fn of_size(width: u32, height: u32) -> String {
+    if width == 0 && height == 0 { String::new() } else { format!(" of {width}x{height} pixels") }
+}
+
 /// Why an upload could not be turned into pixels: each is the client's to change.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -46,7 +51,7 @@ pub enum IngestError {
         reason: String,
     },
     /// Width, height, pixel count or decoded size is beyond the limits.
-    #[error("the image of {width}x{height} pixels is too large: {limit}")]
+    #[error("the image{} is too large: {limit}", of_size(*width, *height))]
     TooLarge {
         /// Width claimed by the header.
         width: u32,

@@ -29,12 +29,14 @@ pub struct ListedPhoto<'a> {
     pub is_photo: bool,
     /// What it shows.
     pub scene_hash: Option<SceneHash>,
+    /// How many pixels the image has.
+    pub pixels: u64,
 }
 
 /// Photos of a listing that show the same: copies that were recompressed, resized or slightly cropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Duplicates {
-    /// The best of them.
+    /// The best of them: of the best verdict, then of the highest quality by tens, then the one of the most pixels.
     #[schema(example = 0)]
     pub keep: usize,
     /// The others, best first.
@@ -45,8 +47,8 @@ pub struct Duplicates {
 /// Photos as a set, each named by its `index`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listing {
-    /// The photo to lead with: of the best verdict, then of the highest quality, then the sharpest; absent where no photo was
-    /// scored. Plans and other pictures that are no photos come last.
+    /// The photo to lead with: of the best verdict, then of the highest quality, then the sharpest, and no copy to be left out; absent
+    /// where no photo was scored. Plans and other pictures that are no photos come last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = 0)]
     pub lead: Option<usize>,
@@ -59,7 +61,7 @@ pub struct Listing {
     /// Photos to look at.
     #[schema(example = 1)]
     pub unsure: usize,
-    /// All scored photos, best first: as `lead` is chosen.
+    /// All scored photos, best first: as `lead` is chosen, copies among them.
     #[schema(example = json!([0, 2, 1]))]
     pub order: Vec<usize>,
     /// Photos that show the same, with the one to keep.
@@ -83,7 +85,7 @@ pub fn summarise(photos: &[ListedPhoto], profile: &Profile) -> Listing {
         let blur = |photo: &ListedPhoto| photo.scores.blur.value;
         key(one).cmp(&key(other)).then(blur(one).total_cmp(&blur(other)))
     });
-    let duplicates = duplicates(&best_first);
+    let duplicates = duplicates(photos);
     let is_copy = |index: usize| duplicates.iter().any(|group| group.drop.contains(&index));
     let distinct: Vec<&ListedPhoto> = best_first.iter().copied().filter(|photo| !is_copy(photo.index)).collect();
     let mut retake: Vec<_> = distinct.iter().filter(|photo| photo.verdict == Verdict::Fail).collect();
@@ -91,7 +93,7 @@ pub fn summarise(photos: &[ListedPhoto], profile: &Profile) -> Listing {
     let photographed: Vec<&ListedPhoto> = distinct.iter().copied().filter(|photo| photo.is_photo).collect();
     let shown = photographed.iter().filter(|photo| photo.verdict != Verdict::Fail).count();
     Listing {
-        lead: best_first.first().map(|photo| photo.index),
+        lead: distinct.first().map(|photo| photo.index),
         pass: count(Verdict::Pass),
         fail: count(Verdict::Fail),
         unsure: count(Verdict::Unsure),
@@ -113,13 +115,26 @@ pub fn rank(verdict: Verdict) -> u8 {
     }
 }
 
-fn duplicates(best_first: &[&ListedPhoto]) -> Vec<Duplicates> {
-    let hashed = best_first.iter().filter_map(|photo| Some((photo.index, photo.scene_hash?)));
-    let (indices, hashes): (Vec<usize>, Vec<SceneHash>) = hashed.unzip();
+/// Points of quality by which copies of a photo differ without being better or worse: scaled down, the same photo looks sharper.
+const ALIKE: u8 = 10;
+/// More pixels than any image has.
+const MOST_PIXELS: u64 = (1 << 40) - 1;
+
+/// How good a photo is among copies of it, in one number: the smaller, the better. Verdict, quality by tens, then pixels.
+#[must_use]
+pub fn rank_of_copy(verdict: Verdict, quality: u8, pixels: u64) -> u64 {
+    let tens = 100u8.saturating_sub(quality) / ALIKE;
+    u64::from(rank(verdict)) << 48 | u64::from(tens) << 40 | (MOST_PIXELS - pixels.min(MOST_PIXELS))
+}
+
+fn duplicates(photos: &[ListedPhoto]) -> Vec<Duplicates> {
+    let mut hashed: Vec<_> = photos.iter().filter_map(|photo| Some((photo, photo.scene_hash?))).collect();
+    hashed.sort_by_key(|(photo, _)| (!photo.is_photo, rank_of_copy(photo.verdict, photo.quality, photo.pixels)));
+    let hashes: Vec<SceneHash> = hashed.iter().map(|(_, hash)| *hash).collect();
     let groups = groups(&hashes).into_iter();
     groups
         .map(|group| {
-            let mut members = group.into_iter().map(|place| indices[place]);
+            let mut members = group.into_iter().map(|place| hashed[place].0.index);
             Duplicates { keep: members.next().unwrap_or_default(), drop: members.collect() }
         })
         .collect()
@@ -170,7 +185,7 @@ mod tests {
         let photos: Vec<_> = (all.iter().zip(JUDGED).zip(hashes).enumerate())
             .map(|(index, ((scores, (quality, verdict)), hash))| {
                 let scene_hash = Some(SceneHash::from([hash; crate::scene_hash::BYTES]));
-                ListedPhoto { index, scores, quality, verdict, is_photo: true, scene_hash }
+                ListedPhoto { index, scores, quality, verdict, is_photo: true, scene_hash, pixels: 1 }
             })
             .collect();
         summarise(&photos, profile)
@@ -200,13 +215,37 @@ mod tests {
         assert_eq!(summary([a, b, a, d, e], &profile(Some(3))).missing, 0);
     }
 
+    /// Scaled down, a photo looks sharper and scores a little higher.
+    #[test]
+    fn a_thumbnail_takes_the_place_of_its_original_only_where_it_is_clearly_better() {
+        let scores = [scores(0.4, 0.0), scores(0.1, 0.0)];
+        let hash = Some(SceneHash::from([0x0f; crate::scene_hash::BYTES]));
+        let of = |qualities: [u8; 2]| {
+            let photo = |index: usize, pixels| ListedPhoto {
+                index,
+                scores: &scores[index],
+                quality: qualities[index],
+                verdict: Verdict::Pass,
+                is_photo: true,
+                scene_hash: hash,
+                pixels,
+            };
+            summarise(&[photo(0, 1024 * 680), photo(1, 400 * 266)], &profile(None))
+        };
+        let listing = of([96, 98]);
+        assert_eq!((listing.duplicates, listing.lead), (vec![Duplicates { keep: 0, drop: vec![1] }], Some(0)));
+        assert_eq!(listing.order, [1, 0]);
+        let listing = of([60, 98]);
+        assert_eq!((listing.duplicates, listing.lead), (vec![Duplicates { keep: 1, drop: vec![0] }], Some(1)));
+    }
+
     #[test]
     fn a_plan_neither_leads_nor_counts_as_a_photo_nor_says_what_light_fits() {
         let light = [0.0, 0.02, 0.3, 0.3, 0.31, 0.32].map(|brightness| scores(0.1, brightness));
         let photos: Vec<_> = (light.iter().enumerate())
             .map(|(index, scores)| {
                 let (quality, verdict) = if index < 2 { (40, Verdict::Fail) } else { (100, Verdict::Unsure) };
-                ListedPhoto { index, scores, quality, verdict, is_photo: index < 2, scene_hash: None }
+                ListedPhoto { index, scores, quality, verdict, is_photo: index < 2, scene_hash: None, pixels: 1 }
             })
             .collect();
         let listing = summarise(&photos, &profile(Some(2)));

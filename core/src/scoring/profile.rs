@@ -1,15 +1,20 @@
 //! What a client accepts: thresholds per metric and check under a name, from a versioned file that is checked as a whole,
 //! against the metrics that are served, when the service starts. The built-in ones were chosen from evidence, see docs/profiles.md.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::iter;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::no_photo::NoPhoto;
 use super::orientation::{SIDEWAYS, UPSIDE_DOWN};
-use crate::checks;
+use crate::checks::{self, Check};
 use crate::metric::Metric;
 use crate::name::Name;
 
@@ -113,16 +118,54 @@ struct Unchecked {
     review_at: f32,
     #[serde(default = "fail_at")]
     fail_at: f32,
-    #[serde(default)]
-    checks: BTreeMap<String, Bound>,
+    #[serde(default, deserialize_with = "members")]
+    checks: Vec<(String, Bound)>,
     #[serde(default)]
     not_a_photo: NoPhoto,
     max_attempts: Option<u32>,
     min_photos: Option<u32>,
-    #[serde(default)]
-    messages: BTreeMap<String, String>,
-    #[serde(flatten)]
-    bands: BTreeMap<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "members")]
+    messages: Vec<(String, String)>,
+    #[serde(flatten, deserialize_with = "members")]
+    bands: Vec<(String, BandOrNot)>,
+}
+
+/// The members of an object as they are written: a map would keep the last of two of one name, and say nothing.
+fn members<'de, D: Deserializer<'de>, V: Deserialize<'de>>(object: D) -> Result<Vec<(String, V)>, D::Error> {
+    struct Members<V>(PhantomData<V>);
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+        type Value = Vec<(String, V)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Self::Value, M::Error> {
+            iter::from_fn(|| members.next_entry::<String, V>().transpose()).collect()
+        }
+    }
+    object.deserialize_map(Members(PhantomData))
+}
+
+/// A map of members, each of which is there once.
+fn each_once<V>(members: Vec<(String, V)>) -> Result<BTreeMap<String, V>, String> {
+    let mut map = BTreeMap::new();
+    for (name, value) in members {
+        match map.entry(name) {
+            Entry::Vacant(place) => place.insert(value),
+            Entry::Occupied(place) => return Err(format!("`{}` is there twice", place.key())),
+        };
+    }
+    Ok(map)
+}
+
+/// What stands under a name that is no field's: a band, or why it is none, to be told with the profile's name.
+struct BandOrNot(Result<Band, String>);
+
+impl<'de> Deserialize<'de> for BandOrNot {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        Ok(Self(Band::deserialize(value).map_err(|error| error.to_string())))
+    }
 }
 
 /// Chosen on held-out photos, see docs/profiles.md.
@@ -141,13 +184,14 @@ impl TryFrom<Unchecked> for Profile {
     fn try_from(stored: Unchecked) -> Result<Self, String> {
         let Unchecked { name, description, review_at, fail_at, checks, not_a_photo, .. } = stored;
         let Unchecked { max_attempts, min_photos, messages, bands, .. } = stored;
-        let band = |(metric, band): (String, serde_json::Value)| match serde_json::from_value(band) {
+        let in_profile = |reason: String| format!("profile `{name}`: {reason}");
+        let band = |(metric, BandOrNot(band)): (String, BandOrNot)| match band {
             Ok(band) => Ok((metric, band)),
-            Err(error) => {
-                Err(format!("profile `{name}`: `{metric}` is neither a known field nor a metric's band: {error}"))
-            }
+            Err(error) => Err(format!("`{metric}` is neither a known field nor a metric's band: {error}")),
         };
-        let bands = bands.into_iter().map(band).collect::<Result<_, String>>()?;
+        let bands = each_once(bands).and_then(|bands| bands.into_iter().map(band).collect()).map_err(in_profile)?;
+        let checks = each_once(checks).map_err(in_profile)?;
+        let messages = each_once(messages).map_err(in_profile)?;
         if max_attempts == Some(0) || min_photos == Some(0) {
             return Err(format!(
                 "profile `{name}`: `max_attempts` and `min_photos` count from 1; leave them out for none"
@@ -302,8 +346,9 @@ impl Profile {
             };
             band.check(metric).map_err(|reason| format!("{name}: {reason}"))?;
         }
-        if let Some(name) = self.checks.keys().find(|name| checks::find(name).is_none()) {
-            return Err(format!("there is no check `{name}`"));
+        for (name, bound) in &self.checks {
+            let check = checks::find(name).ok_or_else(|| format!("there is no check `{name}`"))?;
+            bound.check(check).map_err(|reason| format!("{name}: {reason}"))?;
         }
         let of_checks = checks::CHECKS.iter().flat_map(|check| check.low.iter().chain(&check.high));
         let of_checks = of_checks.map(|fault| fault.code.as_str());
@@ -350,6 +395,26 @@ impl Band {
         let relative = value / self.threshold(value);
         let shortfall = 1.0 - (-std::f32::consts::LN_2 * relative * relative).exp();
         (100.0 * (1.0 - self.weight * shortfall)).round() as u8
+    }
+}
+
+impl Bound {
+    fn check(&self, check: &Check) -> Result<(), String> {
+        for (side, bound, fault) in [("low", self.low, &check.low), ("high", self.high, &check.high)] {
+            let Some(bound) = bound else { continue };
+            if fault.is_none() {
+                return Err(format!("there is no too {side}, leave `{side}` out"));
+            }
+            // A number that is too large for single precision was read as infinite.
+            if !bound.is_finite() {
+                return Err(format!("`{side}` must lie between {:e} and {:e}", f32::MIN, f32::MAX));
+            }
+        }
+        match (self.low, self.high) {
+            (None, None) => Err("there is no bound, leave the check out".to_owned()),
+            (Some(low), Some(high)) if low > high => Err("`low` must be at most `high`".to_owned()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -414,5 +479,52 @@ mod tests {
         assert!(with("\"blur\":", "\"blurr\":").contains("no model measures `blurr`"));
         assert!(with("\"damage\"", "\"x\"").contains("no check `x`"));
         assert!(with("\"blur\"", "\"not_a_photo\": \"maybe\", \"blur\"").contains("maybe"));
+        let twice = |name: &str, one: &str| with(&format!("\"{name}\":"), &format!("\"{name}\": {one}, \"{name}\":"));
+        assert!(twice("blur", "{\"high\": 2.0}").contains("profile `default`: `blur` is there twice"));
+        assert!(twice("damage", "{\"high\": 0.5}").contains("profile `default`: `damage` is there twice"));
+        assert!(twice("too_dark", "\"Light!\"").contains("profile `real-estate`: `too_dark` is there twice"));
+        let within = with("{\"high\": 1.6", "{\"high\": 1.6, \"high\": 2.0");
+        assert!(within.contains("profile `default`: `blur`") && within.contains("duplicate field `high`"), "{within}");
+    }
+
+    /// What a profile of these checks is refused for, if it is.
+    fn refusal(checks: &str) -> Option<String> {
+        let profile = format!(r#"{{"name": "default", "blur": {{"high": 1.6}}, "checks": {{{checks}}}}}"#);
+        let text = format!(r#"{{"version": 1, "profiles": [{profile}]}}"#);
+        let profiles = Profiles::parse(&text).expect("its shape is right");
+        profiles.check(required().iter()).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_bound_of_a_check_that_judges_nothing_or_everything_is_refused_and_says_where() {
+        for (checks, said) in [
+            (r#""aspect": {"low": 2, "high": 1}"#, "aspect: `low` must be at most `high`"),
+            (r#""frame": {"low": 0.02}"#, "frame: there is no too low, leave `low` out"),
+            (r#""frame": {"low": 0.02, "high": 0.1}"#, "frame: there is no too low, leave `low` out"),
+            (r#""jpeg_quality": {"high": 50}"#, "jpeg_quality: there is no too high, leave `high` out"),
+            (r#""not_a_photo": {"low": 0.9}"#, "not_a_photo: there is no too low, leave `low` out"),
+            (r#""frame": {}"#, "frame: there is no bound, leave the check out"),
+            (r#""frame": {"high": null}"#, "frame: there is no bound, leave the check out"),
+            (r#""short_side": {"low": 1e39}"#, "short_side: `low` must lie between -3.4"),
+            (r#""aspect": {"low": -1e39}"#, "aspect: `low` must lie between -3.4"),
+            // It is not the first one that is looked at.
+            (r#""damage": {"high": 0.0}, "frame": {}"#, "frame: there is no bound"),
+        ] {
+            let refused = refusal(checks).unwrap_or_else(|| panic!("{checks} is accepted"));
+            assert!(refused.starts_with(&format!("profile `default` is refused: {said}")), "{checks}: {refused}");
+        }
+    }
+
+    #[test]
+    fn each_side_of_a_check_can_be_bounded() {
+        for check in checks::CHECKS.iter() {
+            for (side, fault) in [("low", &check.low), ("high", &check.high)] {
+                let refused = refusal(&format!(r#""{}": {{"{side}": 1.0}}"#, check.name));
+                assert_eq!(refused.is_none(), fault.is_some(), "{} {side}: {refused:?}", check.name);
+            }
+        }
+        assert_eq!(refusal(r#""aspect": {"low": 1.5, "high": 1.5}"#), None, "exactly one is accepted");
+        assert_eq!(refusal(r#""short_side": {"low": 1e30}, "damage": {"high": -1}"#), None, "beyond the possible");
+        assert_eq!(refusal(r#""short_side": {"low": 683, "high": null}"#), None, "a side that is silent");
     }
 }

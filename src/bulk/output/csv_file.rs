@@ -26,7 +26,8 @@ pub(in crate::bulk) fn escaped(text: &str) -> String {
     format!("{quote}{text}")
 }
 
-fn unescaped(cell: &str) -> &str {
+/// The text that a cell stands for: [`escaped`], undone.
+pub(in crate::bulk) fn unescaped(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|_| is_like_a_formula(cell)).unwrap_or(cell)
 }
 

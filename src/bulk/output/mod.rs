@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-pub(super) use self::csv_file::escaped;
+pub(super) use self::csv_file::{escaped, unescaped};
 use super::row::{Column, FlatRow, Row};
 use super::scored_by::ScoredBy;
 use crate::replace::replace;

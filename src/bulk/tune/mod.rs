@@ -27,7 +27,7 @@ use super::row::FlatRow;
 use super::sheet;
 use super::source::Sources;
 use crate::replace::replace;
-pub use report::{Disagreement, Rates, Tuned};
+pub use report::{Disagreement, Rates, Silenced, Tuned};
 use risk::Unkept;
 pub use thresholds::Moved;
 
@@ -144,7 +144,7 @@ pub fn tune(config: &TuneConfig) -> Result<Tuned, BulkError> {
     }
     let left_out: usize = not_measured.values().sum();
     Ok(Tuned {
-        without_scores: decisions.listed().map(|listed| listed.saturating_sub(decided.len() + left_out)),
+        without_scores: decisions.without_scores(decided.len() + left_out),
         not_measured,
         disagreements: disagreements.into_iter().take(config.show).collect(),
         ..tuned
@@ -164,7 +164,7 @@ fn decided<'a>(
     let measured: Vec<&str> = of_metrics.chain(of_checks).chain([SIDEWAYS, UPSIDE_DOWN]).collect();
     let (mut found, mut not_measured) = (Vec::new(), BTreeMap::<String, usize>::new());
     let mut lookup = Lookup::new(decisions);
-    for row in Results::of(results)?.rows() {
+    for row in Results::with_rows(results)?.rows() {
         let row = row?;
         let Some((decision, findings)) = lookup.on(row.path()).zip(findings(&row, models)) else { continue };
         match decision.reason.clone().filter(|reason| !measured.contains(&reason.as_str())) {
@@ -221,6 +221,8 @@ fn find(base: &Profile, decided: &[Decided], refused_good: f64, passed_bad: f64)
     let controlled = risk::both(review_at, fail_at);
     (profile.review_at, profile.fail_at) = (controlled.review_at, controlled.fail_at);
     let rates = report::Rates::of(&of_good, &of_bad, &profile);
+    let was = [base.review_at, base.fail_at];
+    let silenced = report::silenced(&profile, was);
     Ok(Tuned {
         accepted: fit_good.len() + good.len(),
         rejected: fit_bad.len() + bad.len(),
@@ -229,7 +231,8 @@ fn find(base: &Profile, decided: &[Decided], refused_good: f64, passed_bad: f64)
         without_scores: None,
         not_measured: BTreeMap::new(),
         moved,
-        was: [base.review_at, base.fail_at],
+        was,
+        silenced,
         promised: [refused_good, passed_bad],
         profile,
         rates,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use clearshot_core::scoring::profile::Profile;
+use clearshot_core::checks::{CHECKS, Check};
+use clearshot_core::scoring::profile::{Bound, Profile};
 use serde::Serialize;
 
 use super::super::decisions::Verdict;
@@ -13,6 +14,9 @@ use super::{Decided, Suspicion, reasons, suspicion};
 
 /// Most photos that an error names.
 const NAMED: usize = 3;
+
+/// The numbers of a profile that are found for a promise.
+const NUMBERS: [&str; 2] = ["review_at", "fail_at"];
 
 /// What came of decisions.
 #[derive(Debug, Serialize)]
@@ -33,6 +37,8 @@ pub struct Tuned {
     pub moved: Vec<Moved>,
     /// `review_at` and `fail_at` before.
     pub was: [f32; 2],
+    /// Checks whose bounds stay, and say less than they did.
+    pub silenced: Vec<Silenced>,
     /// The largest shares of accepted photos that fail, and of rejected ones that pass.
     pub promised: [f64; 2],
     /// The profile.
@@ -41,6 +47,43 @@ pub struct Tuned {
     pub rates: Rates,
     /// Where decision and profile disagree most.
     pub disagreements: Vec<Disagreement>,
+}
+
+/// A check that says less than it did, since a number of the profile rose above its probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Silenced {
+    /// The check.
+    pub check: &'static str,
+    /// How probable what it finds is: less than that number, whatever it measures.
+    pub probability: f32,
+    /// The number: above `review_at` nobody looks at what it finds any more, above `fail_at` no photo fails for it.
+    pub by: &'static str,
+}
+
+impl fmt::Display for Silenced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { check, probability, by } = self;
+        let lost = if *by == NUMBERS[0] { "is no longer looked at" } else { "no longer makes a photo fail" };
+        write!(f, "{check} (probability {probability}) {lost}: {by} is above it")
+    }
+}
+
+/// The checks that `profile` bounds and that say less under its numbers than under those that `was` gives.
+pub(super) fn silenced(profile: &Profile, was: [f32; 2]) -> Vec<Silenced> {
+    // A bound on a side that is no fault never said anything.
+    let says = |check: &Check, bound: &Bound| {
+        (bound.low.is_some() && check.low.is_some()) || (bound.high.is_some() && check.high.is_some())
+    };
+    let is = [profile.review_at, profile.fail_at];
+    let mut silenced = Vec::new();
+    for ((by, was), is) in NUMBERS.into_iter().zip(was).zip(is) {
+        for check in CHECKS.iter().filter(|check| (was..is).contains(&check.certainty)) {
+            if profile.checks.get(check.name).is_some_and(|bound| says(check, bound)) {
+                silenced.push(Silenced { check: check.name, probability: check.certainty, by });
+            }
+        }
+    }
+    silenced
 }
 
 /// Error rates against decisions, see [`Rate`].
@@ -183,8 +226,11 @@ impl fmt::Display for Tuned {
             writeln!(f, "  {:<26}{from:>8} -> {to}", format!("{name} {end}"))?;
         }
         let is = [self.profile.review_at, self.profile.fail_at];
-        for ((name, from), to) in ["review_at", "fail_at"].iter().zip(self.was).zip(is) {
+        for ((name, from), to) in NUMBERS.iter().zip(self.was).zip(is) {
             writeln!(f, "  {name:<26}{from:>8} -> {to}")?;
+        }
+        for silenced in &self.silenced {
+            writeln!(f, "  {silenced}")?;
         }
         let [refused, passed] = self.promised.map(|share| 100.0 * share);
         writeln!(

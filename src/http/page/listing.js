@@ -18,8 +18,23 @@ export function compare(one, other) {
     const { judgement, answer } = photo;
     return [isPhoto(photo) ? 0 : 1, RANKS[judgement.verdict], -judgement.quality, answer.scores.blur.value];
   };
-  const [mine, its] = [key(one), key(other)];
-  return mine.map((part, at) => part - its[at]).find((difference) => difference) ?? 0;
+  return difference(key(one), key(other));
+}
+
+// Of two keys, by the first part in which they differ.
+const difference = (one, other) => one.map((part, at) => part - other[at]).find((apart) => apart) ?? 0;
+
+// Points of quality by which copies of a photo differ without being better or worse: scaled down, the same photo looks sharper.
+const ALIKE = 10;
+
+// The better of copies of one photo first: of the better verdict, of the higher quality by tens, of more pixels.
+function compareCopies(one, other) {
+  const key = (photo) => {
+    const { judgement, answer } = photo;
+    const tens = Math.floor((100 - judgement.quality) / ALIKE);
+    return [isPhoto(photo) ? 0 : 1, RANKS[judgement.verdict], tens, -answer.image.width * answer.image.height];
+  };
+  return difference(key(one), key(other));
 }
 
 function bitsOf(hash) {
@@ -39,8 +54,8 @@ function areNear(one, other) {
 }
 
 // Groups of photos that show the same, the best of each first. The others are near it, or near one that is.
-function duplicates(bestFirst) {
-  const hashed = bestFirst.filter(({ answer }) => answer.image.scene_hash);
+function duplicates(photos) {
+  const hashed = photos.filter(({ answer }) => answer.image.scene_hash).sort(compareCopies);
   const bits = hashed.map(({ answer }) => bitsOf(answer.image.scene_hash));
   const open = new Set(hashed.keys());
   const takeNear = (place) => {
@@ -73,7 +88,7 @@ function brightnessOutliers(photos) {
 // Of photos with an answer and a judgement.
 export function summarise(photos, profile) {
   const order = [...photos].sort(compare);
-  const groups = duplicates(order);
+  const groups = duplicates(photos);
   const copies = new Set(groups.flatMap(({ drop }) => drop));
   const distinct = order.filter((photo) => !copies.has(photo));
   const photographed = distinct.filter(isPhoto);
@@ -81,7 +96,7 @@ export function summarise(photos, profile) {
   const failing = distinct.filter(({ judgement }) => judgement.verdict === "fail");
   return {
     order,
-    lead: order[0],
+    lead: distinct[0],
     duplicates: groups,
     outliers: brightnessOutliers(photographed),
     retake: failing.sort((one, other) => one.judgement.quality - other.judgement.quality),
