@@ -27,6 +27,7 @@ fn main() -> Result<ExitCode> {
         }
         Command::Score(config) => {
             let _telemetry = telemetry::init(&config.log_format.into())?;
+            config.limits.validate().map_err(anyhow::Error::msg)?;
             let summary = match bulk::score(&config) {
                 // Whoever takes the rows has enough of them: the others are not scored, and nobody is left to tell.
                 Err(BulkError::Output(OutputError::ReaderGone { .. })) => return Ok(ExitCode::from(3)),

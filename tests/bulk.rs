@@ -718,6 +718,14 @@ fn an_empty_file_is_told_to_be_one() {
 }
 
 #[test]
+fn limits_that_let_nothing_in_are_refused_before_a_photo_is_read() {
+    let folder = photos();
+    let output = folder.path().join("results.jsonl");
+    let (said, code) = score(&[text(folder.path()), "-o", text(&output), "--min-side", "64", "--max-side", "63"]);
+    assert!(code == Some(1) && said.contains("--min-side") && !output.exists(), "{said}");
+}
+
+#[test]
 fn the_contact_sheet_shows_the_worst_first() {
     let folder = photos();
     std::fs::write(folder.path().join("<b>&.jpg"), pavilion()).expect("it is written");

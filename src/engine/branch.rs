@@ -60,11 +60,12 @@ impl Branch {
     ) -> Result<Self, RuntimeError> {
         let session = |_| -> Result<Run, RuntimeError> {
             let mut session = BranchSession::of(runtime, model, config.intra_threads)?;
-            session.warm_up(config.max_batch)?;
+            session.warm_up(config.largest_batch(runtime))?;
             Ok(Box::new(move |batch| session.run(batch)))
         };
         let runs = (0..config.workers).map(session).collect::<Result<Vec<Run>, _>>()?;
-        Self::with_workers(model.card.metric.name.as_str(), runs, config, metrics)
+        let config = EngineConfig { max_batch: Some(config.largest_batch(runtime)), ..*config };
+        Self::with_workers(model.card.metric.name.as_str(), runs, &config, metrics)
     }
 
     /// Starts a worker for each `run`.
@@ -80,7 +81,7 @@ impl Branch {
             let worker = Worker {
                 metric: metric.to_owned(),
                 jobs: jobs.clone(),
-                max_batch: config.max_batch,
+                max_batch: config.max_batch.unwrap_or(1),
                 max_delay: Duration::from_millis(config.max_delay_ms),
                 metrics: Arc::clone(metrics),
             };
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn what_fails_or_panics_in_a_batch_fails_alone_and_the_worker_goes_on() {
         // One worker that waits long enough to take all of them at once.
-        let config = EngineConfig { workers: 1, max_batch: 4, max_delay_ms: 500, ..EngineConfig::default() };
+        let config = EngineConfig { workers: 1, max_batch: Some(4), max_delay_ms: 500, ..EngineConfig::default() };
         let (branch, _, metrics) = branch(&config, None);
         let submit = |value: f32| branch.submit(tensor(value), later()).expect("there is room");
         let replies = [0.25, -2.0, -1.0, 0.5].map(submit);
@@ -221,7 +222,7 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_and_cancelled_or_expired_photos_never_reach_the_model() {
         let (open, gate) = mpsc::channel();
-        let config = EngineConfig { workers: 1, max_batch: 1, queue: 2, ..EngineConfig::default() };
+        let config = EngineConfig { workers: 1, max_batch: Some(1), queue: 2, ..EngineConfig::default() };
         let (branch, seen, _) = branch(&config, Some(gate));
         let first = branch.submit(tensor(0.1), later()).expect("there is room");
         // The worker holds the first at the gate; then two fit into the queue and no more.
@@ -246,7 +247,7 @@ mod tests {
 
     #[test]
     fn photos_that_are_cancelled_or_expire_while_a_batch_fills_never_reach_the_model() {
-        let config = EngineConfig { workers: 1, max_batch: 4, max_delay_ms: 300, ..EngineConfig::default() };
+        let config = EngineConfig { workers: 1, max_batch: Some(4), max_delay_ms: 300, ..EngineConfig::default() };
         let (branch, seen, _) = branch(&config, None);
         let soon = Instant::now() + Duration::from_millis(50);
         let expiring = branch.submit(tensor(0.1), soon).expect("there is room");

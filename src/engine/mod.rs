@@ -23,9 +23,10 @@ pub struct EngineConfig {
     /// Intra-op threads per session.
     #[arg(long, env = "CLEARSHOT_INTRA_THREADS", default_value_t = EngineConfig::default().intra_threads)]
     pub intra_threads: usize,
-    /// Largest batch that a session takes at once. On a CPU more than one gains nothing worth the memory that each size takes; a GPU likes 32.
-    #[arg(long, env = "CLEARSHOT_MAX_BATCH", default_value_t = EngineConfig::default().max_batch)]
-    pub max_batch: usize,
+    /// Largest batch that a session takes at once [default: 32 on a GPU; 1 on a CPU, where more gain nothing worth the memory that each
+    /// size takes].
+    #[arg(long, env = "CLEARSHOT_MAX_BATCH")]
+    pub max_batch: Option<usize>,
     /// Milliseconds that a free worker waits for its batch to fill. 0 is right for a CPU; a GPU gains from a few.
     #[arg(long, env = "CLEARSHOT_MAX_DELAY_MS", default_value_t = EngineConfig::default().max_delay_ms)]
     pub max_delay_ms: u64,
@@ -44,7 +45,7 @@ impl Default for EngineConfig {
         Self {
             workers: cores.div_ceil(3),
             intra_threads: 1,
-            max_batch: 1,
+            max_batch: None,
             max_delay_ms: 0,
             device: DeviceConfig::default(),
             queue: 64,
@@ -61,13 +62,18 @@ impl EngineConfig {
         let counts = [
             ("--workers", self.workers),
             ("--intra-threads", self.intra_threads),
-            ("--max-batch", self.max_batch),
+            ("--max-batch", self.max_batch.unwrap_or(1)),
             ("--queue", self.queue),
         ];
         match counts.iter().find(|(_, count)| *count == 0) {
             Some((flag, _)) => Err(format!("{flag} must be at least 1")),
             None => Ok(()),
         }
+    }
+
+    /// Largest batch on what a runtime runs on.
+    fn largest_batch(&self, runtime: &Runtime) -> usize {
+        self.max_batch.unwrap_or(if runtime.provider() == "cpu" { 1 } else { 32 })
     }
 }
 

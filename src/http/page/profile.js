@@ -91,7 +91,10 @@ function bound({ name, title, unit, low, high }) {
   const set = (part) => (into, value) => {
     if (value !== undefined) into.checks = { ...into.checks, [name]: { ...into.checks?.[name], [part]: value } };
   };
-  const of = (part, text) => labelled(text, field({ label: `${title}: ${part}`, value: own[part], set: set(part) }));
+  // Of the two ends the lower one is read first.
+  const inOrder = (value, into) => (into.checks?.[name]?.low > value ? "at least the lower end" : "");
+  const rule = (value, into) => (Number.isFinite(Math.fround(value)) ? inOrder(value, into) : "too large a number");
+  const of = (part, text) => labelled(text, field({ label: `${title}: ${part}`, value: own[part], rule, set: set(part) }));
   const named = unit ? `${title} (${unit})` : title;
   if (!low || !high) return of(low ? "low" : "high", `${named} ${low ? "from" : "to"}`);
   return element("fieldset", {}, element("legend", {}, named), of("low", "from"), of("high", "to"));
