@@ -21,6 +21,12 @@ fn number(value: &Value, name: &str) -> f64 {
     value[name].as_f64().unwrap_or_else(|| panic!("{name} is a number: {value}"))
 }
 
+/// A real photo, enlarged: with texture, which tells how sharp it is.
+fn enlarged(width: u32, height: u32) -> RgbImage {
+    let photo = load_from_memory(&pavilion()).expect("a photo").into_rgb8();
+    imageops::resize(&photo, width, height, FilterType::CatmullRom)
+}
+
 /// Scores move by less than two fifths of the wider interval: what is cut out differs by a line or two.
 fn assert_alike(framed: &Value, alone: &Value, what: &str) {
     for metric in ["blur", "brightness", "rotation"] {
@@ -36,7 +42,7 @@ fn assert_alike(framed: &Value, alone: &Value, what: &str) {
 async fn a_photo_is_scored_as_if_its_frame_were_not_there() {
     let server = Server::start(&[]);
     for (name, photo) in
-        [("tilted", turned(&room(2400, 1600, 11), 8.0)), ("blurred", blurred(&room(1200, 800, 12), 3.0))]
+        [("tilted", turned(&room(2400, 1600, 11), 8.0)), ("blurred", blurred(&enlarged(1200, 800), 3.0))]
     {
         let alone = server.score(jpeg(&photo, 92)).await;
         assert_eq!(alone["image"]["area"], serde_json::json!({"left": 0.0, "top": 0.0, "width": 1.0, "height": 1.0}));
@@ -70,13 +76,8 @@ async fn a_photo_is_scored_as_if_its_frame_were_not_there() {
 #[tokio::test]
 async fn a_photo_small_within_a_large_upload_is_scored_from_all_its_pixels() {
     let server = Server::start(&[]);
-    // With texture, which tells how sharp it is: a real photo, enlarged and so softer than the reference view could hide.
-    let photo = imageops::resize(
-        &load_from_memory(&pavilion()).expect("a photo").into_rgb8(),
-        1500,
-        1000,
-        FilterType::CatmullRom,
-    );
+    // Softer than the reference view could hide.
+    let photo = enlarged(1500, 1000);
     let upload = framed(&photo, [1450, 950, 1450, 950], [30, 40, 90]);
     assert_alike(&server.score(jpeg(&upload, 92)).await, &server.score(jpeg(&photo, 92)).await, "a third of each side");
 }

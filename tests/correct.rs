@@ -5,7 +5,9 @@ mod support;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Rgb, RgbImage, imageops};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Rgb, RgbImage, imageops,
+};
 use reqwest::Response;
 use serde_json::{Value, json};
 use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};

@@ -20,7 +20,7 @@ fn grainy() -> Vec<u8> {
     let mut photo: RgbImage = image::imageops::resize(&small, 3400, 2380, FilterType::Triangle);
     for channel in photo.iter_mut() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        *channel = channel.saturating_add((state >> 26) as u8);
+        *channel = channel.saturating_sub((state >> 26) as u8);
     }
     jpeg(&photo, 95)
 }

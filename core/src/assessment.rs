@@ -95,7 +95,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-3106c432"}))]
+    #[schema(example = json!({"blur": "blur-e4f47fac"}))]
     pub models: BTreeMap<String, String>,
 }
 

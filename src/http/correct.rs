@@ -313,7 +313,8 @@ fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiEr
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
     if let Some(reason) = found.reasons.iter().find(|reason| reason.is_certain() && is_lasting(reason)) {
-        let detail = format!("No correction mends that the photo is {}. {}", reason.code.replace('_', " "), reason.advice);
+        let detail =
+            format!("No correction mends that the photo is {}. {}", reason.code.replace('_', " "), reason.advice);
         return Err(ApiError::NotCorrectable(detail));
     }
     let turned = found.reasons.iter().any(|reason| reason.code == SIDEWAYS || reason.code == UPSIDE_DOWN);
@@ -339,9 +340,9 @@ fn without_plan(found: &Assessment, is_judged: bool) -> ApiError {
             let detail = format!("No correction mends what the photo has: {}. {}", codes.join(", "), first.advice);
             ApiError::NotCorrectable(detail)
         }
-        _ if !is_judged => {
-            ApiError::NothingToCorrect("The profile judges neither tilt nor light: nothing is corrected by it.".to_owned())
-        }
+        _ if !is_judged => ApiError::NothingToCorrect(
+            "The profile judges neither tilt nor light: nothing is corrected by it.".to_owned(),
+        ),
         None => ApiError::NothingToCorrect("The photo is upright and well exposed.".to_owned()),
         Some(_) => {
             let detail = "The photo may be tilted or badly exposed, but a correction might make it worse.";

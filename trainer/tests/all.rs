@@ -130,7 +130,12 @@ fn a_training_stopped_early_is_the_beginning_of_the_whole_one() {
     let train = |name: &str, more: &[&str]| {
         let mut command = trainer();
         command.args(["train", "--transformation", "brightness", "--steps", "12", "--validate-every", "3"]).args(more);
-        command.args(["--batch-photos", "2"]).arg("--photos").arg(photos.path()).arg("--work").arg(work.path().join(name));
+        command
+            .args(["--batch-photos", "2"])
+            .arg("--photos")
+            .arg(photos.path())
+            .arg("--work")
+            .arg(work.path().join(name));
         run(&mut command);
         std::fs::read_to_string(work.path().join(name).join("brightness/metrics.jsonl")).unwrap()
     };
@@ -140,7 +145,8 @@ fn a_training_stopped_early_is_the_beginning_of_the_whole_one() {
     assert_eq!(begun.lines().next(), whole.lines().next());
     let resumed = train("parts", &["--resume"]);
     let rates = |log: &str| -> Vec<f64> {
-        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["learning_rate"].as_f64().unwrap();
+        let line =
+            |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["learning_rate"].as_f64().unwrap();
         log.lines().map(line).collect()
     };
     assert_eq!(rates(&whole)[1..], rates(&resumed)[2..], "the schedule is that of all steps");
