@@ -300,7 +300,7 @@ fn a_check_that_new_numbers_silence_is_named() {
     let folder = folder.path();
     // Level or tilted by 15 degrees: what is told apart without doubt needs nobody to look at it, nor at what is there with 0.45.
     let photo = |number: usize| {
-        let (path, tilt) = (format!("photos/{number}.jpg"), if number % 2 == 0 { 0.0 } else { 15.0 });
+        let (path, tilt) = (format!("photos/{number}.jpg"), if number.is_multiple_of(2) { 0.0 } else { 15.0 });
         Photo { row: row(&path, 0.3, tilt, 0.3), path, blur: 0.3, tilt }
     };
     let photos: Vec<Photo> = (0..40).map(photo).collect();
