@@ -68,6 +68,16 @@ pub struct AppConfig {
 }
 
 impl AppConfig {
+    /// Checks that the numbers make sense: what the service refuses to start with, and the doctor tells.
+    ///
+    /// # Errors
+    /// A message that names the flag.
+    pub fn validate(&self) -> Result<(), String> {
+        self.engine.validate()?;
+        self.limits.validate()?;
+        self.upload_limits.validate()
+    }
+
     /// The time that a photo has.
     fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms.get())

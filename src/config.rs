@@ -50,18 +50,6 @@ pub enum Command {
     Openapi(OpenapiConfig),
 }
 
-impl AppConfig {
-    /// Checks that the numbers make sense: what the service refuses to start with, and the doctor tells.
-    ///
-    /// # Errors
-    /// A message that names the flag.
-    pub fn validate(&self) -> Result<(), String> {
-        self.engine.validate()?;
-        self.limits.validate()?;
-        self.upload_limits.validate()
-    }
-}
-
 /// How to serve.
 #[derive(Clone, Debug, Args)]
 pub struct ServeConfig {

@@ -44,11 +44,8 @@ impl fmt::Display for Found {
 
 /// How good a photo is among copies of it: the smaller, the better.
 fn rank(row: &FlatRow) -> u64 {
-    let verdict = match row.text_of("verdict") {
-        Some("pass") => Verdict::Pass,
-        Some("unsure") => Verdict::Unsure,
-        _ => Verdict::Fail,
-    };
+    let is_said = |verdict: &Verdict| row.text_of("verdict") == Some(verdict.name());
+    let verdict = [Verdict::Pass, Verdict::Unsure].into_iter().find(is_said).unwrap_or(Verdict::Fail);
     let number = |column: &str| row.number_of(column).unwrap_or_default();
     rank_of_copy(verdict, number("quality") as u8, (number("width") as u64).saturating_mul(number("height") as u64))
 }

@@ -58,20 +58,21 @@ impl Branch {
         config: &EngineConfig,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
+        let max_batch = config.largest_batch(runtime);
         let session = |_| -> Result<Run, RuntimeError> {
             let mut session = BranchSession::of(runtime, model, config.intra_threads)?;
-            session.warm_up(config.largest_batch(runtime))?;
+            session.warm_up(max_batch)?;
             Ok(Box::new(move |batch| session.run(batch)))
         };
         let runs = (0..config.workers).map(session).collect::<Result<Vec<Run>, _>>()?;
-        let config = EngineConfig { max_batch: Some(config.largest_batch(runtime)), ..*config };
-        Self::with_workers(model.card.metric.name.as_str(), runs, &config, metrics)
+        Self::with_workers(model.card.metric.name.as_str(), runs, max_batch, config, metrics)
     }
 
     /// Starts a worker for each `run`.
     fn with_workers(
         metric: &str,
         runs: Vec<Run>,
+        max_batch: usize,
         config: &EngineConfig,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, RuntimeError> {
@@ -81,7 +82,7 @@ impl Branch {
             let worker = Worker {
                 metric: metric.to_owned(),
                 jobs: jobs.clone(),
-                max_batch: config.max_batch.unwrap_or(1),
+                max_batch,
                 max_delay: Duration::from_millis(config.max_delay_ms),
                 metrics: Arc::clone(metrics),
             };
@@ -190,7 +191,8 @@ mod tests {
             }
             Ok(batch.iter().map(|tensor| Output::Scalar(RawOutput { raw: tensor[0], log_scale: 0.0 })).collect())
         });
-        let branch = Branch::with_workers("any", vec![run], config, &metrics).expect("threads start");
+        let branch = Branch::with_workers("any", vec![run], config.max_batch.unwrap_or(1), config, &metrics)
+            .expect("threads start");
         (branch, seen, metrics)
     }
 

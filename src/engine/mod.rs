@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 use clearshot_core::batch::RunError;
+use clearshot_core::ingest::at_least_one;
 use clearshot_core::models::{ModelSet, Tensor};
 use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{DeviceConfig, Runtime, RuntimeError};
@@ -59,16 +60,12 @@ impl EngineConfig {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
-        let counts = [
-            ("--workers", self.workers),
-            ("--intra-threads", self.intra_threads),
-            ("--max-batch", self.max_batch.unwrap_or(1)),
-            ("--queue", self.queue),
-        ];
-        match counts.iter().find(|(_, count)| *count == 0) {
-            Some((flag, _)) => Err(format!("{flag} must be at least 1")),
-            None => Ok(()),
-        }
+        at_least_one(&[
+            ("--workers", self.workers as u64),
+            ("--intra-threads", self.intra_threads as u64),
+            ("--max-batch", self.max_batch.unwrap_or(1) as u64),
+            ("--queue", self.queue as u64),
+        ])
     }
 
     /// Largest batch on what a runtime runs on.

@@ -333,9 +333,9 @@ fn is_lasting(reason: &Reason) -> bool {
 
 /// Why nothing is done for a photo; `is_judged` where the profile bounds tilt or light.
 fn without_plan(found: &Assessment, is_judged: bool) -> ApiError {
-    let may_be_mended = |reason: &&Reason| ["rotation", "brightness", "orientation"].contains(&&*reason.metric);
+    let is_corrected = |reason: &Reason| ["rotation", "brightness", "orientation"].contains(&&*reason.metric);
     match found.reasons.first() {
-        Some(first) if !found.reasons.iter().any(|reason| may_be_mended(&reason)) => {
+        Some(first) if !found.reasons.iter().any(is_corrected) => {
             let codes: Vec<String> = found.reasons.iter().map(|reason| format!("`{}`", reason.code)).collect();
             let detail = format!("No correction mends what the photo has: {}. {}", codes.join(", "), first.advice);
             ApiError::NotCorrectable(detail)

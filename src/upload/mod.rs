@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::Request;
 use clap::Args;
+use clearshot_core::ingest::at_least_one;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -74,15 +75,11 @@ impl UploadLimits {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
-        let counts = [
-            ("--max-body-bytes", self.max_body_bytes),
-            ("--max-images", self.max_images),
-            ("--max-form-bytes", self.max_form_bytes),
-        ];
-        match counts.iter().find(|(_, count)| *count == 0) {
-            Some((flag, _)) => Err(format!("{flag} must be at least 1")),
-            None => Ok(()),
-        }
+        at_least_one(&[
+            ("--max-body-bytes", self.max_body_bytes as u64),
+            ("--max-images", self.max_images as u64),
+            ("--max-form-bytes", self.max_form_bytes as u64),
+        ])
     }
 }
 

@@ -291,11 +291,9 @@ fn known_decoder<'b>(
 
 fn refusal(error: ImageError, format: Format, limits: &Limits) -> IngestError {
     match error {
-        ImageError::Limits(_) => IngestError::TooLarge {
-            width: 0,
-            height: 0,
-            limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes),
-        },
+        ImageError::Limits(_) => {
+            IngestError::TooLargeToDecode { limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes) }
+        }
         ImageError::IoError(error) if error.kind() == ErrorKind::TimedOut => IngestError::OutOfTime,
         other => IngestError::Undecodable { format, reason: other.to_string() },
     }

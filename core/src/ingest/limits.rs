@@ -36,6 +36,17 @@ impl Default for Limits {
     }
 }
 
+/// Checks that of what flags count nothing is 0, which would let nothing in.
+///
+/// # Errors
+/// A message that names the first flag that is.
+pub fn at_least_one(counts: &[(&str, u64)]) -> Result<(), String> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        Some((flag, _)) => Err(format!("{flag} must be at least 1")),
+        None => Ok(()),
+    }
+}
+
 impl Limits {
     /// Checks that there are images which the limits let in.
     ///
@@ -49,9 +60,7 @@ impl Limits {
             ("--min-side", u64::from(min_side)),
             ("--max-decoded-bytes", max_decoded_bytes),
         ];
-        if let Some((flag, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(format!("{flag} must be at least 1"));
-        }
+        at_least_one(&counts)?;
         if min_side > max_side {
             return Err(format!("--min-side must be at most --max-side: {min_side} is more than {max_side}"));
         }

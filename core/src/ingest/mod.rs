@@ -19,15 +19,10 @@ mod traces;
 
 pub use decode::{Budget, Claim, decode, decode_original, inspect, jpeg_decoder};
 pub use foreign::{Foreign, foreign};
-pub use limits::Limits;
+pub use limits::{Limits, at_least_one};
 pub use memory::{DecodeMemory, Lease, OutOfTime};
 pub use photo::{Original, Photo};
 pub use sniff::{ENDINGS, Format, is_named_like_a_photo, sniff};
-
-/// The size of an image for messages; nothing where a decoder gave up before it told.
-fn of_size(width: u32, height: u32) -> String {
-    if width == 0 && height == 0 { String::new() } else { format!(" of {width}x{height} pixels") }
-}
 
 /// Why an upload could not be turned into pixels: each is the client's to change.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +46,18 @@ pub enum IngestError {
         reason: String,
     },
     /// Width, height, pixel count or decoded size is beyond the limits.
-    #[error("the image{} is too large: {limit}", of_size(*width, *height))]
+    #[error("the image of {width}x{height} pixels is too large: {limit}")]
     TooLarge {
         /// Width claimed by the header.
         width: u32,
         /// Height claimed by the header.
         height: u32,
+        /// The limit that was crossed.
+        limit: String,
+    },
+    /// Its decoder found it too large before it told the size.
+    #[error("the image is too large: {limit}")]
+    TooLargeToDecode {
         /// The limit that was crossed.
         limit: String,
     },
@@ -83,7 +84,7 @@ impl IngestError {
             Self::Empty => "empty_body",
             Self::UnsupportedFormat(_) => "unsupported_format",
             Self::Undecodable { .. } => "undecodable_image",
-            Self::TooLarge { .. } => "image_too_large",
+            Self::TooLarge { .. } | Self::TooLargeToDecode { .. } => "image_too_large",
             Self::OutOfTime => "deadline_exceeded",
             Self::TooSmall { .. } => "image_too_small",
         }

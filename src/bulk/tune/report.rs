@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use clearshot_core::checks::{CHECKS, Check};
-use clearshot_core::scoring::profile::{Bound, Profile};
+use clearshot_core::checks::CHECKS;
+use clearshot_core::scoring::profile::Profile;
 use serde::Serialize;
 
 use super::super::decisions::Verdict;
@@ -70,15 +70,11 @@ impl fmt::Display for Silenced {
 
 /// The checks that `profile` bounds and that say less under its numbers than under those that `was` gives.
 pub(super) fn silenced(profile: &Profile, was: [f32; 2]) -> Vec<Silenced> {
-    // A bound on a side that is no fault never said anything.
-    let says = |check: &Check, bound: &Bound| {
-        (bound.low.is_some() && check.low.is_some()) || (bound.high.is_some() && check.high.is_some())
-    };
     let is = [profile.review_at, profile.fail_at];
     let mut silenced = Vec::new();
     for ((by, was), is) in NUMBERS.into_iter().zip(was).zip(is) {
         for check in CHECKS.iter().filter(|check| (was..is).contains(&check.certainty)) {
-            if profile.checks.get(check.name).is_some_and(|bound| says(check, bound)) {
+            if profile.checks.contains_key(check.name) {
                 silenced.push(Silenced { check: check.name, probability: check.certainty, by });
             }
         }
