@@ -25,8 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve the HTTP API.
     Serve(Box<ServeConfig>),
-    /// Score photos without HTTP, on all cores: files, folders, lists. Exits with 0 when each was scored, with 3 when some could not
-    /// be, with 1 when the run itself failed.
+    /// Score photos without HTTP, on all cores: files, folders, lists. Exits with 0 when each that the output did not hold already
+    /// was scored, with 3 when some could not be, with 1 when the run itself failed.
     Score(Box<ScoreConfig>),
     /// Tell what profiles would have decided on results of `score`, by reason.
     Backtest(BacktestConfig),

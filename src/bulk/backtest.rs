@@ -15,6 +15,7 @@ use super::decisions::{Decisions, Lookup};
 use super::error::BulkError;
 use super::findings::findings;
 use super::results::Results;
+use super::scored_by::ScoredBy;
 use super::tune::{Rates, Tally};
 
 /// What each profile would have decided.
@@ -65,8 +66,9 @@ pub struct Change {
     pub reasons: Vec<String>,
 }
 
-/// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound. Rows keep intervals, not
-/// the whole distribution of errors: probabilities follow from the interval, and may differ in a hundredth from those of scoring.
+/// Judges the rows of results by each profile. The cards of the models say which metrics profiles may bound, and how the models' errors
+/// are spread: on rows that these models made, verdicts are those of scoring, but for a few near thresholds. Of other rows only the
+/// intervals are known, and more verdicts may differ.
 ///
 /// # Errors
 /// [`BulkError`] when profiles, models, decisions or results cannot be read, the results are empty, or no decision is on a photo of them.
@@ -91,10 +93,11 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     };
     let mut found: Vec<Judged> = profiles.iter().map(new).collect();
     let (mut photos, mut not_scored, mut decided) = (0, 0, 0);
+    let served = ScoredBy::digest_of(&models);
     for row in Results::with_rows(&config.results)?.rows() {
         let row = row?;
         let decision = lookup.as_mut().and_then(|lookup| lookup.on(row.path()));
-        let Some(findings) = findings(&row, &models) else {
+        let Some(findings) = findings(&row, &models, &served) else {
             not_scored += 1;
             continue;
         };

@@ -110,7 +110,8 @@ pub struct TuneConfig {
     /// Largest share of bad photos that may pass.
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
     pub max_passed_bad: f64,
-    /// File of profiles to write, for `serve --profiles`; only a file of profiles is written over.
+    /// File of profiles to write, for `serve --profiles`; only a file of profiles is written over, and only where
+    /// the new one lacks none of them.
     #[arg(long, short, value_name = "FILE", default_value = "profiles.json")]
     pub output: PathBuf,
     /// File of profiles to begin with [default: the built-in ones].

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use clearshot_core::scoring::verdict::POSSIBLY;
 use csv::StringRecord;
 use serde::Deserialize;
 
@@ -34,7 +35,7 @@ impl Verdict {
 pub struct Decision {
     /// What was done with it.
     pub verdict: Verdict,
-    /// Why it was rejected, where that is known: a reason's code.
+    /// Why it was rejected, where that is known: a reason's code, without the `possibly_` that it may have in answers.
     pub reason: Option<String>,
 }
 
@@ -128,7 +129,8 @@ impl Line {
 
 impl Decisions {
     /// Reads a CSV file with the columns `path`, `decision` (`accepted` or `rejected`) and, where it is known, `reason`; or takes the
-    /// photos of a folder as decided on that lie below its folders `accepted` and `rejected`. Paths may be copied from results in CSV.
+    /// photos of a folder as decided on that lie below its folders `accepted` and `rejected`. Paths and reasons may be copied from
+    /// results in CSV.
     ///
     /// # Errors
     /// [`DecisionsError`], with the line at fault.
@@ -150,6 +152,7 @@ impl Decisions {
         for record in reader.records() {
             let line = record.and_then(|record| Line::of(&columns, &record));
             let Line { path, decision, reason } = line.map_err(|error| failed(error.to_string()))?;
+            let reason = reason.map(|reason| reason.strip_prefix(POSSIBLY).unwrap_or(&reason).to_owned());
             let reason = reason.filter(|reason| !reason.is_empty() && decision == Verdict::Rejected);
             let decision = Decision { verdict: decision, reason };
             if listed.insert(path.clone(), decision).is_some() {
@@ -219,6 +222,14 @@ mod tests {
         assert!(on("+a.jpg").is_some() && on("'tis.jpg").is_some());
         assert!(on("'@c.jpg").is_some() && on("''@c.jpg").is_none() && on("'=1+1.jpg").is_none());
         assert_eq!(on("x.jpg"), None);
+    }
+
+    #[test]
+    fn a_reason_may_be_copied_from_results() {
+        let decisions = read("path,decision,reason\na,rejected,possibly_tilted\nb,rejected, possibly_blurred \n");
+        let decisions = decisions.expect("it is sound");
+        let reason = |path: &str| decisions.on(path).and_then(|decision| decision.reason);
+        assert_eq!((reason("a").as_deref(), reason("b").as_deref()), (Some("tilted"), Some("blurred")));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Summary {
     pub refused: usize,
     /// Photos that could not be read this time; the next run tries them again.
     pub unread: usize,
+    /// Photos on which the models could not run this time; the next run tries them again.
+    pub failed: usize,
     /// Photos that the output held already.
     pub skipped: usize,
     /// Files below folders and prefixes that are no photos or hidden, by kind; no loss to the run.
@@ -67,14 +69,18 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// True when every photo of the run was scored.
+    /// True when every photo that the output did not hold already was scored.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.refused == 0 && self.unread == 0
+        self.lost() == 0
     }
 
     fn done(&self) -> usize {
-        self.verdicts.values().sum::<usize>() + self.refused + self.unread
+        self.verdicts.values().sum::<usize>() + self.lost()
+    }
+
+    fn lost(&self) -> usize {
+        self.refused + self.unread + self.failed
     }
 }
 
@@ -88,6 +94,7 @@ impl std::fmt::Display for Summary {
         for (count, what) in [
             (self.refused, "refused"),
             (self.unread, "could not be read"),
+            (self.failed, "on which the models failed: the next run tries them again"),
             (self.skipped, "skipped: the output holds them"),
         ] {
             if count > 0 {
@@ -100,9 +107,11 @@ impl std::fmt::Display for Summary {
             write!(f, "{}{count} {kind}", if index == 0 { "; left out: " } else { ", " })?;
         }
         match left_out.iter().skip(KINDS).map(|(_, count)| **count).sum() {
-            0 => Ok(()),
-            more => write!(f, ", {more} of other kinds"),
+            0 => {}
+            more => write!(f, ", {more} of other kinds")?,
         }
+        // Most often a path is wrong; of a shard it may be so.
+        if done + self.skipped == 0 { write!(f, "; this run found no photo") } else { Ok(()) }
     }
 }
 
@@ -193,6 +202,11 @@ impl Summary {
                 progress.say(|| tracing::warn!(path = photo.path, reason, "cannot be read"));
                 None
             }
+            Outcome::Failed(reason) => {
+                self.failed += 1;
+                progress.say(|| tracing::warn!(path = photo.path, reason, "the models failed"));
+                None
+            }
             Outcome::NoPhoto => {
                 *self.left_out.entry(NO_PHOTO.to_owned()).or_default() += 1;
                 None
@@ -220,7 +234,7 @@ impl Progress {
 
     fn step(&self, summary: &Summary) {
         self.bar.inc(1);
-        let failed = summary.refused + summary.unread;
+        let failed = summary.lost();
         if self.watched {
             self.bar.set_message(format!("{failed} not scored"));
         } else if self.logged.get().elapsed() > LOG_EVERY {

@@ -32,6 +32,8 @@ pub(super) enum Outcome {
     Refused(Refusal),
     /// It could not be read this time.
     Unread(String),
+    /// The models could not run on it this time: a device may be lost, or its memory be taken.
+    Failed(String),
     /// It is none, and nobody said that it is one.
     NoPhoto,
 }
@@ -169,9 +171,13 @@ impl Pool {
         })?;
         let budget = Budget { limits: &self.limits, memory: Some(&self.memory), until: None };
         prepare(&bytes, budget, &self.views, false).map_err(|error| {
-            // What a client is told is about its request.
-            let is_empty = matches!(error, PrepareError::Ingest(IngestError::Empty));
-            refused(&error.into(), is_empty.then(|| "The file is empty.".to_owned()))
+            // What a client is told is about its request and the service's log.
+            let detail = match &error {
+                PrepareError::Ingest(IngestError::Empty) => Some("The file is empty.".to_owned()),
+                PrepareError::Panicked => Some(error.to_string()),
+                PrepareError::Ingest(_) => None,
+            };
+            refused(&error.into(), detail)
         })
     }
 
@@ -179,12 +185,21 @@ impl Pool {
         let (indices, photos): (Vec<usize>, Vec<Prepared>) = batch.into_iter().unzip();
         // The steps within guard themselves where photos are known to break them; this is for what nobody thought of.
         let scored = guarded(|| scorer.lock().unwrap_or_else(PoisonError::into_inner)(photos));
-        let scored = scored.unwrap_or_else(|Panicked| indices.iter().map(|_| Err(RunError::Panicked)).collect());
         let outcome = |scored: Result<Assessment, RunError>| match scored {
             Ok(assessment) => Outcome::Scored(Box::new(assessment)),
-            Err(error) => refused(&ApiError::Internal, Some(error.to_string())),
+            // It was alone then, and would be its own undoing again.
+            Err(error @ RunError::Panicked) => refused(&ApiError::Internal, Some(error.to_string())),
+            Err(error @ RunError::Runtime(_)) => Outcome::Failed(error.to_string()),
         };
-        indices.into_iter().zip(scored.into_iter().map(outcome)).collect()
+        let outcomes: Vec<Outcome> = match scored {
+            Ok(scored) => scored.into_iter().map(outcome).collect(),
+            Err(Panicked) if indices.len() == 1 => vec![outcome(Err(RunError::Panicked))],
+            Err(Panicked) => {
+                let lost = |_: &usize| Outcome::Failed("a step panicked on the photos that it stood among".to_owned());
+                indices.iter().map(lost).collect()
+            }
+        };
+        indices.into_iter().zip(outcomes).collect()
     }
 }
 
@@ -246,7 +261,8 @@ mod tests {
                     Outcome::Scored(_) => "scored",
                     Outcome::Refused(refusal) if refusal.code == "internal" => "panicked in scoring",
                     Outcome::Unread(reason) if reason.contains("panicked") => "panicked in reading",
-                    Outcome::Refused(_) | Outcome::Unread(_) | Outcome::NoPhoto => "another",
+                    Outcome::Failed(reason) if reason.contains("panicked") => "lost with others",
+                    Outcome::Refused(_) | Outcome::Unread(_) | Outcome::Failed(_) | Outcome::NoPhoto => "another",
                 };
                 outcomes.push((photo.path.clone(), outcome));
                 Ok::<(), ()>(())
@@ -255,14 +271,34 @@ mod tests {
             assert!(outcomes.iter().map(|(path, _)| path.as_str()).eq(paths), "{outcomes:?}");
             for (path, outcome) in &outcomes {
                 let wanted: &[&str] = match path.as_str() {
+                    // Alone it is known to be at fault; what stood in one batch with it is lost with it, until the next run.
+                    "panics when scored" if batch > 1 => &["panicked in scoring", "lost with others"],
                     "panics when scored" => &["panicked in scoring"],
                     path if path.contains("panics when read") => &["panicked in reading"],
-                    // What stood in one batch with it is lost with it.
-                    _ if batch > 1 => &["scored", "panicked in scoring"],
+                    _ if batch > 1 => &["scored", "lost with others"],
                     _ => &["scored"],
                 };
                 assert!(wanted.contains(outcome), "{path}: {outcome}");
             }
+        }
+    }
+
+    #[test]
+    fn a_lost_device_is_not_held_against_photos() {
+        let photo = std::fs::read("tests/fixtures/pavilion.jpg").expect("the fixture is there");
+        let read = |_: &PhotoSource| Ok(photo.clone());
+        let photos = ["a", "b", "c"].map(|path| PhotoSource::file(path.into()));
+        for batch in [1, 2] {
+            let lost = || RuntimeError::Run { metric: "any".into(), reason: "the device is lost".into() };
+            let score: Score = Box::new(move |photos| photos.iter().map(|_| Err(RunError::Runtime(lost()))).collect());
+            let sizes = Sizes { readers: 1, workers: 1, sessions: 1, batch };
+            let pool = Pool { scorers: vec![Mutex::new(score)], ..pool(sizes, "") };
+            let mut failed = 0;
+            let ran = pool.run(read, &photos, |_, outcome| {
+                failed += usize::from(matches!(outcome, Outcome::Failed(reason) if reason.contains("is lost")));
+                Ok::<(), ()>(())
+            });
+            assert_eq!((ran, failed), (Ok(()), 3));
         }
     }
 }

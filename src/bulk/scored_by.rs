@@ -58,9 +58,15 @@ impl ScoredBy {
             limits: format!(
                 "{max_pixels}/{max_side}/{min_side}/{max_decoded_bytes}/{max_file_bytes}/{max_scaled_pixels}"
             ),
-            models: digest(&models.cards().collect::<Vec<_>>()),
+            models: Self::digest_of(models),
             profile: format!("{}:{}", profile.name, digest(&profile)),
         }
+    }
+
+    /// What stands in [`Self::models`] of rows that these models make.
+    #[must_use]
+    pub fn digest_of(models: &ModelSet) -> String {
+        digest(&models.cards().collect::<Vec<_>>())
     }
 
     /// The fields in the order of [`Self::COLUMNS`].

@@ -1,7 +1,6 @@
 //! The contact sheet: a page, whole in one file, of photos of an output with what was found: the worst ones, or those that somebody
 //! else chose.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -87,22 +86,26 @@ pub(super) fn write(
     most: usize,
     reading: &Reading,
 ) -> Result<(), BulkError> {
-    let mut rows = Results::of(&[output])?.rows().collect::<Result<Vec<FlatRow>, _>>()?;
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for row in &rows {
-        *counts.entry(verdict(row)).or_default() += 1;
+    let (mut worst, mut all) = (Worst { most, rows: Vec::new() }, 0usize);
+    let mut counts = [0usize; ORDER.len()];
+    for row in Results::of(&[output])?.rows() {
+        let row = row?;
+        if let (Some(place), _) = rank(&row) {
+            counts[place] += 1;
+        }
+        all += 1;
+        worst.add(row);
     }
-    let counts = ORDER.iter().filter_map(|name| Some(format!("{} {name}", counts.get(name)?)));
+    let rows = worst.end();
+    let counts =
+        ORDER.iter().zip(counts).filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}"));
     let mut intro = format!("{}.", counts.collect::<Vec<_>>().join(", "));
-    rows.sort_by_key(|row| {
-        (ORDER.iter().position(|name| *name == verdict(row)), row.number_of("quality").map(|quality| quality as u32))
-    });
-    let left_out = rows.len().saturating_sub(most);
+    let left_out = all.saturating_sub(most);
     if left_out > 0 {
         intro += &format!(" The {most} worst are shown, {left_out} are left out.");
     }
     let title = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let rows: Vec<_> = rows.iter().take(most).map(|row| (row, None)).collect();
+    let rows: Vec<_> = rows.iter().map(|row| (row, None)).collect();
     write_rows(sheet, title, intro, &rows, metrics, reading)
 }
 
@@ -130,6 +133,41 @@ const ORDER: [&str; 4] = [NOT_SCORED, "fail", "unsure", "pass"];
 
 fn verdict(row: &FlatRow) -> &str {
     row.text_of("verdict").unwrap_or(NOT_SCORED)
+}
+
+/// The worse, the smaller: place of the verdict, then quality.
+fn rank(row: &FlatRow) -> (Option<usize>, Option<u32>) {
+    let place = ORDER.iter().position(|name| *name == verdict(row));
+    (place, row.number_of("quality").map(|quality| quality as u32))
+}
+
+/// Rows up to which the worst are not looked for.
+const FEW: usize = 1000;
+
+/// The worst rows of however many, as those of a million do not fit into memory: twice as many as are wanted are held at most.
+struct Worst {
+    most: usize,
+    rows: Vec<FlatRow>,
+}
+
+impl Worst {
+    fn add(&mut self, row: FlatRow) {
+        self.rows.push(row);
+        if self.rows.len() > self.most.saturating_mul(2).max(FEW) {
+            self.cut();
+        }
+    }
+
+    /// Of rows that are as bad, those that came first stay first.
+    fn cut(&mut self) {
+        self.rows.sort_by_key(rank);
+        self.rows.truncate(self.most);
+    }
+
+    fn end(mut self) -> Vec<FlatRow> {
+        self.cut();
+        self.rows
+    }
 }
 
 fn entries(rows: &[(&FlatRow, Option<String>)], metrics: &[Metric], reading: &Reading) -> Vec<Entry> {
@@ -176,4 +214,34 @@ fn entry(row: &FlatRow, note: Option<String>, metrics: &[Metric], thumbnail: Opt
 fn thumbnail(bytes: &[u8], limits: &Limits) -> Option<String> {
     let jpeg = thumbnail::jpeg(ingest::decode(bytes, limits).ok()?.upright(), THUMBNAIL).ok()?;
     Some(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bulk::row::Cell;
+
+    #[test]
+    fn the_worst_of_many_are_those_of_all_in_their_order() {
+        // Each quality comes again and again.
+        let row = |number: usize| -> FlatRow {
+            let (quality, path) = (Cell::Count((number * 37 % 101) as u64), Cell::Text(number.to_string()));
+            let verdict = Cell::Text(if number.is_multiple_of(3) { "pass" } else { "fail" }.to_owned());
+            [("path", path), ("quality", quality), ("verdict", verdict)]
+                .map(|(name, cell)| (name.to_owned(), cell))
+                .into_iter()
+                .collect()
+        };
+        for most in [0, 5, 700, 4000] {
+            let mut worst = Worst { most, rows: Vec::new() };
+            for number in 0..3 * FEW {
+                worst.add(row(number));
+                assert!(worst.rows.len() <= FEW.max(2 * most));
+            }
+            let mut all: Vec<FlatRow> = (0..3 * FEW).map(row).collect();
+            all.sort_by_key(rank);
+            all.truncate(most);
+            assert!(worst.end() == all, "{most}");
+        }
+    }
 }

@@ -169,12 +169,48 @@ impl Calibration {
     /// The same with an interval that holds the true value with another coverage.
     #[must_use]
     pub fn apply_at(&self, output: RawOutput, coverage: f32) -> Estimate {
-        // What the card states is given as it states it, to the last bit.
-        if coverage == self.coverage || !output.raw.is_finite() || !output.log_scale.is_finite() {
+        if !output.raw.is_finite() || !output.log_scale.is_finite() {
             return self.apply(output);
         }
         let reach = self.bin(output.log_scale).reach(coverage, self.coverage);
         self.reaching(reach, output)
+    }
+
+    /// The output that results speak of: they keep its ranking output and, rounded to thousandths, its value and an interval of some
+    /// coverage, but not its scale. Nothing where no output of this calibration has such an estimate.
+    ///
+    /// The interval's width tells the scale once its bin is known: of each bin's scale, the one whose interval fits best is taken. Where
+    /// the range cut an end off, the other one tells alone, and two neighbouring bins may fit alike; where it cut off both, the scale
+    /// is at least as large as the one that is taken.
+    #[must_use]
+    pub fn output_of(&self, raw: f32, estimate: Estimate, coverage: f32) -> Option<RawOutput> {
+        let Estimate { low, high, .. } = estimate;
+        let [min, max] = self.range;
+        // Thousandths of large numbers are less exact.
+        let rounding = (1e-6 * (max - min)).max(1e-3);
+        let value = self.value(raw);
+        if (value - estimate.value).abs() > rounding {
+            return None;
+        }
+        let reached = [value - low, high - value];
+        let last = self.intervals.len() - 1;
+        let starts = std::iter::once(-LARGEST).chain(self.intervals.iter().map(|bin| bin.max_log_scale.next_up()));
+        let outputs = self.intervals.iter().zip(starts).enumerate().map(|(index, (bin, start))| {
+            let reach = bin.reach(coverage, self.coverage);
+            let of_side = |side: usize| reached[side] / reach[side];
+            let scale = match (low <= min, high >= max) {
+                (false, false) => (reached[0] + reached[1]) / (reach[0] + reach[1]),
+                (true, false) => of_side(1),
+                (false, true) => of_side(0),
+                (true, true) => of_side(0).max(of_side(1)),
+            };
+            let end = if index == last { LARGEST } else { bin.max_log_scale };
+            let output = RawOutput { raw, log_scale: scale.ln().max(start).min(end) };
+            let found = self.apply_at(output, coverage);
+            ((found.low - low).abs() + (found.high - high).abs(), output)
+        });
+        let fitting = outputs.filter(|(misfit, _)| *misfit <= 2.0 * rounding);
+        fitting.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, output)| output)
     }
 
     /// Where the true value may lie, given a photo's output.
@@ -218,9 +254,11 @@ impl Calibration {
     }
 }
 
-/// Bounded: an infinite scale times an interval of zero would be no number.
+/// Bounds logarithms of scales: an infinite scale times an interval of zero would be no number.
+const LARGEST: f32 = 50.0;
+
 fn scale(output: RawOutput) -> f32 {
-    output.log_scale.min(50.0).exp()
+    output.log_scale.min(LARGEST).exp()
 }
 
 impl IntervalBin {
@@ -229,6 +267,10 @@ impl IntervalBin {
     /// round.
     fn reach(&self, coverage: f32, stated: f32) -> [f32; 2] {
         let known = [self.below, self.above];
+        // What the card states is given as it states it, to the last bit.
+        if coverage == stated {
+            return known;
+        }
         let Some(errors) = &self.errors else {
             // Divided first: a wider coverage must not be rounded to a narrower interval.
             let times = laplace_reach(coverage) / laplace_reach(stated);
@@ -251,6 +293,7 @@ impl IntervalBin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rounding::thousandths;
     use proptest::prelude::*;
 
     fn calibration() -> Calibration {
@@ -343,6 +386,77 @@ mod tests {
         assert!((distribution.below(low) - 0.05).abs() < 2e-3 && (distribution.above(high) - 0.05).abs() < 2e-3);
         let Estimate { low, high, .. } = calibration().apply_at(output, 0.99);
         assert!((distribution.below(low) - 0.005).abs() < 1e-3 && (distribution.above(high) - 0.005).abs() < 1e-3);
+    }
+
+    /// What a row of results keeps.
+    fn as_written(estimate: Estimate) -> Estimate {
+        let Estimate { value, low, high } = estimate;
+        let [value, low, high] = [value, low, high].map(thousandths);
+        Estimate { value, low, high }
+    }
+
+    /// Of outputs all over a calibration's curve and bins, the share of which some probability differs by more than a hundredth from
+    /// that of `distribution`.
+    fn apart(calibration: &Calibration, distribution: impl Fn(RawOutput) -> Distribution) -> f64 {
+        let [min, max] = calibration.range;
+        let (first, last) = (calibration.curve[0][0], calibration.curve[calibration.curve.len() - 1][0]);
+        let (mut all, mut wrong) = (0u32, 0u32);
+        let mut start = calibration.intervals[0].max_log_scale - 0.4;
+        for bin in &calibration.intervals {
+            for (across, along) in (0..50u8).flat_map(|across| (0..10u8).map(move |along| (across, along))) {
+                let raw = first + (last - first) * f32::from(across) / 49.0;
+                let log_scale = start + (bin.max_log_scale - start) * (f32::from(along) + 0.5) / 10.0;
+                let output = RawOutput { raw, log_scale };
+                let (served, found) = (calibration.distribution(output), distribution(output));
+                let threshold = |tenth: u8| min + (max - min) * f32::from(tenth) / 10.0;
+                all += 1;
+                wrong += u32::from((1..10).map(threshold).any(|at| (served.above(at) - found.above(at)).abs() > 0.01));
+            }
+            start = bin.max_log_scale;
+        }
+        f64::from(wrong) / f64::from(all)
+    }
+
+    #[test]
+    fn results_lead_back_to_the_probabilities_of_the_output() {
+        for calibration in calibrations().into_iter().skip(1).chain([measured()]) {
+            for coverage in [calibration.coverage, 0.8] {
+                let found = apart(&calibration, |output| {
+                    let row = as_written(calibration.apply_at(output, coverage));
+                    let found = calibration.output_of(output.raw, row, coverage).expect("there is one");
+                    calibration.distribution(found)
+                });
+                // Most of them where the range cut an end off and two bins fit alike.
+                assert!(found < 0.08, "of {coverage}: {found}");
+            }
+            // Which nothing but the interval would not do.
+            let by_interval = apart(&calibration, |output| {
+                let row = as_written(calibration.apply(output));
+                Distribution::of_interval(row, calibration.coverage, calibration.range)
+            });
+            assert!(by_interval > 0.3, "{by_interval}");
+        }
+    }
+
+    #[test]
+    fn what_no_output_comes_to_leads_back_to_none() {
+        let calibration = measured();
+        let output = RawOutput { raw: 0.0, log_scale: -0.5 };
+        let row = as_written(calibration.apply(output));
+        assert!(calibration.output_of(0.0, row, 0.9).is_some_and(|found| (found.log_scale + 0.5).abs() < 1e-2));
+        let other = [
+            (0.1, row),
+            (f32::NAN, row),
+            (0.0, Estimate { high: row.value, ..row }),
+            // As wide, but to the sides by another share.
+            (0.0, Estimate { low: row.low - 0.1, high: row.high - 0.1, ..row }),
+        ];
+        for (raw, row) in other {
+            assert_eq!(calibration.output_of(raw, row, 0.9), None, "{raw} {row:?}");
+        }
+        // Nothing was known of it: what rows write where an output was not finite.
+        let blind = as_written(calibration.apply(RawOutput { raw: f32::NAN, log_scale: 0.0 }));
+        assert_eq!(calibration.output_of(0.0, blind, 0.9), None);
     }
 
     #[test]

@@ -20,6 +20,9 @@ const ORIENTATION: &str = "orientation";
 
 const BRIGHTNESS: &str = "brightness";
 
+/// What stands before the code of a reason that is not certain.
+pub const POSSIBLY: &str = "possibly_";
+
 /// One metric's calibrated score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Score {
@@ -143,7 +146,7 @@ impl Reason {
     /// Whether the fault is taken to be there, and not only possibly.
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        !self.code.starts_with("possibly_")
+        !self.code.starts_with(POSSIBLY)
     }
 
     /// Whether it makes a photo fail: it is certain, and not what the profile wants looked at.
@@ -229,7 +232,7 @@ pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
                 reason.advice.clone_from(message);
             }
             if !certain {
-                reason.code.insert_str(0, "possibly_");
+                reason.code.insert_str(0, POSSIBLY);
             }
             (certain, quality, reason)
         })

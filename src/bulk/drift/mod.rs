@@ -33,6 +33,17 @@ pub struct Drift {
     pub reasons: BTreeMap<String, [Rate; 2]>,
     /// Scores, quality and checks, the most changed first.
     pub columns: Vec<ColumnDrift>,
+    /// Those that only the old or only the new rows have values of: nothing is said of them.
+    pub on_one_side: OnOneSide,
+}
+
+/// Columns that cannot be compared.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct OnOneSide {
+    /// Only the old rows have values.
+    pub old: Vec<String>,
+    /// Only the new ones have.
+    pub new: Vec<String>,
 }
 
 /// What changed in one column.
@@ -111,6 +122,10 @@ fn compare(old: Sample, mut new: Sample) -> Drift {
     };
     let verdicts = both(&old.verdicts, &new.verdicts);
     let counts = |at: usize| verdicts.values().map(|rates| rates[at].count).collect::<Vec<usize>>();
+    let lacking = |one: &Sample, other: &Sample| -> Vec<String> {
+        one.columns.keys().filter(|name| !other.columns.contains_key(*name)).cloned().collect()
+    };
+    let on_one_side = OnOneSide { old: lacking(&old, &new), new: lacking(&new, &old) };
     let mut columns: Vec<ColumnDrift> = (old.columns.into_iter())
         .filter_map(|(name, values)| {
             let shift = shift::shift(values, new.columns.remove(&name)?)?;
@@ -131,6 +146,15 @@ fn compare(old: Sample, mut new: Sample) -> Drift {
         reasons: both(&old.reasons, &new.reasons),
         verdicts,
         columns,
+        on_one_side,
+    }
+}
+
+impl OnOneSide {
+    /// The sides that have columns of their own.
+    fn sides(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let sides = [("old", self.old.as_slice()), ("new", self.new.as_slice())];
+        sides.into_iter().filter(|(_, names)| !names.is_empty())
     }
 }
 
@@ -173,6 +197,9 @@ impl fmt::Display for Drift {
                 "  {name:<22}{:>9.3}{distance:>9.3}{chance:>8.3}  {old:.3} -> {new:.3}  {said}",
                 stability.index
             )?;
+        }
+        for (side, names) in self.on_one_side.sides() {
+            writeln!(f, "\nonly the {side} results have: {}", names.join(", "))?;
         }
         Ok(())
     }

@@ -20,6 +20,8 @@ use crate::bulk::row::{Cell, Column, FlatRow, Kind};
 
 /// Rows of a group.
 const GROUP: usize = 1 << 14;
+/// Up to here a double holds every whole number.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// The rows of a file. The reader panics on some malformed files; that is an error like others, and the last of the rows.
 pub(super) fn read(file: File, failed: Failed) -> Result<Rows, OutputError> {
@@ -71,11 +73,19 @@ pub(super) fn columns(file: File) -> Result<Vec<String>, ParquetError> {
     Ok(schema.columns().iter().map(|column| column.path().string()).collect())
 }
 
-/// What stands in a column of Parquet; older files have 32-bit counts.
+/// What stands in a column of Parquet; older files have 32-bit counts. Other tools that write a file anew (pandas) keep counts beside
+/// empty cells as doubles, and an empty cell may be no number.
 fn cell(field: &Field) -> Option<Cell> {
     match field {
         Field::Str(text) => Some(Cell::Text(text.clone())),
+        Field::Float(value) if value.is_nan() => None,
+        Field::Double(value) if value.is_nan() => None,
         Field::Float(value) => Some(Cell::Real(*value)),
+        // Whichever kind its column is of: a count is read as the same real number.
+        Field::Double(value) if value.fract() == 0.0 && (0.0..=WHOLE).contains(value) => {
+            Some(Cell::Count(*value as u64))
+        }
+        Field::Double(value) => Some(Cell::Real(*value as f32)),
         Field::Int(count) => u64::try_from(*count).ok().map(Cell::Count),
         Field::Long(count) => u64::try_from(*count).ok().map(Cell::Count),
         Field::UInt(count) => Some(Cell::Count((*count).into())),
@@ -164,7 +174,32 @@ fn write_column<T: DataType>(
 
 #[cfg(test)]
 mod tests {
+    use parquet::data_type::DoubleType;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
     use crate::bulk::output;
+
+    #[test]
+    fn counts_that_another_tool_wrote_as_doubles_are_counts() {
+        let columns = "optional double width; optional double turn; optional double blur; optional double tilt;";
+        let schema = parse_message_type(&format!("message any {{ {columns} }}")).expect("a schema");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("results.parquet");
+        let file = File::create(&path).expect("it is made");
+        let mut writer = SerializedFileWriter::new(file, schema.into(), Arc::default()).expect("it is made");
+        let mut group = writer.next_row_group().expect("a group");
+        for value in [640.0, f64::NAN, 0.25, -2.0] {
+            let mut column = group.next_column().expect("a column").expect("a column");
+            column.typed::<DoubleType>().write_batch(&[value], Some(&[1]), None).expect("it is written");
+            column.close().expect("it ends");
+        }
+        group.close().expect("it ends");
+        writer.close().expect("it ends");
+        let row = output::read(&path).expect("it is Parquet").next().expect("one row").expect("it is sound");
+        let wanted = [Some(Cell::Count(640)), None, Some(Cell::Real(0.25)), Some(Cell::Real(-2.0))];
+        assert_eq!(["width", "turn", "blur", "tilt"].map(|column| row.cell(column).cloned()), wanted);
+    }
 
     #[test]
     fn a_malformed_file_is_an_error_and_no_panic() {

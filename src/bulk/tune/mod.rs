@@ -24,6 +24,7 @@ use super::findings::findings;
 use super::rate::Rate;
 use super::results::Results;
 use super::row::FlatRow;
+use super::scored_by::ScoredBy;
 use super::sheet;
 use super::source::Sources;
 use crate::replace::replace;
@@ -56,7 +57,7 @@ pub enum TuneError {
     /// There are too few.
     #[error(
         "there are {found} {what} photos with scores: to promise that at most {:.1} % of them {goes_wrong}, it takes {needed} (and \
-         {} to find thresholds, too)", 100.0 * most, 2 * needed
+         {} to find thresholds, too)", 100.0 * most, needed + TO_FIT
     )]
     TooFew {
         /// Accepted or rejected.
@@ -122,10 +123,10 @@ pub fn tune(config: &TuneConfig) -> Result<Tuned, BulkError> {
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
     profiles.check(models.metrics()).map_err(LoadError::from)?;
     let base = profiles.find(&config.name).ok_or_else(|| BulkError::UnknownProfile(config.name.clone()))?.clone();
-    check_output(&config.output)?;
+    check_output(&config.output, &profiles)?;
     config.html.as_deref().map_or(Ok(()), sheet::check)?;
     let decisions = Decisions::read(&config.decisions)?;
-    let (decided, not_measured) = decided(&config.scores, &decisions, &models)?;
+    let Taken { decided, not_measured, by_other_models } = taken(&config.scores, &decisions, &models)?;
     let tuned = find(&base, &decided, config.max_refused_good, config.max_passed_bad)?;
     profiles.put(tuned.profile.clone());
     write(&config.output, &profiles)?;
@@ -146,34 +147,49 @@ pub fn tune(config: &TuneConfig) -> Result<Tuned, BulkError> {
     Ok(Tuned {
         without_scores: decisions.without_scores(decided.len() + left_out),
         not_measured,
+        by_other_models,
         disagreements: disagreements.into_iter().take(config.show).collect(),
         ..tuned
     })
 }
 
-/// The photos of results that were decided on, and how many were rejected for reasons that nothing here measures, by reason.
-#[allow(clippy::type_complexity, reason = "two lists")]
-fn decided<'a>(
+/// What is taken of results and decisions.
+#[derive(Default)]
+struct Taken<'a> {
+    /// The photos of results that were decided on.
+    decided: Vec<Decided<'a>>,
+    /// How many were rejected for reasons that nothing here measures, by reason.
+    not_measured: BTreeMap<String, usize>,
+    /// How many of those taken were scored by other models.
+    by_other_models: usize,
+}
+
+fn taken<'a>(
     results: &[std::path::PathBuf],
     decisions: &Decisions,
     models: &'a ModelSet,
-) -> Result<(Vec<Decided<'a>>, BTreeMap<String, usize>), BulkError> {
+) -> Result<Taken<'a>, BulkError> {
     let of_checks =
         CHECKS.iter().flat_map(|check| check.low.iter().chain(&check.high)).map(|fault| fault.code.as_str());
     let of_metrics = models.metrics().flat_map(|metric| metric.codes()).map(|code| code.as_str());
     let measured: Vec<&str> = of_metrics.chain(of_checks).chain([SIDEWAYS, UPSIDE_DOWN]).collect();
-    let (mut found, mut not_measured) = (Vec::new(), BTreeMap::<String, usize>::new());
+    let served = ScoredBy::digest_of(models);
+    let mut taken = Taken::default();
     let mut lookup = Lookup::new(decisions);
     for row in Results::with_rows(results)?.rows() {
         let row = row?;
-        let Some((decision, findings)) = lookup.on(row.path()).zip(findings(&row, models)) else { continue };
+        let Some((decision, findings)) = lookup.on(row.path()).zip(findings(&row, models, &served)) else { continue };
         match decision.reason.clone().filter(|reason| !measured.contains(&reason.as_str())) {
-            Some(reason) => *not_measured.entry(reason).or_default() += 1,
-            None => found.push(Decided { row, findings, decision }),
+            Some(reason) => *taken.not_measured.entry(reason).or_default() += 1,
+            None => {
+                // Results of older versions do not say.
+                taken.by_other_models += usize::from(row.scored_by().is_some_and(|by| by.models != served));
+                taken.decided.push(Decided { row, findings, decision });
+            }
         }
     }
     lookup.end()?;
-    Ok((found, not_measured))
+    Ok(taken)
 }
 
 /// The profile that decisions speak for.
@@ -230,6 +246,7 @@ fn find(base: &Profile, decided: &[Decided], refused_good: f64, passed_bad: f64)
         to_fit: [needed_good + TO_FIT, needed_bad + TO_FIT],
         without_scores: None,
         not_measured: BTreeMap::new(),
+        by_other_models: 0,
         moved,
         was,
         silenced,
@@ -240,13 +257,20 @@ fn find(base: &Profile, decided: &[Decided], refused_good: f64, passed_bad: f64)
     })
 }
 
-/// Only a file of profiles is written over.
-fn check_output(path: &Path) -> Result<(), TuneError> {
+/// Only a file of profiles is written over, and none whose profiles the new one would lack.
+fn check_output(path: &Path, profiles: &Profiles) -> Result<(), TuneError> {
     let unwritten = |reason: String| TuneError::Unwritten { path: path.to_owned(), reason };
-    if path.exists() && Profiles::load_or_built_in(Some(path)).is_err() {
-        return Err(unwritten("it holds no profiles, and is left as it is: name another file".to_owned()));
+    if !path.exists() {
+        return Ok(());
     }
-    Ok(())
+    let there = Profiles::load_or_built_in(Some(path))
+        .map_err(|_| unwritten("it holds no profiles, and is left as it is: name another file".to_owned()))?;
+    let lost = there.iter().find(|old| profiles.find(old.name.as_str()).is_none());
+    lost.map_or(Ok(()), |Profile { name, .. }| {
+        Err(unwritten(format!(
+            "it holds a profile `{name}`, which would be lost: begin with that file (--profile), or name another one"
+        )))
+    })
 }
 
 fn write(path: &Path, profiles: &Profiles) -> Result<(), TuneError> {

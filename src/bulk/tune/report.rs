@@ -33,6 +33,8 @@ pub struct Tuned {
     pub without_scores: Option<usize>,
     /// Photos that were rejected for a reason that nothing here measures, by reason; they are left out.
     pub not_measured: BTreeMap<String, usize>,
+    /// Photos that other models scored than those whose cards were read: they promise nothing of the verdicts that these come to.
+    pub by_other_models: usize,
     /// Thresholds that moved.
     pub moved: Vec<Moved>,
     /// `review_at` and `fail_at` before.
@@ -181,19 +183,32 @@ pub(super) fn certain_faults(good: &[&Decided], profile: &Profile) -> String {
     )
 }
 
-/// In words, the rejected photos that show no fault.
+/// In words, the rejected photos that show no fault, and what to do about those with a reason and those without.
 pub(super) fn spotless(bad: &[&Decided], suspicions: &[Suspicion]) -> String {
-    let spotless: Vec<&str> = (bad.iter().zip(suspicions))
-        .filter(|(_, suspicion)| suspicion.review < super::risk::STEP)
-        .map(|(photo, _)| photo.row.path())
-        .collect();
-    let named = spotless.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    format!(
-        "{} rejected photos show no fault that the profile judges ({named}{}). Say in the column `reason` what is wrong with them: what \
-         is not measured here is left out",
-        spotless.len(),
-        if spotless.len() > NAMED { ", ..." } else { "" }
-    )
+    let (mut said, mut silent) = (BTreeMap::<&str, usize>::new(), Vec::new());
+    for (photo, _) in bad.iter().zip(suspicions).filter(|(_, suspicion)| suspicion.review < super::risk::STEP) {
+        match &photo.decision.reason {
+            Some(reason) => *said.entry(reason).or_default() += 1,
+            None => silent.push(photo.row.path()),
+        }
+    }
+    let all = silent.len() + said.values().sum::<usize>();
+    let mut parts = vec![format!("{all} rejected photos show no fault that the profile judges")];
+    if !said.is_empty() {
+        let list: Vec<String> = said.into_iter().map(|(code, count)| format!("{code} {count}")).collect();
+        let list = list.join(", ");
+        parts.push(format!(
+            "Of those with a reason: {list}. Bound in the profile what it does not judge yet, or leave these photos out"
+        ));
+    }
+    if !silent.is_empty() {
+        let named = silent.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if silent.len() > NAMED { ", ..." } else { "" };
+        parts.push(format!(
+            "Say in the column `reason` what is wrong with {named}{more}: what is not measured here is left out"
+        ));
+    }
+    parts.join(". ")
 }
 
 impl fmt::Display for Tuned {
@@ -204,6 +219,13 @@ impl fmt::Display for Tuned {
         }
         for (reason, count) in &self.not_measured {
             write!(f, "; {count} left out: rejected for `{reason}`, which is not measured")?;
+        }
+        if self.by_other_models > 0 {
+            let count = self.by_other_models;
+            write!(
+                f,
+                "\n{count} of them were scored by other models than these, of which they promise nothing: score them again"
+            )?;
         }
         match self.fitted {
             Some(fitted) => {
@@ -228,7 +250,8 @@ impl fmt::Display for Tuned {
         for silenced in &self.silenced {
             writeln!(f, "  {silenced}")?;
         }
-        let [refused, passed] = self.promised.map(|share| 100.0 * share);
+        // 0.07 times 100 is a little more than 7.
+        let [refused, passed] = self.promised.map(|share| (1e8 * share).round() / 1e6);
         writeln!(
             f,
             "\nOf photos like these, on average at most {refused} % of good ones will fail and {passed} % of bad ones pass."
@@ -245,5 +268,35 @@ impl fmt::Display for Tuned {
             writeln!(f, "  {decision} {probability:.3} {path} {}", codes.join(" "))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clearshot_core::scoring::verdict::Findings;
+
+    use super::*;
+    use crate::bulk::decisions::Decision;
+    use crate::bulk::row::{Cell, FlatRow};
+
+    #[test]
+    fn nobody_is_asked_for_a_reason_that_was_given() {
+        let rejected = |path: &str, reason: Option<&str>| {
+            let row: FlatRow = [("path".to_owned(), Cell::Text(path.to_owned()))].into_iter().collect();
+            let decision = Decision { verdict: Verdict::Rejected, reason: reason.map(str::to_owned) };
+            Decided { row, findings: Findings::default(), decision }
+        };
+        let photos =
+            [("a", Some("noisy")), ("b", None), ("c", Some("noisy")), ("d", Some("collage")), ("e", Some("tilted"))];
+        let photos = photos.map(|(path, reason)| rejected(path, reason));
+        let photos: Vec<&Decided> = photos.iter().collect();
+        let mut suspicions = [Suspicion::default(); 5];
+        suspicions[4].review = 0.9;
+        let said = spotless(&photos, &suspicions);
+        assert!(said.starts_with("4 rejected photos show"), "{said}");
+        assert!(said.contains("reason: collage 1, noisy 2. Bound"), "{said}");
+        assert!(said.contains("what is wrong with b: "), "{said}");
+        assert!(!spotless(&photos[..1], &suspicions).contains("Say in"), "each has a reason");
+        assert!(!spotless(&photos[1..2], &suspicions).contains("Bound"), "none has a reason");
     }
 }

@@ -149,10 +149,7 @@ fn leave_out_checks(profile: &mut Profile, decided: &[&Decided]) -> Vec<Moved> {
 /// Moves the ends of a band to where decisions are likeliest; true where one moved.
 fn fit_band(profile: &mut Profile, name: &str, photos: &mut [Photo]) -> bool {
     let place = |photo: &Photo| photo.findings.metrics.iter().position(|found| found.metric.name == *name);
-    let Some((metric, at)) = photos.iter().find_map(|photo| {
-        let at = place(photo)?;
-        Some((photo.findings.metrics[at].metric, at))
-    }) else {
+    let Some(metric) = photos.iter().find_map(|photo| Some(photo.findings.metrics[place(photo)?].metric)) else {
         return false;
     };
     let start = profile.bands[name];
@@ -168,8 +165,9 @@ fn fit_band(profile: &mut Profile, name: &str, photos: &mut [Photo]) -> bool {
     };
     let set = |photos: &mut [Photo], band: Band| {
         for photo in photos {
-            if let Some(found) = photo.findings.metrics.get(at) {
-                photo.faults[at] = fault(found, Some(band), photo.fixed);
+            // Results of other models may lack a metric before it.
+            if let Some(at) = place(photo) {
+                photo.faults[at] = fault(&photo.findings.metrics[at], Some(band), photo.fixed);
             }
         }
     };
@@ -199,4 +197,49 @@ fn fit_band(profile: &mut Profile, name: &str, photos: &mut [Photo]) -> bool {
 fn rounded(band: Band) -> Band {
     let thousandths = |value: f32| (value * 1000.0).round() / 1000.0;
     Band { low: band.low.map(thousandths), high: thousandths(band.high), ..band }
+}
+
+#[cfg(test)]
+mod tests {
+    use clearshot_core::metric::Metric;
+    use clearshot_core::models::ModelSet;
+    use clearshot_core::scoring::calibration::Estimate;
+    use clearshot_core::scoring::distribution::Distribution;
+    use clearshot_core::scoring::profile::Profiles;
+
+    use super::*;
+    use crate::bulk::decisions::Decision;
+    use crate::bulk::row::FlatRow;
+
+    #[test]
+    fn a_band_is_that_of_its_metric_on_photos_that_lack_another_one_too() {
+        let models = ModelSet::load("models".as_ref()).expect("models are shipped");
+        let mut metrics: Vec<Metric> = models.metrics().cloned().collect();
+        for name in ["exposure", "haze"] {
+            let mut further = metrics[1].clone();
+            further.name = name.parse().expect("it is a name");
+            metrics.push(further);
+        }
+        let estimate = Estimate { value: 0.2, low: 0.1, high: 0.3 };
+        let accepted = |lacks: &str| {
+            let found = metrics.iter().filter(|metric| metric.name.as_str() != lacks).map(|metric| Measurement {
+                metric,
+                raw: 0.0,
+                estimate,
+                distribution: Distribution::of_interval(estimate, 0.9, metric.range),
+            });
+            let findings = Findings { metrics: found.collect(), ..Findings::default() };
+            let decision = Decision { verdict: Verdict::Accepted, reason: None };
+            Decided { row: FlatRow::default(), findings, decision }
+        };
+        let [whole, without] = ["", "exposure"].map(accepted);
+        let mut profile = Profiles::built_in().find("default").expect("it is built in").clone();
+        let band = profile.bands["brightness"];
+        profile.bands.insert("exposure".to_owned(), band);
+        let mut photos = photos(&profile, &[&whole, &without]);
+        let faults = photos[1].faults.clone();
+        fit_band(&mut profile, "exposure", &mut photos);
+        assert!(photos[0].faults.len() == faults.len() + 1 && photos[0].faults[3] > 0.0);
+        assert_eq!(photos[1].faults, faults, "it has no exposure, and haze has no band");
+    }
 }
