@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use clap::Args;
-use clearshot_core::ingest::Limits;
+use clearshot_core::ingest::{Limits, at_least_one};
 use clearshot_core::load::{Files, LoadError, Loaded, load, load_models};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::profile::Profiles;
@@ -73,6 +73,10 @@ impl AppConfig {
     /// # Errors
     /// A message that names the flag.
     pub fn validate(&self) -> Result<(), String> {
+        at_least_one(&[
+            ("--max-upload-memory", self.max_upload_memory as u64),
+            ("--max-answer-memory", self.max_answer_memory as u64),
+        ])?;
         self.engine.validate()?;
         self.limits.validate()?;
         self.upload_limits.validate()

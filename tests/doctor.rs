@@ -80,6 +80,8 @@ fn flags_that_refuse_everything_are_refused_by_the_doctor_and_at_the_start() {
     for (arguments, said) in [
         (&["--queue", "0"][..], "--queue must be at least 1"),
         (&["--max-images", "0"], "--max-images must be at least 1"),
+        (&["--max-upload-memory", "0"], "--max-upload-memory must be at least 1"),
+        (&["--max-answer-memory", "0"], "--max-answer-memory must be at least 1"),
         (&["--max-body-bytes", "0"], "--max-body-bytes must be at least 1"),
         (&["--max-form-bytes", "0"], "--max-form-bytes must be at least 1"),
         (&["--max-pixels", "0"], "--max-pixels must be at least 1"),

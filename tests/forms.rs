@@ -118,12 +118,27 @@ async fn forms_are_read_as_their_senders_write_them() {
                 "\r\n----x--\r\nAn epilogue.",
             ),
         ),
+        // As Java programs write it that make their forms by hand; it ought to have quotation marks.
+        (
+            "multipart/form-data; boundary====17===",
+            part("--===17===\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n", "\r\n--===17===--\r\n"),
+        ),
+        (
+            "multipart/form-data; charset=utf-8; Boundary = a/b:c ",
+            part("--a/b:c\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n", "\r\n--a/b:c--\r\n"),
+        ),
     ] {
         let response = send(content_type, body).await;
         assert_eq!(response.status(), 200, "{content_type}: {}", response.text().await.expect("text"));
     }
     let body = part("--x\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n", "\r\n--x--");
-    for content_type in ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=y"] {
+    for content_type in [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=y",
+        "multipart/form-data; boundary=x\"",
+        "multipart/form-data; boundary=x@x",
+    ] {
         problem(send(content_type, body.clone()).await, 400, "bad_multipart").await;
     }
     problem(send("multipart/form-data; boundary=x", body[..body.len() - 4].to_vec()).await, 400, "bad_multipart").await;

@@ -66,11 +66,15 @@ impl<'a> Evidence<'a> {
 }
 
 impl CorrectionPlan {
-    /// The plan and, where it would change tilt and light, each alone, the tilt first: where the whole cannot be given out, a part may be.
+    /// The plan and, where it would turn the photo and change its light, the turn alone and then, of an upright photo, the light alone: where
+    /// the whole cannot be given out, a part may be.
     pub fn attempts(self) -> impl Iterator<Item = Self> {
-        let has_parts = self.rotation.is_some() && self.value_shift.is_some();
-        let parts = [Self { value_shift: None, ..self }, Self { rotation: None, ..self }];
-        std::iter::once(self).chain(parts.into_iter().filter(move |_| has_parts))
+        let turn = Self { value_shift: None, ..self };
+        let light = Self { rotation: None, ..self };
+        let turns = self.turn != 0 || self.rotation.is_some();
+        let turn = (turns && self.value_shift.is_some()).then_some(turn);
+        let light = turn.and(self.rotation).map(|_| light);
+        std::iter::once(self).chain(turn).chain(light)
     }
 
     /// What the scores ask for, or none if a correction might harm. `turn`: by how much the photo certainly lies on its side; what tilt
@@ -110,5 +114,19 @@ mod tests {
         assert_eq!(plan(&none, &score(-2.0, 1.0, 4.0), 0), None);
         assert_eq!(plan(&none, &score(-1.0, 5.0, 11.0), 0), only(Some(-5.0), None));
         assert_eq!(plan(&none, &score(-5.0, 5.0, 15.0), 0), None);
+    }
+
+    #[test]
+    fn where_the_whole_fails_its_parts_are_tried_but_no_photo_is_left_on_its_side() {
+        let attempts = |turn, rotation, value_shift| {
+            let tried = CorrectionPlan { turn, rotation, value_shift }.attempts();
+            tried.map(|plan| (plan.turn, plan.rotation, plan.value_shift)).collect::<Vec<_>>()
+        };
+        let (tilt, light) = (Some(-3.0), Some(0.2));
+        assert_eq!(attempts(0, tilt, light), [(0, tilt, light), (0, tilt, None), (0, None, light)]);
+        assert_eq!(attempts(90, None, light), [(90, None, light), (90, None, None)]);
+        for alone in [(0, tilt, None), (0, None, light), (90, None, None)] {
+            assert_eq!(attempts(alone.0, alone.1, alone.2), [alone]);
+        }
     }
 }

@@ -3,11 +3,13 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::error::ApiError;
 
 /// Of the page: everything from this service, photos from the browser's own memory.
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
@@ -59,8 +61,12 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .fold(index, |page, (path, content_type, text)| page.route(path, get(async move || file(content_type, text))))
         .layer(middleware::from_fn(async |request: Request, next: Next| guarded(PAGE_POLICY, next.run(request).await)));
     let docs: Router<S> = SwaggerUi::new("/docs").config(Config::from("/openapi.json")).into();
-    let docs = docs
-        .layer(middleware::from_fn(async |request: Request, next: Next| guarded(DOCS_POLICY, next.run(request).await)));
+    let docs = docs.layer(middleware::from_fn(async |request: Request, next: Next| {
+        let answer = next.run(request).await;
+        // Swagger's files know no problem documents.
+        let missing = answer.status() == StatusCode::NOT_FOUND;
+        guarded(DOCS_POLICY, if missing { ApiError::NotFound.into_response() } else { answer })
+    }));
     page.merge(docs)
 }
 

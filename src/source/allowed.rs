@@ -38,10 +38,11 @@ impl Allowed {
     }
 }
 
-/// A host, no user, and a path that cannot mean another one to whoever reads it: an encoded slash or dot might be taken for a plain one.
+/// A host, no user, and a path that cannot mean another one to whoever reads it: an encoded slash or dot might be taken for a plain one,
+/// and servers that know parameters of a path (RFC 3986, section 3.3) read `..;a` as `..`.
 fn is_plain(url: &Url) -> bool {
     let path = url.path().to_ascii_lowercase();
-    let is_ambiguous = ["%2f", "%5c", "%2e", "%00", "\\"].iter().any(|part| path.contains(part));
+    let is_ambiguous = ["%2f", "%5c", "%2e", "%00", "\\", "..;", "..%3b"].iter().any(|part| path.contains(part));
     let has_host = url.host_str().is_some_and(|host| !host.is_empty());
     has_host && url.username().is_empty() && url.password().is_none() && url.fragment().is_none() && !is_ambiguous
 }
@@ -71,6 +72,8 @@ mod tests {
             "https://cdn.example/photos/..%2Fsecret",
             "https://cdn.example/photos/..%5csecret",
             "https://cdn.example/photos/%252e%252e%2fsecret",
+            "https://cdn.example/photos/..;/secret",
+            "https://cdn.example/photos/..%3Ba=b/secret",
             "https://cdn.example/Photos/a.jpg",
             "https://cdn.example:444/photos/a.jpg",
             "http://cdn.example/photos/a.jpg",

@@ -29,8 +29,18 @@ pub(super) struct Image(Field<'static>);
 /// The boundary that a request declares, if it is a form.
 pub(super) fn boundary(headers: &HeaderMap) -> Option<Result<String, ApiError>> {
     let content_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    is_declared(headers, "multipart/form-data")
-        .then(|| multra::parse_boundary(content_type).map_err(|error| malformed(&error)))
+    is_declared(headers, "multipart/form-data").then(|| {
+        let boundary = multra::parse_boundary(content_type);
+        boundary.or_else(|error| unquoted(content_type).ok_or(error)).map_err(|error| malformed(&error))
+    })
+}
+
+/// A boundary with signs that need quotation marks and have none, as in `boundary====17===`: whoever writes forms by hand forgets them
+/// (RFC 2046, section 5.1.1, warns of it).
+fn unquoted(content_type: &str) -> Option<String> {
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let (_, boundary) = parameters.find(|(name, _)| name.trim().eq_ignore_ascii_case("boundary"))?;
+    multra::parse_boundary(format!("multipart/form-data; boundary=\"{}\"", boundary.trim())).ok()
 }
 
 impl Form {

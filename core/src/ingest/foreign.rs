@@ -17,6 +17,7 @@ const RENDER: &str = "render it as an image";
 const FRAME: &str = "send one of its frames as an image";
 const BINARY: &str = "send the bytes of the file itself, not a text that encodes them";
 const FILE: &str = "send the image itself, as the body or as the part `image` of a form";
+const AS_JSON: &str = "send the image itself, or name JSON in the request: `Content-Type: application/json`";
 const UNPACK: &str = "unpack it and send each image by itself";
 
 /// Names what `bytes` are, where they are known and no photo in a format that is read.
@@ -78,7 +79,7 @@ fn text(bytes: &[u8]) -> Option<&'static Foreign> {
         return is!("a form without the header `Content-Type: multipart/form-data; boundary=...`", FILE);
     }
     if begins("{") || begins("[") || begins("\"") {
-        return is!("JSON", FILE);
+        return is!("JSON", AS_JSON);
     }
     // How JPEG, PNG, GIF and WebP begin in base64.
     if ["/9j/", "iVBORw0KGgo", "R0lGOD", "UklGR"].iter().any(|start| head.starts_with(start.as_bytes())) {

@@ -14,10 +14,21 @@ function inSentences({ rotation, kept, v_shift: shift, before, after }) {
   return [...done, `Tilt ${change("rotation", 1, "°")}, brightness ${change("brightness", 2, " V")}.`].join(" ");
 }
 
+// Names of files by what they hold; the first is given to those that have another.
+const ENDINGS = { "image/jpeg": ["jpg", "jpeg", "jfif"], "image/png": ["png"], "image/webp": ["webp"] };
+
+// What a corrected photo is called: a HEIC comes back as a JPEG, which no program opens by the old name.
+function nameOf(name, type) {
+  const endings = ENDINGS[type] ?? [];
+  const isRight = endings.length === 0 || endings.some((ending) => name.toLowerCase().endsWith(`.${ending}`));
+  return `corrected-${isRight ? name : `${name.replace(/\.[A-Za-z0-9]{1,5}$/, "")}.${endings[0]}`}`;
+}
+
 async function corrected({ file }, profile, signal) {
   const response = await send(`/correct?frame=keep&profile=${encodeURIComponent(profile)}`, file, { signal });
   const receipt = JSON.parse(response.headers.get("Clearshot-Receipt"));
-  return { receipt, address: URL.createObjectURL(await response.blob()) };
+  const blob = await response.blob();
+  return { receipt, type: blob.type, address: URL.createObjectURL(blob) };
 }
 
 // Puts the controls of a card to work; gives what closes them.
@@ -44,12 +55,17 @@ export function offerCorrection(card, photo, profile) {
       address = found.address;
       if (closed.signal.aborted) return URL.revokeObjectURL(address);
       Object.assign(after, { src: address, alt: `The corrected photo ${photo.name}`, hidden: false });
-      slider.hidden = flip.hidden = keep.hidden = false;
+      // A photo that this browser cannot show leaves nothing to lay it over; one that lay on its side has another shape.
+      const [isAlone, isTurned] = [find(".before", card).hidden, Math.abs(found.receipt.rotation) >= 90];
+      after.classList.toggle("alone", isAlone);
+      after.classList.toggle("turned", isTurned);
+      slider.hidden = flip.hidden = isAlone;
+      if (isAlone || isTurned) share.value = 100;
       reveal();
-      Object.assign(keep, { href: address, download: `corrected-${photo.name}` });
+      Object.assign(keep, { href: address, download: nameOf(photo.name, found.type), hidden: false });
       button.hidden = true;
       said.textContent = inSentences(found.receipt);
-      share.focus();
+      (isAlone ? keep : share).focus();
     } catch (error) {
       if (closed.signal.aborted) return undefined;
       button.disabled = false;

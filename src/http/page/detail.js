@@ -84,7 +84,8 @@ function cardOf(photo, context) {
     find(".frame", card).prepend(element("p", { className: "none" }, "This browser cannot show the photo; the service reads it all the same."));
   });
   const ends = [() => URL.revokeObjectURL(address)];
-  if (photo.answer) {
+  // What was answered just now is judged with the gallery's next drawing.
+  if (photo.judgement) {
     describeJudgement(card, photo, context);
     ends.push(offerOverlays(card, photo), offerCorrection(card, photo, photo.profile));
   } else {
@@ -99,11 +100,19 @@ function cardOf(photo, context) {
     });
     for (const part of card.querySelectorAll(".answered")) part.hidden = true;
   }
-  const command = curlOf(photo, photo.profile);
-  find("code", card).textContent = command;
+  // One that waits has not been sent yet.
+  const command = curlOf(photo, photo.profile ?? context.profile);
+  const code = find("code", card);
+  code.textContent = command;
   find(".copy", card).addEventListener("click", async ({ target }) => {
-    await navigator.clipboard.writeText(command);
-    target.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(command);
+      target.textContent = "Copied";
+    } catch {
+      // Browsers have no clipboard for pages that come by plain HTTP from another machine.
+      getSelection().selectAllChildren(code);
+      target.textContent = "Selected: copy it by keyboard";
+    }
   });
   return { card, end: () => ends.forEach((end) => end()) };
 }
@@ -129,7 +138,8 @@ function fill(photo, context) {
   if (dialog.open && !dialog.contains(document.activeElement)) find(".next", dialog).focus();
 }
 
-// Opens a photo; `context` has the models, the profile as edited, the photos as the gallery shows them, and what to do on closing.
+// Opens a photo; `context` has the models, the profile as edited, the name of the chosen one, the photos as the gallery shows them, and
+// what to do on closing.
 export function openPhoto(photo, context) {
   neighbours = context.shown;
   closed = context.closed;

@@ -15,9 +15,14 @@ async function entriesOf(folder) {
 
 // Hidden files (.DS_Store) of a folder were not meant.
 async function filesOf(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const inside = (await entriesOf(entry)).filter(({ name }) => !name.startsWith("."));
-  return (await Promise.all(inside.map(filesOf))).flat();
+  try {
+    if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+    const inside = (await entriesOf(entry)).filter(({ name }) => !name.startsWith("."));
+    return (await Promise.all(inside.map(filesOf))).flat();
+  } catch {
+    // What cannot be read (a link that leads nowhere) is not to cost the others; without a byte it is shown as a problem.
+    return [new File([], entry.name)];
+  }
 }
 
 async function dropped(transfer) {

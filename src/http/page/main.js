@@ -44,6 +44,7 @@ async function loadModels() {
   select.value = value || "worst";
 }
 
+// True where the service told what the page needs.
 async function load() {
   try {
     profiles = (await (await ask("/profiles")).json()).profiles;
@@ -51,11 +52,12 @@ async function load() {
     await loadModels();
   } catch (error) {
     find("#status").textContent = error.detail || error.message;
-    return;
+    return false;
   }
   find("#status").textContent = "";
   find("#profile").replaceChildren(...profiles.map(({ name }) => element("option", { value: name }, name)));
   chooseProfile();
+  return true;
 }
 
 function chooseProfile() {
@@ -98,6 +100,7 @@ function open(photo) {
   openPhoto(photo, {
     models,
     draft: draftProfile() ?? {},
+    profile: chosenProfile().name,
     shown: () => shown,
     again: (failed) => {
       failed.problem = undefined;
@@ -203,9 +206,13 @@ find("#save-csv").addEventListener("click", () => {
 });
 find("#clear").addEventListener("click", clear);
 find("#start").addEventListener("submit", (event) => event.preventDefault());
-find("#key input").addEventListener("change", ({ target }) => {
+find("#key input").addEventListener("change", async ({ target }) => {
   useKey(target.value.trim());
-  load();
+  if (!(await load())) return;
+  // What was refused for want of the key.
+  const refused = photos.filter(({ problem }) => problem?.status === 401);
+  for (const photo of refused) photo.problem = undefined;
+  if (refused.length) scoreAll(refused);
 });
 whenKeyNeeded(() => (find("#key").hidden = false));
 // On a phone the editor would stand before nothing else is seen.

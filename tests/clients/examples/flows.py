@@ -26,32 +26,41 @@ django.setup()
 from django.test import Client  # noqa: E402
 
 
-def by_django(photo):
+# The service with a path before its own, where it has nothing: a fault of whoever set it up.
+ASTRAY = f"{url}/astray"
+
+
+def by_django(photo, clearshot=url):
+    settings.CLEARSHOT = clearshot
     answer = Client().post("/photos", {"photo": SimpleUploadedFile("photo.jpg", photo)})
-    return answer.status_code, answer.json()
+    return answer.status_code, json.loads(answer.content or "null")
 
 
-def by_express(photo):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/photos", photo, {"content-type": "image/jpeg"})
+def by_express(photo, clearshot=url):
+    request = urllib.request.Request(f"http://127.0.0.1:{ports[clearshot]}/photos", photo, {"content-type": "image/jpeg"})
     try:
         with urllib.request.urlopen(request) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
+        return error.code, json.loads(error.read() or "null")
 
 
-flows = [by_django]
+def express(clearshot):
+    environment = {**os.environ, "CLEARSHOT": clearshot, "PORT": "0"}
+    return subprocess.Popen(["node", copy], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+flows, servers = [by_django], {}
 modules = pathlib.Path("tests/clients/typescript/node_modules").resolve()
 if modules.is_dir():
     # Node looks for modules beside the file.
     copy = modules.parent / "build" / "express_upload.mjs"
     copy.parent.mkdir(exist_ok=True)
     copy.write_bytes(pathlib.Path("examples/flows/express_upload.mjs").read_bytes())
-    environment = {**os.environ, "CLEARSHOT": url, "PORT": "0"}
-    express = subprocess.Popen(["node", copy], env=environment, stdout=subprocess.PIPE, text=True)
-    port = int(express.stdout.readline())
+    servers = {clearshot: express(clearshot) for clearshot in (url, ASTRAY)}
     flows.append(by_express)
 try:
+    ports = {clearshot: int(server.stdout.readline()) for clearshot, server in servers.items()}
     for flow in flows:
         status, answer = flow(GOOD)
         assert status == 201 and answer["verdict"] == "pass" and answer["quality"] > 50, (flow, status, answer)
@@ -59,7 +68,9 @@ try:
         assert status == 422 and any("Rotate" in advice for advice in answer["advice"]), (flow, status, answer)
         status, answer = flow(b"no photo")
         assert status == 422 and "not a supported image format" in answer["advice"][0], (flow, status, answer)
+        status, answer = flow(b"no photo", ASTRAY)
+        assert status == 502 and answer is None, (flow, status, answer)
 finally:
-    if len(flows) > 1:
-        express.terminate()
+    for server in servers.values():
+        server.terminate()
 print("flows: ok")

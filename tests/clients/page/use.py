@@ -68,23 +68,26 @@ def sort_the_gallery(browser):
 
 def drop_a_folder(browser):
     """Chromium has no way to drop one from a test: its entries stand in."""
-    page = visit(browser, URL, viewport=DESK)
+    page = visit(browser, URL, [400], viewport=DESK)
     page.evaluate("""async (url) => {
         const blob = await (await fetch(url)).blob();
+        const gone = {name: "gone.jpg", isFile: true, file: (then, fail) => fail(new DOMException("a link to nowhere", "NotFoundError"))};
         const file = (name) => ({name, isFile: true, file: (then) => then(new File([blob], name))});
         const folder = (name, inside) => ({name, isDirectory: true, createReader: () => {
             // Read in parts, as browsers do; an empty one ends it.
             const parts = [...inside.map((entry) => [entry]), []];
             return {readEntries: (then) => then(parts.shift())};
         }});
-        const house = folder("house", [file("hall.jpg"), file(".DS_Store"), folder("upstairs", [file("bed.jpg"), file("bath.jpg")])]);
+        const house = folder("house", [file("hall.jpg"), file(".DS_Store"), folder("upstairs", [file("bed.jpg"), gone, file("bath.jpg")])]);
         const items = [house, file("garden.jpg")].map((entry) => ({webkitGetAsEntry: () => entry}));
         const event = new Event("drop", {bubbles: true, cancelable: true});
         Object.defineProperty(event, "dataTransfer", {value: {items, files: []}});
         document.body.dispatchEvent(event);
     }""", URL + "/test/photo.jpg")
-    scored(page, 4)
-    assert sorted(names(page)) == ["bath.jpg", "bed.jpg", "garden.jpg", "hall.jpg"]
+    scored(page, 5)
+    assert sorted(names(page)) == ["bath.jpg", "bed.jpg", "garden.jpg", "gone.jpg", "hall.jpg"]
+    # What cannot be read costs none of the others, and is told.
+    expect(tile(page, "gone.jpg")).to_contain_text("! problem")
     well(page)
 
 
@@ -166,6 +169,31 @@ def look_at_a_photo_and_correct_it(browser):
         expect(flip).to_have_attribute("aria-pressed", pressed)
         assert clip in after.evaluate(clipped).replace("0px", "0%")
     expect(card.locator(".download")).to_have_attribute("download", "corrected-tilted.jpg")
+    well(page)
+
+
+def take_what_was_corrected(browser):
+    """It may have another format than the upload, and another shape; the browser may not show what it was made of."""
+    page = visit(browser, URL, viewport=DESK)
+    page.set_input_files("#files", ["tests/fixtures/heic/phone.heic", PAVILION])
+    scored(page, 2)
+    values = {"blur": 0.2, "brightness": 0.0, "rotation": 0.1}
+    receipt = json.dumps({"rotation": -90.0, "kept": 1.0, "v_shift": 0.0, "before": values, "after": values})
+    page.route("**/correct?*", lambda route: route.fulfill(path=TILTED, content_type="image/jpeg", headers={"Clearshot-Receipt": receipt}))
+    card = page.locator("article")
+    for name, kept, compared in (("phone.heic", "corrected-phone.jpg", False), ("pavilion.jpg", "corrected-pavilion.jpg", True)):
+        tile(page, name).click()
+        if not compared:
+            expect(card.locator(".frame")).to_contain_text("This browser cannot show the photo")
+        card.locator(".correct").click()
+        expect(card.locator(".download")).to_have_attribute("download", kept)
+        expect(card.locator(".slider")).to_be_visible(visible=compared)
+        after = card.locator(".after")
+        height, fit = after.evaluate("image => image.decode().then(() => [image.height, getComputedStyle(image).objectFit])")
+        assert height > 100 and fit == "contain", (name, height, fit)
+        assert "50%" not in after.evaluate("image => getComputedStyle(image).clipPath"), "the whole of it is seen"
+        page.locator(".close").click()
+        expect(page.locator("#detail")).to_be_hidden()
     well(page)
 
 
@@ -606,11 +634,16 @@ def with_a_key(browser):
             page = browser.new_page()
             page.goto(url)
             expect(page.locator("#status")).to_contain_text("An API key is needed")
+            page.set_input_files("#files", PAVILION)
+            expect(tile(page, "pavilion.jpg")).to_contain_text("API key needed")
             page.locator("#key input").fill(key)
             page.locator("#key input").press("Tab")
             expect(page.locator("#profile option")).to_have_count(3)
-            page.set_input_files("#files", PAVILION)
+            # What came too early is sent again.
             scored(page, 1)
+            expect(tile(page, "pavilion.jpg").locator(".badge")).to_have_text("✓ pass")
+            page.set_input_files("#files", TILTED)
+            scored(page, 2)
             tile(page, "pavilion.jpg").click()
             expect(page.locator("article .verdict")).to_contain_text("pass")
             expect(page.locator(".gauge")).to_have_count(3)
@@ -627,9 +660,9 @@ def read_the_reference(browser):
 
 
 STEPS = (
-    sort_the_gallery, drop_a_folder, see_the_set, look_at_a_photo_and_correct_it, see_the_photo_within_its_frame, judge_by_other_profiles, edit_the_profile,
-    take_the_table, be_told_what_is_wrong, work_by_keyboard, on_a_phone_in_the_dark, drop_a_thousand, with_a_fourth_metric, with_a_key,
-    read_the_reference,
+    sort_the_gallery, drop_a_folder, see_the_set, look_at_a_photo_and_correct_it, take_what_was_corrected, see_the_photo_within_its_frame,
+    judge_by_other_profiles, edit_the_profile, take_the_table, be_told_what_is_wrong, work_by_keyboard, on_a_phone_in_the_dark,
+    drop_a_thousand, with_a_fourth_metric, with_a_key, read_the_reference,
 )
 
 with sync_playwright() as playwright:
