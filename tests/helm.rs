@@ -191,6 +191,11 @@ fn wrong_values_are_refused() {
         (json!({"replicas": "3"}), "at '/replicas'"),
         (json!({"keys": {"existingSecret": ""}}), "at '/keys/existingSecret'"),
         (json!({"env": {"CLEARSHOT_MAX_BODY_BYTES": 33_554_432}}), "at '/env/CLEARSHOT_MAX_BODY_BYTES'"),
+        (json!({"envFrom": [{"secretRef": "store"}]}), "at '/envFrom/0/secretRef'"),
+        (json!({"envFrom": [{"secret": {"name": "store"}}]}), "'secret' not allowed"),
+        (json!({"envFrom": [{"prefix": "AWS_"}]}), "at '/envFrom/0'"),
+        (json!({"serviceAccountName": "Photo Reader"}), "at '/serviceAccountName'"),
+        (json!({"bulk": {"serviceAccountName": "Photo Reader"}}), "at '/bulk/serviceAccountName'"),
         (json!({"resources": {"limits": {"memory": "1 GB"}}}), "at '/resources/limits/memory'"),
         (json!({"service": {"port": 9090}}), "at '/service/port'"),
         (json!({"networkPolicy": {"clients": [{}]}}), "at '/networkPolicy/clients/0'"),
@@ -263,6 +268,39 @@ fn values_arrive() {
     assert_eq!((&job["completions"], shards), (&json!(7), &json!("7")));
 }
 
+/// What gets the service and the bulk job into a store: variables of a Secret, or the role of a ServiceAccount.
+#[test]
+fn pods_may_have_credentials_of_stores() {
+    if !has_tool(&["python3"]) {
+        return;
+    }
+    let variables = json!([
+        {"secretRef": {"name": "uploads"}},
+        {"prefix": "AWS_", "configMapRef": {"name": "region", "optional": true}},
+    ]);
+    let values = json!({
+        "env": {"CLEARSHOT_ALLOW_SOURCE": "s3://uploads/"},
+        "envFrom": variables,
+        "serviceAccountName": "uploads-reader",
+        "bulk": {"enabled": true, "storeSecret": "", "serviceAccountName": "archive-reader"},
+    });
+    let made = render("portal", &values);
+    assert_eq!(container(&made)["envFrom"], variables);
+    let job = &object(&made, "Job")["spec"]["template"]["spec"];
+    assert_eq!(job["containers"][0].get("envFrom"), None);
+    for (pod, account) in
+        [(&object(&made, "Deployment")["spec"]["template"]["spec"], "uploads-reader"), (job, "archive-reader")]
+    {
+        assert_eq!(pod["serviceAccountName"], account);
+        assert_eq!(pod["automountServiceAccountToken"], false, "the cluster's API is none of {account}'s business");
+    }
+    let made = render("portal", &json!({"bulk": {"enabled": true}}));
+    for kind in ["Deployment", "Job"] {
+        assert_eq!(object(&made, kind)["spec"]["template"]["spec"].get("serviceAccountName"), None, "{kind}");
+    }
+    assert_eq!(container(&made).get("envFrom"), None);
+}
+
 #[test]
 fn two_releases_share_a_namespace() {
     if !has_tool(&["python3"]) {
@@ -301,6 +339,9 @@ fn what_it_makes_fits_the_schemas() {
     gpu["gpu"] = json!({"enabled": true});
     gpu["autoscaling"] = json!({"queueDepth": 8});
     gpu["networkPolicy"] = json!({"clients": [], "scrapers": []});
+    gpu["envFrom"] = json!([{"secretRef": {"name": "store"}}]);
+    gpu["serviceAccountName"] = json!("photos");
+    gpu["bulk"] = json!({"enabled": true, "storeSecret": "", "serviceAccountName": "photos"});
     for (name, values) in [("everything", everything()), ("gpu", gpu)] {
         let file = folder.path().join(name);
         // JSON is YAML.

@@ -63,6 +63,21 @@ fn no_alert_is_untested() {
     }
 }
 
+/// Shares are of the requests that do work, all of them: what probes and scrapes add would hide failures.
+#[test]
+fn alerts_count_every_route_that_takes_photos_and_no_other() {
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).expect("it is there");
+    let document: Value = serde_json::from_str(&read("openapi/openapi.json")).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let mut routes: Vec<&str> = paths.filter(|(_, of)| of["post"].is_object()).map(|(path, _)| path.as_str()).collect();
+    routes.sort_unstable();
+    let selector = format!("clearshot_http_requests_total{{method=\"POST\", route=~\"{}\"", routes.join("|"));
+    let alerts = read("deploy/prometheus/alerts.yml");
+    let counted = alerts.matches("clearshot_http_requests_total").count();
+    assert!(counted > 2, "{alerts}");
+    assert_eq!(alerts.matches(&selector).count(), counted, "{selector}");
+}
+
 struct Prometheus(Child);
 
 impl Drop for Prometheus {

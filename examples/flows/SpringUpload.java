@@ -1,4 +1,5 @@
 // A Spring controller that takes a listing's photo only if it can be published, and tells its owner what to do if not.
+// A service with keys wants `.header("Authorization", "Bearer " + key)`, too.
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +29,13 @@ class SpringUpload {
             // Here the photo is kept; an `unsure` one goes to a person, too.
             return ResponseEntity.status(201).body(Map.of("verdict", score.verdict(), "quality", score.quality()));
         } catch (HttpStatusCodeException refused) {
-            if (List.of(429, 503, 504).contains(refused.getStatusCode().value())) {
+            int status = refused.getStatusCode().value();
+            if (List.of(429, 503, 504).contains(status)) {
                 return ResponseEntity.status(503).header("Retry-After", "1").build();
+            }
+            // The rest is no fault of the photo, such as a key that is missing, and no business of its owner.
+            if (!List.of(400, 408, 413, 415, 422).contains(status)) {
+                return ResponseEntity.status(502).build();
             }
             String detail = refused.getResponseBodyAs(Problem.class).detail();
             return ResponseEntity.unprocessableEntity().body(Map.of("advice", List.of(detail)));
