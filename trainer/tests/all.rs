@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use clearshot_core::models::ModelSet;
+use clearshot_core::scoring::card::VerifiedModel;
 use clearshot_core::scoring::orientation::TURN;
+use clearshot_core::scoring::output::Output;
 use clearshot_core::session::{BranchSession, Runtime};
 use clearshot_core::view::ReferenceView;
 use clearshot_trainer::generator::Recipe;
@@ -82,6 +84,33 @@ fn all_makes_three_models_that_the_server_code_loads_and_runs() {
             .collect();
         assert_eq!(steps, [3, 6]);
     }
+}
+
+#[test]
+fn all_makes_a_model_that_tells_the_turn_by_both_ends_of_a_photo() {
+    let (photos, out) = (photos(), tempfile::tempdir().unwrap());
+    let models = out.path().join("models");
+    let mut command = trainer();
+    command.args(["all", "--transformation", TURN, "--ranking", "listwise"]).args(FEW);
+    command.arg("--photos").arg(photos.path()).arg("--work").arg(out.path().join("work")).arg("--out").arg(&models);
+    run(&mut command);
+    let model = VerifiedModel::load(&models, TURN).unwrap();
+    let card = &model.card;
+    assert!(card.turns["all"].photos > 0 && card.evaluation.is_empty() && card.reference.is_none());
+    // Rows of another shade at either end: what is seen there counts, whichever end it is.
+    let ends = [0u8, 90].map(|dark| {
+        let shade = move |x: u32, y: u32| (y + if x < 200 { 0 } else { u32::from(dark) }) as u8;
+        model.view.tensor(&ReferenceView::new(image::RgbImage::from_fn(400, 200, |x, y| Rgb([shade(x, y); 3]))))
+    });
+    let half = model.view.len() / 2;
+    let swapped = [&ends[1][half..], &ends[1][..half]].concat();
+    let mut session = BranchSession::of(&Runtime::load(None).unwrap(), &model, 1).unwrap();
+    let outputs = session.run(&[&ends[0], &ends[1], swapped.as_slice()]).unwrap();
+    let [Output::Copies(alike), Output::Copies(other), Output::Copies(swapped)] = outputs[..] else {
+        panic!("not what tells a turn: {outputs:?}")
+    };
+    assert!(alike != other, "the right end is seen");
+    assert!(other.iter().zip(swapped).all(|(a, b)| (a - b).abs() < 1e-4), "{other:?} {swapped:?}");
 }
 
 #[test]
@@ -305,8 +334,8 @@ fn batches_are_reproducible_from_the_seed_and_differ_between_seeds() {
         assert!(once.inputs != other.inputs, "{}", transformation.spec().name);
         assert!(once.magnitudes.iter().all(|m| (recipe(1).range[0]..=recipe(1).range[1]).contains(m)));
         assert_eq!(once.magnitudes.len(), 8);
-        // The four copies of a photo that a turn compares are one view.
-        let views = if transformation.spec().name == TURN { 2 } else { 8 };
+        // The four copies that a turn compares are half a view: one of a photo's two squares.
+        let views = if transformation.spec().name == TURN { 1 } else { 8 };
         assert_eq!(once.inputs.len(), views * transformation.spec().view().len());
     }
 }

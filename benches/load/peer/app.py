@@ -80,21 +80,22 @@ def brightness_view(image):
     return numpy.stack([*planes, value.min(axis=(1, 3)), value.max(axis=(1, 3))])
 
 
-def rotation_view(image):
+def ends(image):
+    """The squares at the two ends of the long side."""
     width, height = image.size
     side = min(width, height)
-    boxes = [(0, 0, side, side), (width - side, height - side, width, height)]
-    discs = [numpy.asarray(image.resize((DISC, DISC), Image.BILINEAR, box), numpy.float32) @ LUMA for box in boxes]
+    return [(0, 0, side, side), (width - side, height - side, width, height)]
+
+
+def rotation_view(image):
+    discs = [numpy.asarray(image.resize((DISC, DISC), Image.BILINEAR, box), numpy.float32) @ LUMA for box in ends(image)]
     return numpy.stack(discs)
 
 
 def turn_view(image):
-    """The middle square, turned back by each right angle."""
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    square = numpy.asarray(image.resize((TURNED, TURNED), Image.BOX, (left, top, left + side, top + side)), numpy.float32) / 255
-    return numpy.concatenate([numpy.rot90(square, turns).transpose(2, 0, 1) for turns in range(4)])
+    """Both squares, each turned back by each right angle."""
+    squares = [numpy.asarray(image.resize((TURNED, TURNED), Image.BOX, box), numpy.float32) / 255 for box in ends(image)]
+    return numpy.concatenate([numpy.rot90(square, turns).transpose(2, 0, 1) for square in squares for turns in range(4)])
 
 
 def checks(pixels, luma):

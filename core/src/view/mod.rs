@@ -14,7 +14,7 @@ mod turn;
 pub use blur::{GRID, MapTile, TILE, map as blur_map};
 pub use reference::{LONG_SIDE, ReferenceView};
 pub use resample::{resize_part, scale, shrink_part, shrink_to};
-pub use turn::COPIES;
+pub use turn::{COPIES, SQUARES};
 
 /// A fixed-size tensor cut from the reference view: what a branch model looks at.
 pub struct View {
@@ -30,7 +30,7 @@ pub static VIEWS: [View; 4] = [
     View { name: "blur-tiles/2", shape: blur::SHAPE, cut: blur::tensor },
     View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor },
     View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor },
-    View { name: "turn-copies/2", shape: turn::SHAPE, cut: turn::tensor },
+    View { name: "turn-copies/3", shape: turn::SHAPE, cut: turn::tensor },
 ];
 
 /// The view of that name and version.

@@ -1,6 +1,6 @@
-//! Turn view: the middle of the photo, small, four times: as it is and turned back by 90, 180 and 270 degrees. A square, so that its
-//! shape does not tell which side was up, and turned by whole pixels, so that nothing else does (but for the last bit where a side is no multiple
-//! of the view's).
+//! Turn view: two squares at the two ends of the photo's long side, small, each four times: as it is and turned back by 90, 180 and 270
+//! degrees. Squares, so that their shape does not tell which side was up, and turned by whole pixels, so that nothing else does (but for the
+//! last bit where a side is no multiple of the view's). Two, since what tells it may stand at either end.
 
 use fast_image_resize::FilterType;
 
@@ -10,23 +10,27 @@ use super::resample::resize_part;
 /// Right-angle copies of a photo.
 pub const COPIES: usize = 4;
 const CHANNELS: usize = 3;
+/// Squares of a photo.
+pub const SQUARES: usize = 2;
 const SIDE: usize = 96;
-pub(super) const SHAPE: [usize; 3] = [COPIES * CHANNELS, SIDE, SIDE];
+pub(super) const SHAPE: [usize; 3] = [SQUARES * COPIES * CHANNELS, SIDE, SIDE];
 
-/// Planes R, G, B of each copy; copy number k is upright where the scene appears turned clockwise by k right angles.
+/// Of the left (or top) square and of the right (or bottom) one the planes R, G, B of each copy; copy number k is upright where the scene
+/// appears turned clockwise by k right angles.
 pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
     let pixels = view.pixels();
     let (width, height) = (f64::from(pixels.width()), f64::from(pixels.height()));
     let side = width.min(height);
-    let middle = [(width - side) / 2.0, (height - side) / 2.0, side, side];
-    let square = resize_part(pixels, middle, SIDE as u32, SIDE as u32, FilterType::Box);
     let mut values = Vec::with_capacity(SHAPE.iter().product());
-    for copy in 0..COPIES {
-        for channel in 0..CHANNELS {
-            values.extend((0..SIDE * SIDE).map(|index| {
-                let [x, y] = source(copy, index % SIDE, index / SIDE);
-                f32::from(square.get_pixel(x as u32, y as u32)[channel]) / 255.0
-            }));
+    for [left, top] in [[0.0, 0.0], [width - side, height - side]] {
+        let square = resize_part(pixels, [left, top, side, side], SIDE as u32, SIDE as u32, FilterType::Box);
+        for copy in 0..COPIES {
+            for channel in 0..CHANNELS {
+                values.extend((0..SIDE * SIDE).map(|index| {
+                    let [x, y] = source(copy, index % SIDE, index / SIDE);
+                    f32::from(square.get_pixel(x as u32, y as u32)[channel]) / 255.0
+                }));
+            }
         }
     }
     values
@@ -66,8 +70,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_middle_square_is_seen() {
-        let wide = RgbImage::from_fn(300, 100, |x, _| Rgb([if (100..200).contains(&x) { 9 } else { 200 }; 3]));
-        assert!(tensor(&ReferenceView::new(wide)).iter().all(|value| (value - 9.0 / 255.0).abs() < 1e-6));
+    fn both_ends_are_seen() {
+        let wide = RgbImage::from_fn(200, 100, |x, _| Rgb([if x < 100 { 9 } else { 200 }; 3]));
+        let values = tensor(&ReferenceView::new(wide));
+        for (square, level) in values.chunks(values.len() / SQUARES).zip([9.0, 200.0]) {
+            assert!(square.iter().all(|value| (value - level / 255.0).abs() < 1e-6), "{level}");
+        }
     }
 }

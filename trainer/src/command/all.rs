@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use clearshot_core::metric::REQUIRED;
-use clearshot_trainer::evaluate::{EvaluateOptions, evaluate};
+use clearshot_trainer::evaluate::EvaluateOptions;
 
 use super::calibrate::calibrate_one;
+use super::evaluate::evaluate_one;
 use super::export::export_one;
 use super::reference::reference_one;
 use super::train::{TrainingArgs, train_one};
@@ -44,7 +45,7 @@ impl All {
                 baselines: false,
                 seed: training.seed,
             };
-            println!("{}", evaluate(&library, transformation, &runtime, &models.out, options)?.table);
+            evaluate_one(&library, transformation, &runtime, &models, options, None)?;
             reference_one(&library, transformation, &runtime, &models)?;
         }
         Ok(())

@@ -1,11 +1,14 @@
 //! `clearshot-train evaluate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
 use clearshot_core::scoring::orientation::TURN;
+use clearshot_core::session::Runtime;
 use clearshot_trainer::evaluate::{EvaluateOptions, evaluate};
+use clearshot_trainer::photos::Library;
+use clearshot_trainer::transform::Transformation;
 use clearshot_trainer::turn;
 
 use crate::cli::{MeasureArgs, ModelsArgs, PhotosArgs, Range, TransformationArgs};
@@ -44,12 +47,24 @@ impl Evaluate {
             seed: self.seed,
         };
         let (library, runtime) = (self.photos.open()?, self.models.runtime()?);
-        if transformation.spec().name == TURN {
-            println!("{}", turn::evaluate(&library, &runtime, &self.models.out, self.seed)?);
-            return Ok(());
-        }
-        let found = evaluate(&library, transformation, &runtime, &self.models.out, options)?;
-        println!("{}", found.table);
-        self.save.map_or(Ok(()), |file| found.save(&file))
+        evaluate_one(&library, transformation, &runtime, &self.models, options, self.save.as_deref())
     }
+}
+
+/// Evaluates the calibrated model of a transformation, prints the figures, and writes the samples to `save`.
+pub(crate) fn evaluate_one(
+    library: &Library,
+    transformation: &'static dyn Transformation,
+    runtime: &Runtime,
+    models: &ModelsArgs,
+    options: EvaluateOptions,
+    save: Option<&Path>,
+) -> Result<()> {
+    if transformation.spec().name == TURN {
+        println!("{}", turn::evaluate(library, runtime, &models.out, options.seed)?);
+        return Ok(());
+    }
+    let found = evaluate(library, transformation, runtime, &models.out, options)?;
+    println!("{}", found.table);
+    save.map_or(Ok(()), |file| found.save(file))
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
+use clearshot_core::scoring::orientation::TURN;
 use clearshot_core::session::Runtime;
 use clearshot_trainer::photos::Library;
 use clearshot_trainer::reference::reference;
@@ -35,6 +36,10 @@ pub(crate) fn reference_one(
     models: &ModelsArgs,
 ) -> Result<()> {
     let name = transformation.spec().name;
+    if name == TURN {
+        println!("{name}: gives no score that has a distribution");
+        return Ok(());
+    }
     let found = reference(library, name, runtime, &models.out)?;
     println!("{name}: distribution on {} good photos", found.photos);
     Ok(())

@@ -97,17 +97,14 @@ impl Branch {
     }
 
     /// Features of what serving looks at: view tensors `[batch, channels, height, width]` of the view's own shape to
-    /// `[batch, features, 1, 1]`; of turn of the photo as it stands, of rotation the mean of both discs.
+    /// `[batch, features, 1, 1]`; of rotation's discs and of turn's squares, as the photo stands, the mean.
     fn encode_view(&self, input: Tensor<4>) -> Tensor<4> {
-        let device = input.device();
-        let planes = |from: usize, count: usize| {
-            input.clone().select(1, Tensor::arange(from as i64..(from + count) as i64, &device))
-        };
+        let disc = |index: i64| input.clone().select(1, Tensor::from_data([index], &input.device()));
         match self {
             Self::Blur(net) => net.encode(&input),
             Self::Brightness(net) => net.encode(input),
-            Self::Rotation(net) => (net.encode(planes(0, 1)) + net.encode(planes(1, 1))).mul_scalar(0.5),
-            Self::Turn(net) => net.encode(planes(0, turn::CHANNELS)),
+            Self::Rotation(net) => (net.encode(disc(0)) + net.encode(disc(1))).mul_scalar(0.5),
+            Self::Turn(net) => net.encode_view(&input),
         }
     }
 

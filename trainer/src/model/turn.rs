@@ -7,7 +7,7 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
-use clearshot_core::view::COPIES;
+use clearshot_core::view::{COPIES, SQUARES};
 
 use super::{ConvBlock, Residual, conv};
 
@@ -46,15 +46,21 @@ impl TurnNet {
         self.output.forward(relu(self.photo.forward(self.dropout.forward(self.planes(input))))).reshape([batch, 2])
     }
 
-    /// All copies, `[batch, 12, height, width]`, to how upright each looks, `[batch, 4]`.
+    /// All copies of both squares, `[batch, 24, height, width]`, to how upright each copy looks, the mean of the squares: `[batch, 4]`.
     pub(super) fn serve(&self, input: &Tensor<4>) -> Tensor<2> {
         let device = input.device();
-        let upright = |copy: usize| {
-            let channels = Tensor::arange((copy * CHANNELS) as i64..((copy + 1) * CHANNELS) as i64, &device);
-            let outputs = self.forward(input.clone().select(1, channels));
-            -outputs.select(1, Tensor::from_data([0i64], &device))
+        let raw = |square: usize, copy: usize| {
+            let outputs = self.forward(planes(input, square, copy));
+            outputs.select(1, Tensor::from_data([0i64], &device))
         };
+        let upright = |copy: usize| (raw(0, copy) + raw(1, copy)).mul_scalar(-1.0 / SQUARES as f32);
         Tensor::cat((0..COPIES).map(upright).collect(), 1)
+    }
+
+    /// What is seen in the photo as it stands, the mean of both squares: `[batch, DEEPEST, 1, 1]`.
+    pub(super) fn encode_view(&self, input: &Tensor<4>) -> Tensor<4> {
+        let seen = |square: usize| self.encode(planes(input, square, 0));
+        (seen(0) + seen(1)).mul_scalar(1.0 / SQUARES as f32)
     }
 
     pub(super) fn encode(&self, input: Tensor<4>) -> Tensor<4> {
@@ -64,4 +70,10 @@ impl TurnNet {
     fn planes(&self, input: Tensor<4>) -> Tensor<4> {
         self.blocks.iter().fold(self.stem.forward(input - 0.5), |planes, block| block.forward(planes))
     }
+}
+
+/// One copy of one square of each photo.
+fn planes(view: &Tensor<4>, square: usize, copy: usize) -> Tensor<4> {
+    let first = ((square * COPIES + copy) * CHANNELS) as i64;
+    view.clone().select(1, Tensor::arange(first..first + CHANNELS as i64, &view.device()))
 }

@@ -4,7 +4,7 @@
 use clearshot_core::scoring::orientation::{SIDEWAYS, TURN};
 use clearshot_core::scoring::output::COPIES;
 use clearshot_core::turn::turn_and_cut;
-use clearshot_core::view;
+use clearshot_core::view::{self, SQUARES};
 use fast_image_resize::FilterType;
 use image::{Rgb, RgbImage, imageops};
 use rand::Rng;
@@ -23,7 +23,7 @@ const SPEC: Spec = Spec {
     title: "Turned by right angles",
     unit: "",
     range: [0.0, 1.0],
-    view: "turn-copies/2",
+    view: "turn-copies/3",
     low: None,
     high: FaultSpec { code: SIDEWAYS, severity: Severity::Fixable, advice: "Turn the photo upright." },
     trained: [0.0, 1.0],
@@ -58,8 +58,9 @@ impl Transformation for Turn {
 
     fn list(&self, photo: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> Option<Vec<(Vec<f32>, f32)>> {
         let turns = rng.random_range(0..COPIES);
-        let copies = SPEC.view().tensor(&upload::receive(turned(photo, turns, frame, rng), frame, rng));
-        let copies = copies.chunks(copies.len() / COPIES).enumerate();
+        let view = SPEC.view().tensor(&upload::receive(turned(photo, turns, frame, rng), frame, rng));
+        // One square: a part of a photo is one.
+        let copies = view.chunks(view.len() / (SQUARES * COPIES)).take(COPIES).enumerate();
         Some(copies.map(|(copy, values)| (values.to_vec(), f32::from(u8::from(copy != turns)))).collect())
     }
 }
