@@ -5,7 +5,7 @@ mod picture;
 use clearshot_core::turn::turn_and_cut;
 use clearshot_core::view::{self, LONG_SIDE};
 use fast_image_resize::FilterType;
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -87,21 +87,14 @@ fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage
     // straightened and cut by hand.
     let smallest = if rng.random_bool(0.6) { 0.8 } else { 0.5 };
     let diameter = (width.min(height) * rng.random_range(smallest..=1.0f64)).floor().max(2.0);
-    // Stretched across or down: what is upright stays so, as does the horizon, while slanting lines slant otherwise. The front of a
-    // car that runs away from the camera is no cue of tilt by its angle.
-    let stretch = if rng.random_bool(0.5) { rng.random_range(0.75..1.33f64) } else { 1.0 };
-    let (wide, high) = ((diameter * stretch.min(1.0)).max(2.0), (diameter / stretch.max(1.0)).max(2.0));
-    let left = rng.random_range(0.0..=width - wide);
-    let top = rng.random_range(0.0..=height - high);
+    let left = rng.random_range(0.0..=width - diameter);
+    let top = rng.random_range(0.0..=height - diameter);
     // Some are as small as the smallest uploads, the others at least 1.5 times the view.
     let wanted = if rng.random_bool(0.2) { rng.random_range(150.0..288.0) } else { rng.random_range(288.0..400.0f64) };
     let side = wanted.min(diameter).floor() as u32;
-    let mut square = view::resize_part(photo, [left, top, wide, high], side, side, raster::any_filter(rng));
-    if rng.random_bool(0.15) {
+    let mut square = view::resize_part(photo, [left, top, diameter, diameter], side, side, raster::any_filter(rng));
+    if rng.random_bool(0.1) {
         picture::hang_crooked(&mut square, rng);
-    }
-    if rng.random_bool(0.25) {
-        hide_a_part(&mut square, rng);
     }
     let interpolation = if rng.random_bool(0.75) { Interpolation::Bilinear } else { Interpolation::Bicubic };
     let turned = rotate_about_center(&square, degrees.to_radians(), interpolation, Border::Replicate);
@@ -122,20 +115,6 @@ fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage
     let seen = diameter * f64::from(LONG_SIDE) / width.max(height);
     overlay::sometimes(&mut pixels, side as f32 / seen as f32, Frame::Part, rng);
     pixels
-}
-
-/// Hides a disc, whose edge has no direction, behind one colour: what is upright shall be told by the scene, not by a photo that is known
-/// by heart (random erasing, Zhong et al., AAAI 2020).
-fn hide_a_part(square: &mut RgbImage, rng: &mut ChaCha8Rng) {
-    let side = square.width() as f32;
-    let radius = rng.random_range(0.06..0.22) * side;
-    let centre: [f32; 2] = std::array::from_fn(|_| rng.random_range(0.1..0.9) * side);
-    let colour = Rgb(std::array::from_fn(|_| rng.random()));
-    for (x, y, pixel) in square.enumerate_pixels_mut() {
-        if (x as f32 - centre[0]).hypot(y as f32 - centre[1]) < radius {
-            *pixel = colour;
-        }
-    }
 }
 
 /// The whole photo turned, cut to the largest rectangle of its own shape that stays filled at the largest angle.
