@@ -1,5 +1,6 @@
 //! One self-contained HTML page on the calibrated models of a folder: what each model says of one photo degraded more
-//! and more, truth against value, coverage, the learning curve, and the held-out photos in the order of their scores.
+//! and more, truth against value, coverage, the learning curve, and the held-out photos in the order of their scores; of the model that
+//! tells the turn, what it says of a photo at each right angle, its figures, and the upright photos that it calls turned.
 
 use std::path::Path;
 
@@ -10,6 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use clearshot_core::ingest::{self, Limits};
 use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::card::{ModelCard, VerifiedModel};
+use clearshot_core::scoring::orientation::{Orientation, TURN};
+use clearshot_core::scoring::output::COPIES;
 use clearshot_core::session::{BranchSession, Runtime};
 use clearshot_core::thumbnail;
 use clearshot_core::view::ReferenceView;
@@ -20,7 +23,7 @@ use crate::generator::Recipe;
 use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
 use crate::run::Run;
-use crate::transform::{Frame, Transformation};
+use crate::transform::{Frame, Transformation, by_right_angles};
 
 /// Degradations of the photo that is degraded more and more.
 const SWEEP: usize = 7;
@@ -110,6 +113,8 @@ fn section(
         "the {} model was trained on another set of photos",
         spec.name
     );
+    let curve = Run::new(options.work, spec.name).validations().unwrap_or_default();
+    let learning_curve = (!curve.is_empty()).then(|| chart::learning_curve(&curve, spec.unit)).transpose()?;
     let recipe = Recipe {
         transformation,
         range: spec.evaluated,
@@ -118,6 +123,12 @@ fn section(
         frame: Frame::Whole,
         seed: card.training.seed,
     };
+    if spec.name == TURN {
+        let sweep = turned_more_and_more(&recipe, &card, &mut session, sweep)?;
+        let by_score = if options.without_photos { Vec::new() } else { called_turned(library, &card, &mut session)? };
+        let samples = library.part(Part::Test).len();
+        return Ok(Section { charts: Vec::new(), samples, card, sweep, learning_curve, by_score });
+    }
     let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, levelled: false, baselines: false };
     let samples = measure(library, &recipe, plan, &mut session)?;
     let degraded = |index: usize| {
@@ -126,11 +137,9 @@ fn section(
         let mut rng = recipe.rng(Part::Test, index, usize::MAX >> 44);
         let view = recipe.reference_view(sweep, magnitude, Frame::Whole, &mut rng);
         let made = Some(format!("{magnitude:+.2} {}", spec.unit));
-        picture(view.pixels(), made, said(&card, &mut session, &view)?, spec.unit)
+        scored(view.pixels(), made, said(&card, &mut session, &view)?, spec.unit)
     };
     let sweep = (0..SWEEP).map(degraded).collect::<Result<_>>()?;
-    let curve = Run::new(options.work, spec.name).validations().unwrap_or_default();
-    let learning_curve = (!curve.is_empty()).then(|| chart::learning_curve(&curve, spec.unit)).transpose()?;
     let by_score = if options.without_photos { Vec::new() } else { by_score(library, &card, &mut session)? };
     Ok(Section { charts: charts(&card, &samples)?, samples: samples.len(), card, sweep, learning_curve, by_score })
 }
@@ -151,14 +160,14 @@ fn charts(card: &ModelCard, samples: &[Sample]) -> Result<Vec<String>> {
 /// Held-out photos as they are, evenly taken from the order of their scores.
 fn by_score(library: &Library, card: &ModelCard, session: &mut BranchSession) -> Result<Vec<Picture>> {
     let photos = library.part(Part::Test);
-    let mut scored = Vec::with_capacity(photos.len());
+    let mut found = Vec::with_capacity(photos.len());
     for photo in photos {
-        scored.push((said(card, session, &ReferenceView::new(photo.pixels.clone()))?, photo));
+        found.push((said(card, session, &ReferenceView::new(photo.pixels.clone()))?, photo));
     }
-    scored.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
-    let (last, shown) = (scored.len().saturating_sub(1), BY_SCORE.min(scored.len()));
-    let chosen = (0..shown).map(|index| &scored[index * last / (shown - 1).max(1)]);
-    chosen.map(|(estimate, photo)| picture(&photo.pixels, None, *estimate, &card.metric.unit)).collect()
+    found.sort_by(|a, b| a.0.value.total_cmp(&b.0.value));
+    let (last, shown) = (found.len().saturating_sub(1), BY_SCORE.min(found.len()));
+    let chosen = (0..shown).map(|index| &found[index * last / (shown - 1).max(1)]);
+    chosen.map(|(estimate, photo)| scored(&photo.pixels, None, *estimate, &card.metric.unit)).collect()
 }
 
 fn said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> Result<Estimate> {
@@ -166,13 +175,51 @@ fn said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> 
     Ok(card.calibration.apply(session.run(&[tensor.as_slice()])?[0].scalar()))
 }
 
-fn picture(image: &RgbImage, made: Option<String>, estimate: Estimate, unit: &str) -> Result<Picture> {
-    let jpeg = thumbnail::jpeg(image.clone(), THUMBNAIL)?;
+fn scored(image: &RgbImage, made: Option<String>, estimate: Estimate, unit: &str) -> Result<Picture> {
     let Estimate { value, low, high } = estimate;
-    Ok(Picture {
-        uri: format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)),
-        made,
-        value: format!("{value:+.2}"),
-        interval: format!("({low:+.2} to {high:+.2}) {unit}"),
-    })
+    picture(image, made, format!("{value:+.2}"), format!("({low:+.2} to {high:+.2}) {unit}"))
+}
+
+/// A photo turned by each right angle, and which turn the model says with which probability.
+fn turned_more_and_more(
+    recipe: &Recipe,
+    card: &ModelCard,
+    session: &mut BranchSession,
+    photo: &RgbImage,
+) -> Result<Vec<Picture>> {
+    let turned = |turns: usize| {
+        let mut rng = recipe.rng(Part::Test, turns, usize::MAX >> 44);
+        let pixels = by_right_angles(photo.clone(), turns);
+        let view = recipe.reference_view(&pixels, 0.0, Frame::Whole, &mut rng);
+        let said = turn_said(card, session, &view)?;
+        with_turn(view.pixels(), Some(format!("{} deg", 90 * turns)), said)
+    };
+    (0..COPIES).map(turned).collect()
+}
+
+/// Held-out photos as they are, upright, that the model calls turned.
+fn called_turned(library: &Library, card: &ModelCard, session: &mut BranchSession) -> Result<Vec<Picture>> {
+    let mut pictures = Vec::new();
+    for photo in library.part(Part::Test) {
+        let said = turn_said(card, session, &ReferenceView::new(photo.pixels.clone()))?;
+        if said.turn != 0 && pictures.len() < BY_SCORE {
+            pictures.push(with_turn(&photo.pixels, None, said)?);
+        }
+    }
+    Ok(pictures)
+}
+
+fn turn_said(card: &ModelCard, session: &mut BranchSession, view: &ReferenceView) -> Result<Orientation> {
+    let tensor = session.view().tensor(view);
+    Orientation::read(card, &session.run(&[tensor.as_slice()])?[0]).context("the model tells no turn")
+}
+
+fn with_turn(image: &RgbImage, made: Option<String>, said: Orientation) -> Result<Picture> {
+    picture(image, made, format!("{} deg", said.turn), format!("with a probability of {:.2}", said.probability))
+}
+
+fn picture(image: &RgbImage, made: Option<String>, value: String, interval: String) -> Result<Picture> {
+    let jpeg = thumbnail::jpeg(image.clone(), THUMBNAIL)?;
+    let uri = format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg));
+    Ok(Picture { uri, made, value, interval })
 }

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor, TensorData};
+use clearshot_core::scoring::orientation::TURN;
+use clearshot_core::view::COPIES;
 
 use crate::encoder;
 use crate::generator::{Batch, Recipe};
@@ -37,6 +39,10 @@ pub fn train(
     let recipe = settings.recipe()?;
     let spec = recipe.transformation.spec();
     let scale = TargetScale::new(settings.range);
+    ensure!(
+        spec.name != TURN || settings.magnitudes == COPIES,
+        "{TURN} compares the {COPIES} right-angle copies of a photo: train it with --magnitudes {COPIES}"
+    );
     fs::create_dir_all(&run.folder)?;
     let device = device.clone().autodiff();
     device.seed(settings.seed);

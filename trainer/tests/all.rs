@@ -90,13 +90,25 @@ fn all_makes_three_models_that_the_server_code_loads_and_runs() {
 fn all_makes_a_model_that_tells_the_turn_by_both_ends_of_a_photo() {
     let (photos, out) = (photos(), tempfile::tempdir().unwrap());
     let models = out.path().join("models");
-    let mut command = trainer();
-    command.args(["all", "--transformation", TURN, "--ranking", "listwise"]).args(FEW);
-    command.arg("--photos").arg(photos.path()).arg("--work").arg(out.path().join("work")).arg("--out").arg(&models);
-    run(&mut command);
+    let all = |few: [&str; 8]| {
+        let mut command = trainer();
+        command.args(["all", "--transformation", TURN, "--ranking", "listwise"]).args(few);
+        command.arg("--photos").arg(photos.path()).arg("--work").arg(out.path().join("work")).arg("--out").arg(&models);
+        command
+    };
+    let refused = all(FEW).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--magnitudes 4"), "a photo has four right-angle copies");
+    run(&mut all(FEW.map(|word| if word == "3" { "4" } else { word })));
     let model = VerifiedModel::load(&models, TURN).unwrap();
     let card = &model.card;
     assert!(card.turns["all"].photos > 0 && card.evaluation.is_empty() && card.reference.is_none());
+    let page = out.path().join("report.html");
+    let mut report = trainer();
+    report.args(["report", "--transformation", TURN, "--per-photo", "1"]).arg("--photos").arg(photos.path());
+    run(report.arg("--work").arg(out.path().join("work")).arg("--out").arg(&models).arg("--report").arg(&page));
+    let html = std::fs::read_to_string(page).unwrap();
+    assert!(["made 0 deg", "made 270 deg", "turned, named"].iter().all(|said| html.contains(said)));
+    assert!(!html.contains("NaN") && !html.contains("Pearson"), "a turn has no scale");
     // Rows of another shade at either end: what is seen there counts, whichever end it is.
     let ends = [0u8, 90].map(|dark| {
         let shade = move |x: u32, y: u32| (y + if x < 200 { 0 } else { u32::from(dark) }) as u8;

@@ -8,6 +8,8 @@ mod rotation;
 mod saturation;
 mod turn;
 
+pub(crate) use turn::by_right_angles;
+
 pub use clearshot_core::metric::Severity;
 use clearshot_core::metric::{Fault, Metric};
 use clearshot_core::name::Name;

@@ -65,23 +65,28 @@ impl Transformation for Turn {
     }
 }
 
-/// A photo turned clockwise by so many right angles.
+/// A degraded photo, turned clockwise by so many right angles.
 fn turned(photo: &RgbImage, turns: usize, frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
     let pixels = match frame {
         Frame::Part => square_part(photo, rng),
         Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
     };
-    let mut pixels = match turns {
-        0 => pixels,
-        1 => imageops::rotate90(&pixels),
-        2 => imageops::rotate180(&pixels),
-        _ => imageops::rotate270(&pixels),
-    };
+    let mut pixels = by_right_angles(pixels, turns);
     if frame == Frame::Part {
         // Laid over after the turn: marks are as upright as their portal's pages are, whatever the photo is.
         overlay::sometimes(&mut pixels, 0.25, frame, rng);
     }
     Degraded { long_side: pixels.width().max(pixels.height()), pixels }
+}
+
+/// A photo turned clockwise by so many right angles.
+pub(crate) fn by_right_angles(photo: RgbImage, turns: usize) -> RgbImage {
+    match turns % COPIES {
+        0 => photo,
+        1 => imageops::rotate90(&photo),
+        2 => imageops::rotate180(&photo),
+        _ => imageops::rotate270(&photo),
+    }
 }
 
 /// A square of the photo as cameras and owners would have made it: tilted a little, in another light, softer, noisy. Far more varied than
