@@ -35,7 +35,7 @@ async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
         (b"%PDF-1.7\n".to_vec(), "a PDF document", "render it"),
         (format!("data:image/jpeg;base64,{photo}").into_bytes(), "a data URL", "the bytes of the file itself"),
         (photo.clone().into_bytes(), "an image in base64", "the bytes of the file itself"),
-        (format!("{{\"image\": \"{photo}\"}}").into_bytes(), "JSON", "as the body or as the part `image`"),
+        (format!("{{\"image\": \"{photo}\"}}").into_bytes(), "JSON", "`Content-Type: application/json`"),
     ] {
         let document = problem(server.post(sent).await, 415, "unsupported_format").await;
         let detail = document["detail"].as_str().expect("text");
