@@ -46,3 +46,10 @@ pub fn shrink_part(image: &RgbImage, part: [u32; 4], long_side: u32, filter: Fil
     let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
     resize_part(image, part.map(f64::from), scaled(width), scaled(height), filter)
 }
+
+/// The squares at the two ends of a picture's long side, left or top first: left, top, width and height of each.
+pub(super) fn ends(picture: &RgbImage) -> [[f64; 4]; 2] {
+    let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
+    let side = width.min(height);
+    [[0.0, 0.0, side, side], [width - side, height - side, side, side]]
+}

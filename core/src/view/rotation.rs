@@ -6,7 +6,7 @@
 
 use fast_image_resize::FilterType;
 
-use super::resample::resize_part;
+use super::resample::{ends, resize_part};
 use super::{ReferenceView, luma};
 
 const DISCS: usize = 2;
@@ -16,11 +16,6 @@ pub(super) const SHAPE: [usize; 3] = [DISCS, SIDE, SIDE];
 /// Luma of the left (or top) and of the right (or bottom) crop.
 pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
     let pixels = view.pixels();
-    let (width, height) = (f64::from(pixels.width()), f64::from(pixels.height()));
-    let diameter = width.min(height);
-    let ends = [(0.0, 0.0), (width - diameter, height - diameter)];
-    let crop = |(left, top): (f64, f64)| {
-        resize_part(pixels, [left, top, diameter, diameter], SIDE as u32, SIDE as u32, FilterType::Bilinear)
-    };
-    ends.into_iter().flat_map(|end| crop(end).pixels().map(|pixel| luma(pixel.0)).collect::<Vec<_>>()).collect()
+    let crop = |end| resize_part(pixels, end, SIDE as u32, SIDE as u32, FilterType::Bilinear);
+    ends(pixels).into_iter().flat_map(|end| crop(end).pixels().map(|pixel| luma(pixel.0)).collect::<Vec<_>>()).collect()
 }

@@ -5,7 +5,7 @@
 use fast_image_resize::FilterType;
 
 use super::ReferenceView;
-use super::resample::resize_part;
+use super::resample::{ends, resize_part};
 
 /// Right-angle copies of a photo.
 pub const COPIES: usize = 4;
@@ -19,11 +19,9 @@ pub(super) const SHAPE: [usize; 3] = [SQUARES * COPIES * CHANNELS, SIDE, SIDE];
 /// appears turned clockwise by k right angles.
 pub(super) fn tensor(view: &ReferenceView) -> Vec<f32> {
     let pixels = view.pixels();
-    let (width, height) = (f64::from(pixels.width()), f64::from(pixels.height()));
-    let side = width.min(height);
     let mut values = Vec::with_capacity(SHAPE.iter().product());
-    for [left, top] in [[0.0, 0.0], [width - side, height - side]] {
-        let square = resize_part(pixels, [left, top, side, side], SIDE as u32, SIDE as u32, FilterType::Box);
+    for end in ends(pixels) {
+        let square = resize_part(pixels, end, SIDE as u32, SIDE as u32, FilterType::Box);
         for copy in 0..COPIES {
             for channel in 0..CHANNELS {
                 values.extend((0..SIDE * SIDE).map(|index| {
