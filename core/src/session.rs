@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::ep::cuda::ConvAlgorithmSearch;
@@ -146,6 +147,10 @@ impl Default for DeviceConfig {
     }
 }
 
+/// The library that this process has loaded. A process can hold one environment of ONNX Runtime only, for as long as it
+/// lives, so whoever loads it after the first gets the same.
+static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
 /// The loaded ONNX Runtime, and what sessions made with it run on.
 #[derive(Clone)]
 pub struct Runtime {
@@ -156,10 +161,11 @@ pub struct Runtime {
 
 impl Runtime {
     /// Loads ONNX Runtime from `explicit`, else from the place where the project's own setup put it, else from system
-    /// folders.
+    /// folders. May be called again, and from several threads: a process loads the library once.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], [`RuntimeError::Unloadable`] or [`RuntimeError::Telemetry`], naming the remedy.
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Unloadable`] (also for another library than the one that this process
+    /// has loaded) or [`RuntimeError::Telemetry`], naming the remedy.
     pub fn load(explicit: Option<&Path>) -> Result<Self, RuntimeError> {
         if !privacy::is_private() {
             return Err(RuntimeError::Telemetry);
@@ -168,12 +174,20 @@ impl Runtime {
         let unloadable = |reason: String| RuntimeError::Unloadable { path: path.clone(), reason };
         // An absolute path: ort resolves relative ones against the executable, users mean the working directory.
         let absolute = std::path::absolute(&path).map_err(|error| unloadable(error.to_string()))?;
-        let environment = ort::init_from(&absolute)
-            .map_err(|error| unloadable(error.to_string()))?
-            .with_name("clearshot")
-            .with_telemetry(false)
-            .build()
-            .map_err(|error| unloadable(error.to_string()))?;
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let environment = match loaded.as_ref() {
+            Some((first, environment)) if *first == absolute => environment.clone(),
+            Some((first, _)) => {
+                return Err(unloadable(format!("this process has loaded {} already", first.display())));
+            }
+            None => ort::init_from(&absolute)
+                .map_err(|error| unloadable(error.to_string()))?
+                .with_name("clearshot")
+                .with_telemetry(false)
+                .build()
+                .map_err(|error| unloadable(error.to_string()))?,
+        };
+        *loaded = Some((absolute.clone(), environment.clone()));
         Ok(Self { environment, path: absolute, gpu: None })
     }
 
@@ -388,5 +402,20 @@ mod tests {
         assert_eq!(own("/home/me/clearshot/target/release/deps/score-1a2b")[0], checkout);
         assert_eq!(own("/tmp/mine/clearshot"), ["/tmp/mine/.onnxruntime", "/tmp/mine"]);
         assert!(folders(None).iter().all(|folder| folder.is_absolute()));
+    }
+
+    #[test]
+    fn a_process_loads_the_library_once_however_often_and_from_wherever_it_is_asked() {
+        let loaded = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Runtime::load(None))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        let paths: Vec<_> = loaded.into_iter().map(|runtime| runtime.expect("it is set up").path).collect();
+        assert!(paths.iter().all(|path| *path == paths[0]));
+        let folder = tempfile::tempdir().unwrap();
+        let other = folder.path().join(LIBRARY);
+        std::fs::write(&other, "another one").unwrap();
+        let refused = Runtime::load(Some(&other)).map(|runtime| runtime.path).unwrap_err().to_string();
+        assert!(refused.contains(&*paths[0].to_string_lossy()), "{refused}");
     }
 }

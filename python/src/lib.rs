@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::io::Cursor;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clearshot_core::assessment::{PrepareError, Prepared, prepare};
 use clearshot_core::ingest::Limits;
@@ -12,7 +12,7 @@ use clearshot_core::load::{Files, load_models};
 use clearshot_core::models::ModelSet;
 use clearshot_core::scorer::Scorer;
 use clearshot_core::scoring::profile::{Profile, Profiles};
-use clearshot_core::session::{Runtime, RuntimeError};
+use clearshot_core::session::Runtime;
 use image::ExtendedColorType;
 use image::codecs::bmp::BmpEncoder;
 use pyo3::exceptions::{PyKeyError, PyRuntimeError, PyValueError};
@@ -24,7 +24,7 @@ type Refusal = (&'static str, String);
 /// Models and profiles, and for each thread that scores at the same time a scorer.
 #[pyclass(frozen)]
 struct Engine {
-    runtime: &'static Runtime,
+    runtime: Runtime,
     models: Arc<ModelSet>,
     profiles: Profiles,
     limits: Limits,
@@ -40,7 +40,8 @@ impl Engine {
         let files = Files { models, profiles, onnxruntime: Some(onnxruntime) };
         let profiles = Profiles::load_or_built_in(files.profiles.as_deref()).map_err(|error| refused(&error))?;
         let models = load_models(&files, &profiles).map_err(|error| refused(&error))?;
-        let runtime = runtime(&files).map_err(|error| refused(&error))?;
+        // On the CPU, since a GPU wants photos in batches, which are the service's work.
+        let runtime = Runtime::load(files.onnxruntime.as_deref()).map_err(|error| refused(&error))?;
         Ok(Self { runtime, models: Arc::new(models), profiles, limits: Limits::default(), idle: Mutex::default() })
     }
 
@@ -78,21 +79,8 @@ impl Engine {
     }
 
     fn scorer(&self) -> PyResult<Scorer> {
-        Scorer::new(self.runtime, Arc::clone(&self.models)).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+        Scorer::new(&self.runtime, Arc::clone(&self.models)).map_err(|error| PyRuntimeError::new_err(error.to_string()))
     }
-}
-
-/// ONNX Runtime, which a process has once: the first scorer chooses the library. On the CPU, since a GPU wants photos in batches,
-/// which are the service's work.
-fn runtime(files: &Files) -> Result<&'static Runtime, RuntimeError> {
-    static LOADED: OnceLock<Runtime> = OnceLock::new();
-    static LOADING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(runtime) = LOADED.get() {
-        return Ok(runtime);
-    }
-    let runtime = Runtime::load(files.onnxruntime.as_deref())?;
-    Ok(LOADED.get_or_init(|| runtime))
 }
 
 fn one(scorer: &mut Scorer, photo: Prepared, profile: &Profile) -> PyResult<String> {
