@@ -15,14 +15,13 @@ use clearshot_core::platform::Platform;
 use clearshot_core::scorer::Scorer;
 use clearshot_core::scoring::profile::Profiles;
 use clearshot_core::session::Runtime;
-use image::codecs::png::PngEncoder;
-use image::{Rgb, RgbImage};
 use serde::Serialize;
 
 use crate::access::Keys;
 use crate::app::cores;
 use crate::certificate::Certificate;
 use crate::config::ServeConfig;
+use crate::drawn;
 use crate::memory;
 use crate::source::Sources;
 
@@ -174,7 +173,7 @@ fn open_files() -> Option<u64> {
 
 fn scoring(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     let files = &config.app.files;
-    let photo = drawn(DRAWN);
+    let photo = drawn::photo(DRAWN);
     match config.app.validate() {
         Ok(()) => limits(config, &photo, diagnosis),
         Err(error) => diagnosis.add("flags", State::Broken, error),
@@ -196,14 +195,6 @@ fn scoring(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     diagnosis.take("a photo", score(&runtime, models, &profiles, &photo), Clone::clone);
 }
 
-/// Draws a photo, as a PNG.
-fn drawn([width, height]: [u32; 2]) -> Vec<u8> {
-    let drawn = RgbImage::from_fn(width, height, |x, y| Rgb([(x / 4) as u8, (y / 3) as u8, (x * y % 251) as u8]));
-    let mut file = Vec::new();
-    drawn.write_with_encoder(PngEncoder::new(&mut file)).expect("memory takes what is written");
-    file
-}
-
 /// Tells whether the limits let the photo in. Those that refuse it may be meant, as long as they let in a smaller or larger one.
 fn limits(config: &ServeConfig, photo: &[u8], diagnosis: &mut Diagnosis) {
     let app = &config.app;
@@ -219,7 +210,7 @@ fn limits(config: &ServeConfig, photo: &[u8], diagnosis: &mut Diagnosis) {
     let (state, found) = match (decode(photo, budget), exceeded) {
         (Err(error @ IngestError::TooSmall { .. }), _) => (State::Poor, format!("{error}; lower --min-side")),
         (Err(error), _) => {
-            let smallest = drawn(DRAWN.map(|side| side.min(min_side)));
+            let smallest = drawn::photo(DRAWN.map(|side| side.min(min_side)));
             let state = if decode(&smallest, budget).is_ok() { State::Poor } else { State::Broken };
             (state, format!("{error}; raise --max-side, --max-pixels, --max-decoded-bytes or --decode-memory"))
         }

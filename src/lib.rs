@@ -16,6 +16,7 @@ pub mod correct;
 pub mod crypto;
 pub mod decoders;
 pub mod doctor;
+mod drawn;
 pub mod engine;
 pub mod error;
 pub mod health;

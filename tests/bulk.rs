@@ -384,35 +384,86 @@ fn results_of_other_models_are_not_continued() {
     }
 }
 
-#[test]
-fn a_photo_on_which_a_model_fails_has_no_row_and_is_tried_again() {
-    let folder = photos();
+/// The shipped models and a fourth one, a graph that ONNX Runtime cannot run for photos that are nearly black, as it looks up what is not
+/// there; or for all others.
+fn models_of_which_one_fails(on_black: bool) -> tempfile::TempDir {
     let models = models_with_a_fourth_metric();
-    // A graph that ONNX Runtime cannot run for photos that are nearly black: it looks up what is not there.
-    let graph = root().join("tests/fixtures/models/fails_on_black.onnx");
     let place = |name: &str| models.path().join(name);
-    std::fs::copy(&graph, place("exposure.onnx")).expect("it can be copied");
+    let mut graph = std::fs::read(root().join("tests/fixtures/models/fails_on_black.onnx")).expect("it is there");
+    if !on_black {
+        // What is compared, the other way round.
+        let (compared, reversed) = (b"\n\x04mean\n\x05black", b"\n\x05black\n\x04mean");
+        let at = graph.windows(compared.len()).position(|bytes| bytes == compared).expect("it compares");
+        graph[at..at + reversed.len()].copy_from_slice(reversed);
+    }
+    std::fs::write(place("exposure.onnx"), &graph).expect("it is written");
     let card = std::fs::read_to_string(place("exposure.json")).expect("it is there");
     let mut card: Value = serde_json::from_str(&card).expect("JSON");
-    card["sha256"] = clearshot_core::digest::sha256_hex(&std::fs::read(&graph).expect("it is there")).into();
+    card["sha256"] = clearshot_core::digest::sha256_hex(&graph).into();
     std::fs::write(place("exposure.json"), card.to_string()).expect("it is written");
-    let black = encoded(&image::RgbImage::new(640, 480), image::ImageFormat::Png);
-    std::fs::write(folder.path().join("a-black.png"), black).expect("it is written");
+    models
+}
+
+fn black() -> Vec<u8> {
+    encoded(&image::RgbImage::new(640, 480), image::ImageFormat::Png)
+}
+
+#[test]
+fn a_photo_on_which_a_model_fails_has_a_row_that_says_so_and_is_not_tried_for_ever() {
+    let folder = photos();
+    let models = models_of_which_one_fails(true);
+    std::fs::write(folder.path().join("a-black.png"), black()).expect("it is written");
     for how in [["--threads", "1"], ["--batch", "8"]] {
         let output = folder.path().join("results.jsonl");
         let arguments = [text(folder.path()), "--models", text(models.path()), "-o", text(&output)];
         let (said, code) = score(&[&arguments[..], &how].concat());
-        assert!(code == Some(3) && said.contains("6 photos in") && said.contains("1 refused"), "{said}");
-        assert!(said.contains("1 on which the models failed"), "{said}");
+        assert!(code == Some(3) && said.contains("6 photos in") && said.contains("2 refused"), "{said}");
         assert!(said.contains("a-black.png") && said.contains("exposure"), "the log names both: {said}");
         let written = rows(&output);
-        assert_eq!(written.len(), 5);
+        assert_eq!(written.len(), 6);
         assert_eq!(written.iter().filter(|row| row.get("problem").is_none()).count(), 4);
-        // A lost device would be another one by then; until the photo is scored, a run says that it was not.
+        let row = written.iter().find(|row| row["path"].as_str().is_some_and(|path| path.ends_with("a-black.png")));
+        let problem = &row.expect("it has one")["problem"];
+        let detail = problem["detail"].as_str().expect("text");
+        assert!(problem["code"] == "internal" && detail.contains("the exposure model failed"), "{problem}");
         let (said, code) = score(&[&arguments[..], &how].concat());
-        assert!(code == Some(3) && said.contains("1 photos in") && said.contains("5 skipped"), "{said}");
-        assert_eq!(rows(&output).len(), 5);
+        assert!(code == Some(0) && said.contains("0 photos in") && said.contains("6 skipped"), "{said}");
+        assert_eq!(rows(&output).len(), 6);
         std::fs::remove_file(&output).expect("it is there");
+    }
+}
+
+/// The models run on the first photo and on none after it, as if the device were lost.
+#[test]
+fn a_run_without_its_device_ends_and_goes_on_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let models = models_of_which_one_fails(false);
+    let photos = folder.path().join("photos");
+    std::fs::create_dir(&photos).expect("a folder");
+    std::fs::write(photos.join("00.png"), black()).expect("it is written");
+    let photo = encoded(&room(320, 240, 3), image::ImageFormat::Png);
+    let add = |number: usize, photo: &[u8]| {
+        std::fs::write(photos.join(format!("{number:02}.png")), photo).expect("it is written");
+    };
+    (1..20).for_each(|number| add(number, &photo));
+    for (ending, how) in [("jsonl", ["--threads", "1"]), ("parquet", ["--batch", "8"])] {
+        let output = folder.path().join(format!("results.{ending}"));
+        let arguments = [text(&photos), "--models", text(models.path()), "-o", text(&output)];
+        let run = || score(&[&arguments[..], &how].concat());
+        // A few may fail: it could be back by now.
+        let (said, code) = run();
+        assert!(code == Some(3) && said.contains("20 photos in"), "{said}");
+        assert!(said.contains("19 on which the models could not run: the next run tries them again"), "{said}");
+        add(20, &photo);
+        let (said, code) = run();
+        assert!(code == Some(1) && said.contains("failed on 20 photos in a row"), "{said}");
+        assert!(said.contains("the exposure model failed") && said.contains("goes on from there"), "{said}");
+        // What the models run on stands for a device that is back: each photo has its row now, the first one from before.
+        (1..21).for_each(|number| add(number, &black()));
+        let (said, code) = run();
+        assert!(code == Some(0) && said.contains("20 photos in") && said.contains("1 skipped"), "{said}");
+        (1..20).for_each(|number| add(number, &photo));
+        std::fs::remove_file(photos.join("20.png")).expect("it is there");
     }
 }
 

@@ -97,7 +97,8 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     for row in Results::with_rows(&config.results)?.rows() {
         let row = row?;
         let decision = lookup.as_mut().and_then(|lookup| lookup.on(row.path()));
-        let Some(findings) = findings(&row, &models, &served) else {
+        let is_theirs = row.is_made_by(&served) == Some(true);
+        let Some(findings) = findings(&row, &models, is_theirs) else {
             not_scored += 1;
             continue;
         };

@@ -8,6 +8,7 @@ use csv::StringRecord;
 use serde::Deserialize;
 
 use super::output::unescaped;
+use super::source::path_by_url;
 
 /// What an operator did with a photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -168,7 +169,12 @@ impl Decisions {
         match self {
             Self::Listed(listed) => listed.get(photo).cloned(),
             Self::Sorted { accepted, rejected } => {
-                let lies = |folder: &PathBuf| Path::new(photo).starts_with(folder);
+                // Paths that are no text stand in results from the root, whatever they were given as.
+                let from_root = path_by_url(photo);
+                let lies = |folder: &PathBuf| match &from_root {
+                    Some(path) => std::path::absolute(folder).is_ok_and(|folder| path.starts_with(folder)),
+                    None => Path::new(photo).starts_with(folder),
+                };
                 let decided = |verdict| Some(Decision { verdict, reason: None });
                 match (lies(accepted), lies(rejected)) {
                     (true, _) => decided(Verdict::Accepted),
@@ -191,6 +197,10 @@ impl Decisions {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::super::source::PhotoSource;
     use super::*;
 
     fn read(text: &str) -> Result<Decisions, String> {
@@ -253,5 +263,25 @@ mod tests {
         let on = |below: &str| decisions.on(&path(below)).map(|decision| decision.verdict);
         assert_eq!(on("accepted/rooms/a.jpg"), Some(Verdict::Accepted));
         assert_eq!((on("rejected/a.jpg"), on("rejected.jpg"), on("a.jpg")), (Some(Verdict::Rejected), None, None));
+    }
+
+    #[test]
+    fn photos_whose_names_are_no_text_are_decided_on_by_their_folders() {
+        let absolute = std::env::current_dir().expect("there is one");
+        for (base, decided) in [("decided", "decided"), ("decided/", "./decided"), ("a\u{fc} b", "a\u{fc} b")] {
+            for folder in [PathBuf::from(decided), absolute.join(decided)] {
+                let [accepted, rejected] = ["accepted", "rejected"].map(|verdict| folder.join(verdict));
+                let decisions = Decisions::Sorted { accepted, rejected };
+                let on = |below: &[u8]| {
+                    // As `clearshot score` writes it.
+                    let photo = PhotoSource::file(Path::new(base).join(OsStr::from_bytes(below)));
+                    assert!(photo.path.starts_with("file:///"), "{}", photo.path);
+                    decisions.on(&photo.path).map(|decision| decision.verdict)
+                };
+                assert_eq!(on(b"accepted/K\xFCche.jpg"), Some(Verdict::Accepted), "{base}, {decided}");
+                assert_eq!(on(b"rejected/\xFF/a.jpg"), Some(Verdict::Rejected), "{base}, {decided}");
+                assert_eq!((on(b"K\xFCche.jpg"), on(b"rejected\xFF/a.jpg")), (None, None), "{base}, {decided}");
+            }
+        }
     }
 }

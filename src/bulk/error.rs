@@ -14,6 +14,17 @@ pub enum BulkError {
     /// There is no profile of that name.
     #[error("there is no profile `{0}`")]
     UnknownProfile(String),
+    /// The models fail on whatever they are given.
+    #[error(
+        "the models failed on {in_a_row} photos in a row and on a picture that is known to be sound ({reason}): the device \
+         may be lost, or its memory taken. The rows that were written are kept: with --output, the same command goes on from there"
+    )]
+    ModelsFail {
+        /// How many photos they failed on.
+        in_a_row: usize,
+        /// What they said of the last.
+        reason: String,
+    },
     /// The contact sheet cannot be written.
     #[error("cannot write {path}: {reason}")]
     Sheet {

@@ -12,16 +12,15 @@ use super::row::FlatRow;
 const COVERAGE: f32 = 0.9;
 
 /// What was found in the photo of a row; nothing where it was not scored. Rows keep intervals, not the scale of their errors. Of a row
-/// that `models` made, whose digest is `served`, the scale is found again, and probabilities are those of scoring, on nearly all photos
-/// to a hundredth. Of others all that is known is the interval, and near a threshold probabilities may be far from those of scoring.
+/// that `models` made (`is_theirs`) the scale is found again, and probabilities are those of scoring, on nearly all photos to a
+/// hundredth. Of others all that is known is the interval, and near a threshold probabilities may be far from those of scoring.
 #[must_use]
-pub(super) fn findings<'a>(row: &FlatRow, models: &'a ModelSet, served: &str) -> Option<Findings<'a>> {
+pub(super) fn findings<'a>(row: &FlatRow, models: &'a ModelSet, is_theirs: bool) -> Option<Findings<'a>> {
     // Older results lack metrics that came later.
     if REQUIRED.iter().any(|required| row.estimate(required).is_none()) {
         return None;
     }
     let coverage = row.number_of("coverage").filter(|share| *share > 0.0 && *share < 1.0).unwrap_or(COVERAGE);
-    let is_theirs = row.scored_by().is_some_and(|by| by.models == served);
     let metrics = models.cards().filter_map(|card| {
         let (name, calibration) = (card.metric.name.as_str(), &card.calibration);
         let estimate = row.estimate(name)?;
@@ -67,7 +66,10 @@ mod tests {
             scores.chain(made).collect()
         };
         let [own, others] = [by(&served), by("0123456789abcdef")];
-        let [own, others] = [&own, &others].map(|row| findings(row, &models, &served).expect("it has scores").metrics);
+        let [own, others] = [&own, &others].map(|row| {
+            let is_theirs = row.is_made_by(&served) == Some(true);
+            findings(row, &models, is_theirs).expect("it has scores").metrics
+        });
         assert_eq!((own.len(), others.len()), (REQUIRED.len(), REQUIRED.len()));
         for (own, other) in own.iter().zip(&others) {
             let name = &own.metric.name;

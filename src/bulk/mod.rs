@@ -40,8 +40,14 @@ use scored_by::ScoredBy;
 use shard::Shard;
 use source::{PhotoSource, Sources};
 
+use crate::error::INTERNAL;
+
 /// How often a run whose progress nobody watches logs it.
 const LOG_EVERY: Duration = Duration::from_secs(30);
+
+/// Photos in a row on which the models could not run, with none between that was scored, after which a run ends. Each of them was tried
+/// beside a picture on which they could not run either, so that a folder of photos that no model takes ends none.
+const MOST_FAILED_IN_A_ROW: usize = 20;
 
 /// Most kinds of files that a summary lists.
 const KINDS: usize = 12;
@@ -54,7 +60,7 @@ const NO_PHOTO: &str = "without an ending";
 pub struct Summary {
     /// Photos by verdict.
     pub verdicts: BTreeMap<&'static str, usize>,
-    /// Photos that never will be scored.
+    /// Photos that never will be scored: they cannot be decoded, or the models fail on them and on no others.
     pub refused: usize,
     /// Photos that could not be read this time; the next run tries them again.
     pub unread: usize,
@@ -94,7 +100,7 @@ impl std::fmt::Display for Summary {
         for (count, what) in [
             (self.refused, "refused"),
             (self.unread, "could not be read"),
-            (self.failed, "on which the models failed: the next run tries them again"),
+            (self.failed, "on which the models could not run: the next run tries them again"),
             (self.skipped, "skipped: the output holds them"),
         ] {
             if count > 0 {
@@ -152,12 +158,22 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     let started = Instant::now();
     let progress = Progress::start(photos.len());
     let read = |photo: &PhotoSource| sources.read(photo, config.max_file_bytes);
-    pool.run(read, &photos, |photo, outcome| {
+    let mut failed_in_a_row = 0;
+    let ran = pool.run(read, &photos, |photo, outcome| {
+        match &outcome {
+            Outcome::Scored(_) => failed_in_a_row = 0,
+            Outcome::Failed(_) if failed_in_a_row + 1 < MOST_FAILED_IN_A_ROW => failed_in_a_row += 1,
+            Outcome::Failed(reason) => {
+                return Err(BulkError::ModelsFail { in_a_row: MOST_FAILED_IN_A_ROW, reason: reason.clone() });
+            }
+            Outcome::Refused(_) | Outcome::Unread(_) | Outcome::NoPhoto => {}
+        }
         let row = summary.count(photo, outcome, &made, &progress);
         progress.step(&summary);
-        row.map_or(Ok(()), |row| output.write(row))
-    })?;
+        row.map_or(Ok(()), |row| output.write(row).map_err(BulkError::from))
+    });
     progress.end();
+    ran?;
     summary.took = started.elapsed();
     output.finish()?;
     if let (Some(sheet), Some(output)) = (&config.html, &config.output) {
@@ -194,6 +210,11 @@ impl Summary {
             }
             Outcome::Refused(refusal) => {
                 self.refused += 1;
+                // What is no fault of the file's is of interest to more than whoever reads its row.
+                if refusal.code == INTERNAL.code {
+                    progress
+                        .say(|| tracing::warn!(path = photo.path, reason = refusal.detail, "the models fail on it"));
+                }
                 row(None, Some(refusal))
             }
             // No row, so that the next run tries again.
@@ -204,7 +225,7 @@ impl Summary {
             }
             Outcome::Failed(reason) => {
                 self.failed += 1;
-                progress.say(|| tracing::warn!(path = photo.path, reason, "the models failed"));
+                progress.say(|| tracing::warn!(path = photo.path, reason, "the models cannot run"));
                 None
             }
             Outcome::NoPhoto => {

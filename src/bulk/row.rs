@@ -273,6 +273,12 @@ impl FlatRow {
         Some(Orientation { turn: self.number_of("turn")? as u16, probability: self.number_of("turn_probability")? })
     }
 
+    /// Whether the models with this digest made the row, where it says which did.
+    #[must_use]
+    pub fn is_made_by(&self, models: &str) -> Option<bool> {
+        Some(self.scored_by()?.models == models)
+    }
+
     /// What made the row, where it says so.
     #[must_use]
     pub fn scored_by(&self) -> Option<ScoredBy> {

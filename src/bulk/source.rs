@@ -268,6 +268,11 @@ fn is_file_url(text: &str) -> bool {
     text.starts_with("file://")
 }
 
+/// The path from the root that stands in an output as a file URL, if this is one: [`text_of`], undone.
+pub(super) fn path_by_url(text: &str) -> Option<PathBuf> {
+    if is_file_url(text) { file_of(text).ok() } else { None }
+}
+
 /// The path that a file URL means.
 fn file_of(url: &str) -> Result<PathBuf, String> {
     match url.strip_prefix("file://") {

@@ -178,12 +178,14 @@ fn taken<'a>(
     let mut lookup = Lookup::new(decisions);
     for row in Results::with_rows(results)?.rows() {
         let row = row?;
-        let Some((decision, findings)) = lookup.on(row.path()).zip(findings(&row, models, &served)) else { continue };
+        let Some(decision) = lookup.on(row.path()) else { continue };
+        let is_theirs = row.is_made_by(&served);
+        let Some(findings) = findings(&row, models, is_theirs == Some(true)) else { continue };
         match decision.reason.clone().filter(|reason| !measured.contains(&reason.as_str())) {
             Some(reason) => *taken.not_measured.entry(reason).or_default() += 1,
             None => {
                 // Results of older versions do not say.
-                taken.by_other_models += usize::from(row.scored_by().is_some_and(|by| by.models != served));
+                taken.by_other_models += usize::from(is_theirs == Some(false));
                 taken.decided.push(Decided { row, findings, decision });
             }
         }
