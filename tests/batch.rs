@@ -41,6 +41,12 @@ async fn each_photo_gets_its_own_answer_in_order_and_bad_ones_spoil_nothing() {
         [1, 3, 4].map(|index: usize| results[index]["problem"]["code"].as_str().expect("a code")).to_vec();
     assert_eq!(codes, ["unsupported_format", "empty_body", "body_too_large"]);
     assert_eq!(results[1]["problem"]["request_id"], answer["request_id"]);
+    // For alerts: the status of the whole tells of none of them.
+    let metrics = server.metrics().await;
+    for (status, count) in [(200, 3), (400, 1), (413, 1), (415, 1)] {
+        let line = format!("clearshot_batch_results_total{{status=\"{status}\"}} {count}");
+        assert!(metrics.lines().any(|found| found == line), "no {line} in {metrics}");
+    }
     assert_eq!((&results[0]["score"], &answer["summary"]), (&results[5]["score"], &Value::Null));
     let alone = server.score(pavilion()).await;
     assert_eq!(results[0]["score"]["scores"]["blur"]["raw"], alone["scores"]["blur"]["raw"]);

@@ -191,10 +191,12 @@ async fn assess(
     let passage = assessor.app.metrics.follow();
     let done = deadline.bound(async { assessor.assess(bytes?, tiles, deadline, &passage).await }).await;
     passage.end();
+    let metrics = &assessor.app.metrics;
+    metrics.batch_result(done.as_ref().map_or_else(|error| error.problem().status.as_u16(), |_| 200));
     match done {
         Ok(score) => BatchResult { index, name, status: 200, score: Some(score), problem: None },
         Err(error) => {
-            assessor.app.metrics.rejected(error.problem().code);
+            metrics.rejected(error.problem().code);
             let problem = ProblemDocument::new(&error, request_id.to_string());
             BatchResult { index, name, status: problem.status, score: None, problem: Some(problem) }
         }

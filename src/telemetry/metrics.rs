@@ -42,6 +42,11 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct StatusLabel {
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RouteLabel {
     route: String,
 }
@@ -117,6 +122,7 @@ fn probabilities() -> Histogram {
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
+    batch_results: Family<StatusLabel, Counter>,
     request_seconds: Histograms<RouteLabel>,
     stage_seconds: Histograms<StageLabel>,
     key_requests: Family<KeyLabel, Counter>,
@@ -155,6 +161,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("clearshot");
         let metrics = Self {
             requests: Family::default(),
+            batch_results: Family::default(),
             request_seconds: Family::new_with_constructor(seconds),
             stage_seconds: Family::new_with_constructor(seconds),
             key_requests: Family::default(),
@@ -178,6 +185,8 @@ impl Metrics {
             registry: Registry::default(),
         };
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
+        let help = "Photos of batches, by the status that each would have got alone";
+        registry.register("batch_results", help, metrics.batch_results.clone());
         registry.register("key_requests", "Requests by the name of their key", metrics.key_requests.clone());
         let duration = metrics.request_seconds.clone();
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, duration);
@@ -228,6 +237,11 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         let label = RouteLabel { route: route.to_owned() };
         self.request_seconds.get_or_create(&label).observe(started.elapsed().as_secs_f64());
+    }
+
+    /// A photo of a batch was answered.
+    pub fn batch_result(&self, status: u16) {
+        self.batch_results.get_or_create(&StatusLabel { status }).inc();
     }
 
     /// A request came with a key.
