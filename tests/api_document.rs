@@ -186,7 +186,9 @@ fn same(example: &Value, answer: &Value, at: &str) {
 }
 
 async fn check(name: &str, response: Response) {
-    let answer: Value = response.json().await.expect("JSON");
+    // The documents say what the default build does, whichever features the tests are built with.
+    let text = response.text().await.expect("text").replace(", AVIF)", ")");
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
     let path = root().join(format!("openapi/examples/{name}.json"));
     if std::env::var_os("CLEARSHOT_UPDATE").is_some() {
         std::fs::write(&path, format!("{answer:#}\n")).expect("it can be written");

@@ -60,6 +60,21 @@ async fn an_avif_is_refused_by_name_where_it_is_not_read() {
     assert!(document["detail"].as_str().is_some_and(|detail| detail.starts_with(said)), "{document}");
 }
 
+/// What is refused is told what is read, in the problem and on the page alike.
+#[tokio::test]
+async fn the_formats_that_a_build_reads_are_named() {
+    let server = Server::start(&[]);
+    let formats = if cfg!(feature = "avif") {
+        "JPEG, HEIC, PNG, WebP, GIF, BMP, AVIF"
+    } else {
+        "JPEG, HEIC, PNG, WebP, GIF, BMP"
+    };
+    let document = problem(server.post("text").await, 415, "unsupported_format").await;
+    assert_eq!(document["detail"], format!("the bytes are not a supported image format ({formats})."));
+    let page = server.get("/").await.text().await.expect("text");
+    assert!(page.contains(&format!("or choose some: {formats}. ")), "{page}");
+}
+
 #[tokio::test]
 async fn a_compressed_body_is_refused_as_such() {
     let server = Server::start(&[]);

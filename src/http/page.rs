@@ -1,12 +1,15 @@
 //! `GET /`: the page that editors judge photos on, and `GET /docs`: the API's reference. Both are embedded in the binary, use no other
 //! host and run nothing that is not served here.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use clearshot_core::ingest::{ENDINGS, formats_in_words};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::ApiError;
@@ -53,9 +56,16 @@ const PARTS: [(&str, &str, &str); 20] = [
     part!("thumbnail.js", JAVASCRIPT),
 ];
 
+/// The page's frame, which says what may be dropped on it: what this build reads. Browsers that do not know a kind of image choose its
+/// files by their endings.
+static INDEX: LazyLock<String> = LazyLock::new(|| {
+    let endings: Vec<String> = ENDINGS.iter().map(|ending| format!(".{ending}")).collect();
+    include_str!("page/index.html").replace("{formats}", &formats_in_words()).replace("{endings}", &endings.join(","))
+});
+
 /// The page, its parts and the API's reference.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let index = Router::new().route("/", get(async || file(HTML, include_str!("page/index.html"))));
+    let index = Router::new().route("/", get(async || file(HTML, &INDEX)));
     let page = PARTS
         .into_iter()
         .fold(index, |page, (path, content_type, text)| page.route(path, get(async move || file(content_type, text))))
@@ -98,6 +108,15 @@ mod tests {
         let may_be_meant = CHECKS.iter().filter(|check| check.certainty < 1.0);
         let certainty: Vec<_> = may_be_meant.map(|check| format!("{}: {}", check.name, check.certainty)).collect();
         assert_eq!(constant("CERTAINTY"), format!("{{ {} }}", certainty.join(", ")));
+    }
+
+    #[test]
+    fn the_page_names_the_formats_that_this_build_reads() {
+        let page = &*super::INDEX;
+        let list = format!("or choose some: {}. ", clearshot_core::ingest::formats_in_words());
+        assert!(page.contains(&list) && !page.contains('{'), "{page}");
+        assert_eq!(page.contains("AVIF") && page.contains(".avif"), cfg!(feature = "avif"));
+        assert!(page.contains(".heif"), "{page}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use foreign::{Foreign, foreign};
 pub use limits::{Limits, at_least_one};
 pub use memory::{DecodeMemory, Lease, OutOfTime};
 pub use photo::{Original, Photo};
-pub use sniff::{ENDINGS, Format, is_named_like_a_photo, sniff};
+pub use sniff::{ENDINGS, FORMATS, Format, formats_in_words, is_named_like_a_photo, sniff};
 
 /// Why an upload could not be turned into pixels: each is the client's to change.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +32,9 @@ pub enum IngestError {
     Empty,
     /// The bytes are not one of the supported image formats; where they are something known, this names it and the way out.
     #[error(
-        "the bytes are {}not a supported image format (JPEG, HEIC, PNG, WebP, GIF, BMP){}",
+        "the bytes are {}not a supported image format ({}){}",
         .0.map(|found| format!("{}, ", found.name)).unwrap_or_default(),
+        formats_in_words(),
         .0.map(|found| format!(": {}", found.remedy)).unwrap_or_default(),
     )]
     UnsupportedFormat(Option<&'static Foreign>),

@@ -56,6 +56,19 @@ impl std::fmt::Display for Format {
     }
 }
 
+/// The formats that this build reads, in the order in which texts name them.
+pub const FORMATS: &[Format] = if cfg!(feature = "avif") { &ALL_FORMATS } else { ALL_FORMATS.split_at(6).0 };
+
+/// The last is that of the feature `avif`.
+const ALL_FORMATS: [Format; 7] =
+    [Format::Jpeg, Format::Heic, Format::Png, Format::Webp, Format::Gif, Format::Bmp, Format::Avif];
+
+/// The names of the formats that this build reads, as texts list them.
+#[must_use]
+pub fn formats_in_words() -> String {
+    FORMATS.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Endings of file names under which photos of these formats are kept; what a file really is, its content tells.
 pub const ENDINGS: &[&str] = if cfg!(feature = "avif") { &ALL_ENDINGS } else { ALL_ENDINGS.split_at(10).0 };
 
@@ -124,6 +137,24 @@ mod tests {
         let length = u32::try_from(12 + 4 * brands.len()).expect("it is short").to_be_bytes();
         let rest: Vec<u8> = brands[1..].iter().flat_map(|brand| **brand).collect();
         [&length[..], b"ftyp", brands[0], &[0; 4], &rest, b"avif"].concat()
+    }
+
+    #[test]
+    fn what_is_read_is_listed_and_nothing_else() {
+        let images: [&[u8]; 7] = [
+            b"\xFF\xD8\xFF\xE0",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            b"\x89PNG\r\n\x1A\n",
+            b"RIFF\x24\0\0\0WEBPVP8 ",
+            b"GIF89a",
+            b"BM",
+            b"\0\0\0\x18ftypavif\0\0\0\0mif1avif",
+        ];
+        let read: Vec<Format> = images.iter().filter_map(|image| sniff(image)).collect();
+        assert_eq!(read, FORMATS);
+        assert_eq!(formats_in_words().ends_with(", AVIF"), cfg!(feature = "avif"));
+        assert!(formats_in_words().starts_with("JPEG, HEIC, PNG, WebP, GIF, BMP"), "{}", formats_in_words());
+        assert!(FORMATS.iter().all(|format| ENDINGS.contains(&format.to_string().to_lowercase().as_str())));
     }
 
     #[test]

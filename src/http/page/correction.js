@@ -1,6 +1,6 @@
 // The corrected photo over the one that was dropped, parted by a slider.
 
-import { find, percent } from "./dom.js";
+import { find, percent, waitInWords } from "./dom.js";
 import { send } from "./service.js";
 
 // Without the minus of what is rounded to zero.
@@ -24,8 +24,8 @@ function nameOf(name, type) {
   return `corrected-${isRight ? name : `${name.replace(/\.[A-Za-z0-9]{1,5}$/, "")}.${endings[0]}`}`;
 }
 
-async function corrected({ file }, profile, signal) {
-  const response = await send(`/correct?frame=keep&profile=${encodeURIComponent(profile)}`, file, { signal });
+async function corrected({ file }, profile, options) {
+  const response = await send(`/correct?frame=keep&profile=${encodeURIComponent(profile)}`, file, options);
   const receipt = JSON.parse(response.headers.get("Clearshot-Receipt"));
   const blob = await response.blob();
   return { receipt, type: blob.type, address: URL.createObjectURL(blob) };
@@ -49,9 +49,10 @@ export function offerCorrection(card, photo, profile) {
   });
   button.addEventListener("click", async () => {
     button.disabled = true;
-    said.textContent = "Correcting…";
+    const onWait = (seconds) => (said.textContent = `Correcting…${waitInWords(seconds)}`);
+    onWait(0);
     try {
-      const found = await corrected(photo, profile, closed.signal);
+      const found = await corrected(photo, profile, { signal: closed.signal, onWait });
       address = found.address;
       if (closed.signal.aborted) return URL.revokeObjectURL(address);
       Object.assign(after, { src: address, alt: `The corrected photo ${photo.name}`, hidden: false });

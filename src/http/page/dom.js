@@ -18,6 +18,9 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 export const withUnit = (value, unit) => (unit === "deg" ? `${value}°` : `${value} ${unit}`.trim());
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
+// What is said while a busy service is waited for; nothing where it is not.
+export const waitInWords = (seconds) => (seconds > 0 ? ` The service is busy: it is asked again in ${count(Math.ceil(seconds), "second")}.` : "");
+
 // Verdicts, and what else may be said of a photo: a sign, a word, what to do. Never a colour alone.
 const VERDICTS = {
   fail: ["✕", "fail", "Do not publish it"],

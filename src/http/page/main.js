@@ -3,7 +3,7 @@
 
 import { csv } from "./csv.js";
 import { openPhoto } from "./detail.js";
-import { count, download, element, find } from "./dom.js";
+import { count, download, element, find, waitInWords } from "./dom.js";
 import { listen } from "./drop.js";
 import { focusOn, show, showFilters, showThumbnail } from "./gallery.js";
 import { judge } from "./judge.js";
@@ -118,8 +118,7 @@ function sayProgress() {
   bar.hidden = waiting === 0;
   Object.assign(bar, { max: photos.length, value: photos.length - waiting });
   const problems = of("problem") ? `, ${count(of("problem"), "problem")}` : "";
-  const busy = Math.ceil((busyUntil - Date.now()) / 1000);
-  const wait = busy > 0 ? ` The service is busy: it is asked again in ${count(busy, "second")}.` : "";
+  const wait = waitInWords((busyUntil - Date.now()) / 1000);
   if (waiting) find("#status").textContent = `Scored ${photos.length - waiting} of ${photos.length}${problems}…${wait}`;
   else if (photos.length) {
     find("#status").textContent = `Scored ${count(photos.length, "photo")}: ${of("pass")} pass, ${of("unsure")} unsure, ${of("fail")} fail${problems}.`;
@@ -151,7 +150,7 @@ async function scoreAll(some) {
   refresh();
   sayProgress();
   for (const photo of some.filter((one) => !("thumbnail" in one))) {
-    thumbnail(photo.file).then((address) => {
+    thumbnail(photo.file, signal).then((address) => {
       photo.thumbnail = address;
       // Taken away meanwhile.
       if (signal.aborted) return address && URL.revokeObjectURL(address);

@@ -50,7 +50,7 @@ function retryAfter(response) {
   return Math.min(Math.max(seconds || 0, 0.1), LONGEST_WAIT);
 }
 
-// The answer; a service that is busy is asked again when it says. `onWait` is told for how many seconds.
+// The answer; a service that is busy is asked again when it says. `onWait` is told for how many seconds, and 0 once it is asked again.
 export async function ask(path, { onWait, ...options } = {}) {
   const headers = key ? { ...options.headers, Authorization: `Bearer ${key}` } : options.headers;
   for (let tried = 1; ; tried += 1) {
@@ -67,6 +67,7 @@ export async function ask(path, { onWait, ...options } = {}) {
     const seconds = retryAfter(response);
     onWait?.(seconds);
     await pause(seconds, options.signal);
+    onWait?.(0);
   }
 }
 

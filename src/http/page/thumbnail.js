@@ -5,9 +5,11 @@ import { atMost } from "./queue.js";
 const WIDTH = 360;
 const atATime = atMost(2);
 
-// The address of a small copy, to be revoked by whoever asked; undefined for what this browser cannot show (HEIC, say).
-export function thumbnail(file) {
+// The address of a small copy, to be revoked by whoever asked; undefined for what this browser cannot show (HEIC, say), and for what
+// was taken away (`signal`) while it waited.
+export function thumbnail(file, signal) {
   return atATime(async () => {
+    if (signal.aborted) return undefined;
     let bitmap;
     try {
       bitmap = await createImageBitmap(file, { resizeWidth: WIDTH, resizeQuality: "medium" });

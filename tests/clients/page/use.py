@@ -369,7 +369,7 @@ def take_the_table(browser):
 
 
 def be_told_what_is_wrong(browser):
-    page = visit(browser, URL, [415, 429, 500, 503, "ERR_FAILED"], viewport=DESK)
+    page = visit(browser, URL, [409, 415, 429, 500, 503, "ERR_FAILED"], viewport=DESK)
     page.set_input_files("#files", [UNREADABLE, "tests/fixtures/heic/phone.heic"])
     scored(page, 2)
     expect(page.locator("#status")).to_contain_text("1 problem")
@@ -390,13 +390,29 @@ def be_told_what_is_wrong(browser):
         problem = {"title": "Overloaded", "detail": "come again", "status": 503}
         return route.fulfill(status=429 if len(asked_at) == 1 else 503, headers={"Retry-After": "2", "Content-Type": "application/problem+json"}, body=json.dumps(problem))
 
+    def patient():
+        assert len(asked_at) == 3 and all(later - sooner >= 2000 for sooner, later in zip(asked_at, asked_at[1:])), asked_at
+        asked_at.clear()
+
     page.route("**/score?*", busy)
     page.set_input_files("#files", PAVILION)
     expect(page.locator("#status")).to_contain_text("The service is busy")
     scored(page, 1)
     expect(tile(page, "pavilion.jpg").locator(".badge")).to_have_text("✓ pass")
-    assert len(asked_at) == 3 and all(later - sooner >= 2000 for sooner, later in zip(asked_at, asked_at[1:])), asked_at
+    patient()
     page.unroute("**/score?*")
+
+    # A correction waits as patiently, and says so.
+    page.route("**/correct?*", busy)
+    tile(page, "pavilion.jpg").click()
+    card = page.locator("article")
+    card.locator(".correct").click()
+    expect(card.locator(".receipt")).to_have_text("Correcting… The service is busy: it is asked again in 2 seconds.")
+    expect(card.locator(".receipt")).to_have_text("The photo is upright and well exposed.", timeout=20_000)
+    patient()
+    page.unroute("**/correct?*")
+    page.locator(".close").click()
+    expect(page.locator("#detail")).to_be_hidden()
 
     # Other failures are shown, and the photo can be sent again.
     for failure, title in ((lambda route: route.fulfill(status=500, body="<html>"), "The service answered 500"), (lambda route: route.abort(), "The service cannot be reached")):
@@ -598,6 +614,36 @@ def drop_a_thousand(browser):
     well(page)
 
 
+def forget_what_waits(browser):
+    """Of photos that are forgotten no thumbnail is made any more."""
+    page = visit(browser, URL, viewport=DESK)
+    page.evaluate("""async (url) => {
+        const blob = await (await fetch(url)).blob();
+        const [ask, draw] = [window.fetch, window.createImageBitmap];
+        // No answer comes, and a picture takes its time.
+        window.fetch = (path, options) => (String(path).startsWith("/score?") ? new Promise(() => {}) : ask(path, options));
+        window.begun = 0;
+        window.createImageBitmap = async (...what) => {
+            window.begun += 1;
+            await new Promise((done) => setTimeout(done, 100));
+            return draw(...what);
+        };
+        const transfer = new DataTransfer();
+        for (let at = 0; at < 200; at += 1) transfer.items.add(new File([blob], `${at}.jpg`));
+        document.body.dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+    }""", URL + "/test/photo.jpg")
+    expect(page.locator("#tiles img")).not_to_have_count(0)
+    page.click("#clear")
+    expect(page.locator(".tile")).to_have_count(0)
+    begun = page.evaluate("window.begun")
+    page.wait_for_timeout(1000)
+    assert 0 < begun < 200 and page.evaluate("window.begun") == begun, "a thumbnail is made of a photo that was forgotten"
+    # Photos that come afterwards have theirs.
+    page.set_input_files("#files", PAVILION)
+    expect(page.locator("#tiles img")).to_have_count(1)
+    well(page)
+
+
 def with_a_fourth_metric(browser):
     with tempfile.TemporaryDirectory() as folder:
         models = pathlib.Path(shutil.copytree("models", f"{folder}/models"))
@@ -662,7 +708,7 @@ def read_the_reference(browser):
 STEPS = (
     sort_the_gallery, drop_a_folder, see_the_set, look_at_a_photo_and_correct_it, take_what_was_corrected, see_the_photo_within_its_frame,
     judge_by_other_profiles, edit_the_profile, take_the_table, be_told_what_is_wrong, work_by_keyboard, on_a_phone_in_the_dark,
-    drop_a_thousand, with_a_fourth_metric, with_a_key, read_the_reference,
+    drop_a_thousand, forget_what_waits, with_a_fourth_metric, with_a_key, read_the_reference,
 )
 
 with sync_playwright() as playwright:
