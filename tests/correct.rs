@@ -10,7 +10,7 @@ use image::{
 };
 use reqwest::Response;
 use serde_json::{Value, json};
-use support::photos::{blurred, jpeg, pavilion, shifted, turned, with_orientation};
+use support::photos::{blurred, encoded, jpeg, pavilion, shifted, turned, with_orientation};
 use support::room::room;
 use support::server::{Server, problem, root};
 
@@ -94,6 +94,23 @@ async fn what_needs_or_allows_no_correction_is_refused() {
     problem(correct(&server, "format=tiff", pavilion()).await, 400, "bad_query").await;
     problem(correct(&server, "", large).await, 422, "image_too_large").await;
     server.score(pavilion()).await;
+}
+
+/// Told before the photo is scored: found by the encoder, it was a fault of the service (500).
+#[tokio::test]
+async fn a_photo_that_is_too_large_for_a_format_is_told_which_takes_it() {
+    let server = Server::start(&["--max-side", "70000"]);
+    let picture = |width| encoded(&RgbImage::from_pixel(width, 40, Rgb([90, 120, 150])), ImageFormat::Png);
+    let wide = picture(16_385);
+    let refused = problem(correct(&server, "format=webp", wide.clone()).await, 422, "image_too_large").await;
+    let said = "at most 16384 pixels a side with `format=webp`; ask for `format=jpeg` or `format=png`";
+    assert!(detail(&refused).contains(said), "{refused}");
+    let refused = problem(correct(&server, "format=jpeg", picture(65_536)).await, 422, "image_too_large").await;
+    assert!(detail(&refused).ends_with("`format=jpeg`; ask for `format=png`."), "{refused}");
+    for query in ["format=jpeg", "format=png", ""] {
+        let status = correct(&server, query, wide.clone()).await.status().as_u16();
+        assert!(![422, 500].contains(&status), "there is room for it: {status}");
+    }
 }
 
 fn detail(problem: &Value) -> &str {

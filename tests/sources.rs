@@ -80,6 +80,10 @@ fn answer(mut stream: TcpStream, path: &str, out: u16) -> std::io::Result<()> {
             thread::sleep(Duration::from_secs(20));
             Ok(())
         }
+        "/in/late" => {
+            thread::sleep(Duration::from_secs(2));
+            say("200 OK", &photo)
+        }
         "/in/slow" | "/in/endless" => {
             say("200 OK", &photo[..1000])?;
             loop {
@@ -221,6 +225,22 @@ async fn a_source_that_breaks_off_or_drips_is_told_from_a_client_that_does() {
     // At the slowest pace of uploads.
     let slow = problem(by_source(&server, &web.url("/in/slow")).await, 502, "source_unavailable").await;
     assert!(slow["detail"].as_str().is_some_and(|detail| detail.contains("too slowly")), "{slow}");
+}
+
+/// `--source-timeout-ms` may leave a source all the time that a photo has.
+#[tokio::test]
+async fn a_source_that_takes_the_larger_part_of_the_time_is_to_blame_and_no_client() {
+    let web = Web::start(0);
+    // A batch that does not fill waits so long that no photo is scored in time.
+    let flags = ["--source-timeout-ms", "60000", "--max-batch", "8", "--max-delay-ms", "20000"];
+    let server = service(&web, &[&flags[..], &["--deadline-ms", "3500"]].concat());
+    let blamed = problem(by_source(&server, &web.url("/in/late")).await, 502, "source_unavailable").await;
+    assert!(blamed["detail"].as_str().is_some_and(|detail| detail.contains("of the 3.5 s")), "{blamed}");
+    problem(by_source(&server, &web.url("/in/photo.jpg")).await, 504, "deadline_exceeded").await;
+    let started = Instant::now();
+    let silent = problem(by_source(&server, &web.url("/in/silent")).await, 502, "source_unavailable").await;
+    assert!(silent["detail"].as_str().is_some_and(|detail| detail.contains("longer than 3.5 s")), "{silent}");
+    assert!(started.elapsed() < Duration::from_secs(15), "it is not waited for: {:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
 use clearshot_core::checks::{NOT_A_PHOTO, UPSCALE};
-use clearshot_core::ingest::{Budget, Format, Limits, Original, decode_original};
+use clearshot_core::ingest::{Budget, Format, IngestError, Limits, Original, decode_original};
 use clearshot_core::metric::Severity;
 use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::attempt::Attempt;
@@ -128,6 +128,51 @@ pub(crate) enum OutputFormat {
     Webp,
 }
 
+impl OutputFormat {
+    const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::Webp];
+
+    /// The format of a corrected photo where none is asked for.
+    fn of(upload: Format) -> Self {
+        match upload {
+            Format::Png => Self::Png,
+            Format::Webp => Self::Webp,
+            Format::Jpeg | Format::Heic | Format::Avif | Format::Gif | Format::Bmp => Self::Jpeg,
+        }
+    }
+
+    /// Its name in a query.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "jpeg",
+            Self::Png => "png",
+            Self::Webp => "webp",
+        }
+    }
+
+    /// Most pixels of a side: a JPEG has 16 bits for it (ITU-T T.81), a lossless WebP 14 for one less (RFC 9649).
+    fn longest_side(self) -> u32 {
+        match self {
+            Self::Jpeg => 65_535,
+            // It has 31 bits: `--max-correct-pixels` ends far below.
+            Self::Png => u32::MAX,
+            Self::Webp => 16_384,
+        }
+    }
+
+    /// Checks that there is room for what comes of an upload of this size, which is no larger.
+    fn check(self, (width, height): (u32, u32)) -> Result<(), ApiError> {
+        let side = width.max(height);
+        if side <= self.longest_side() {
+            return Ok(());
+        }
+        let others = Self::ALL.into_iter().filter(|other| side <= other.longest_side());
+        let others: Vec<String> = others.map(|other| format!("`format={}`", other.name())).collect();
+        let (name, longest) = (self.name(), self.longest_side());
+        let limit = format!("at most {longest} pixels a side with `format={name}`; ask for {}", others.join(" or "));
+        Err(IngestError::TooLarge { width, height, limit }.into())
+    }
+}
+
 /// What was done to a photo: JSON in the header `Clearshot-Receipt`.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
@@ -244,16 +289,13 @@ async fn correct_upload(
     let most = assessor.app.reading.limits.max_correct_pixels;
     // All pixels are needed.
     let limits_of_original = Limits { max_pixels: limits.max_pixels.min(most), max_scaled_pixels: Some(0), ..limits };
-    // A photo that is too large to be corrected is not scored first.
+    // A photo that is too large to be corrected, or for the format that it is to have, is not scored first.
     let claim = assessor.inspect(bytes.clone(), limits_of_original).await?;
+    let format = query.format.unwrap_or_else(|| OutputFormat::of(claim.format));
+    format.check(claim.size)?;
     let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;
     let plan = plan(&before, assessor)?;
     let JpegQuality(quality) = query.quality;
-    let format = query.format.unwrap_or(match before.image.format {
-        Format::Png => OutputFormat::Png,
-        Format::Webp => OutputFormat::Webp,
-        Format::Jpeg | Format::Heic | Format::Avif | Format::Gif | Format::Bmp => OutputFormat::Jpeg,
-    });
     let (area, frame) = (before.image.area, query.frame);
     for plan in plan.attempts() {
         let mut room = room_for_answer(assessor, &before, deadline).await?;
@@ -472,6 +514,20 @@ mod tests {
         assert!(!helps(both, values(-0.2, 3.0), values(0.3, 0.1)), "too bright instead of too dark");
         let turn = CorrectionPlan { turn: 0, rotation: Some(-3.0), value_shift: None };
         assert!(helps(turn, values(-0.02, 3.0), values(-0.03, 0.1)), "brightness was none of its business");
+    }
+
+    #[test]
+    fn a_side_may_be_as_long_as_its_encoder_takes() {
+        for format in [OutputFormat::Jpeg, OutputFormat::Webp] {
+            let longest = format.longest_side();
+            for (side, fits) in [(longest, true), (longest + 1, false)] {
+                for (width, height) in [(side, 1), (1, side)] {
+                    let encoded = encode(&RgbImage::new(width, height), None, format, 90);
+                    let (checked, encoded) = (format.check((width, height)).is_ok(), encoded.is_ok());
+                    assert_eq!((checked, encoded), (fits, fits), "{format:?}, {width}x{height}");
+                }
+            }
+        }
     }
 
     #[test]

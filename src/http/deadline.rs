@@ -9,7 +9,7 @@ use tokio::time::timeout_at;
 use super::assess::Assessor;
 use crate::error::ApiError;
 use crate::telemetry::metrics::Passage;
-use crate::upload;
+use crate::upload::{self, Upload};
 
 /// By when something has to be done.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ impl Deadline {
     }
 
     /// Reads the one photo of a request and works on it. A client that does not send in time is told so, and so is one whose upload took
-    /// the larger part of the time that the service would have needed.
+    /// the larger part of the time that the service would have needed; where it was a source that did, that is to blame.
     pub(super) async fn bound_photo<T, W>(
         self,
         request: Request,
@@ -52,9 +52,13 @@ impl Deadline {
         W: Future<Output = Result<T, ApiError>>,
     {
         let done = async {
-            let bytes = upload::read(request, &assessor.app.reading).await?;
+            let Upload { bytes, is_fetched } = upload::read(request, &assessor.app.reading).await?;
             let (took, of) = (self.set.elapsed(), self.time);
             self.bound(work(bytes)).await.map_err(|error| match error {
+                ApiError::DeadlineExceeded if took > of / 2 && is_fetched => {
+                    let (took, of) = (took.as_secs_f32(), of.as_secs_f32());
+                    ApiError::SourceUnavailable(format!("it took {took:.1} s of the {of} s that a photo has"))
+                }
                 ApiError::DeadlineExceeded if took > of / 2 => ApiError::UploadTookTheTime { took, of },
                 error => error,
             })

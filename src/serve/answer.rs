@@ -12,12 +12,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::pulse::InFlight;
+use crate::upload::SLOWEST_LINE;
 
 /// Most bytes in a piece: what was handed over stays in memory until it is taken.
 const PIECE: usize = 16 << 10;
-/// Fewest bytes a second, on average, beside the write timeout: who takes a byte now and then would hold a request's place for hours. As
-/// slow as an upload may be.
-const LEAST_RATE: u64 = 8 << 10;
 
 /// The body of an answer.
 pub(super) struct Answer {
@@ -39,7 +37,8 @@ impl Answer {
             // Ends with the answer.
             loop {
                 let bytes = *progress.borrow_and_update();
-                let slowest = began + write_timeout + Duration::from_secs(bytes / LEAST_RATE);
+                // Who takes a byte now and then would hold a request's place for hours.
+                let slowest = began + write_timeout + Duration::from_secs(bytes) / SLOWEST_LINE;
                 let wait = write_timeout.min(slowest.saturating_duration_since(Instant::now()));
                 match tokio::time::timeout(wait, progress.changed()).await {
                     Ok(Ok(())) => {}

@@ -32,7 +32,7 @@ pub struct SourceConfig {
     /// Network that sources on the web may lie in although it is not public, such as `10.1.0.0/16`; may be given several times.
     #[arg(long, env = "CLEARSHOT_ALLOW_SOURCE_NETWORK", value_name = "NETWORK", value_delimiter = ',')]
     pub allow_source_network: Vec<String>,
-    /// Milliseconds that fetching one photo may take.
+    /// Milliseconds that fetching one photo may take; never more than --deadline-ms.
     #[arg(long, env = "CLEARSHOT_SOURCE_TIMEOUT_MS", default_value_t = 10_000)]
     pub source_timeout_ms: u64,
 }

@@ -31,6 +31,9 @@ use json::BatchJsonImage;
 /// Names of parameters of the query. A client that sends one in a form or in JSON would be judged by defaults and never know.
 const PARAMETERS: [&str; 8] = ["attempt", "coverage", "detail", "format", "frame", "profile", "quality", "summary"];
 
+/// Bytes a second of the slowest line that is served: an upload's unless the operator says otherwise, and an answer's.
+pub(crate) const SLOWEST_LINE: u32 = 8 << 10;
+
 /// What to do about a parameter in the wrong place.
 fn misplaced(name: &str) -> String {
     format!("`{name}` is a parameter of the query: send it as `?{name}=...`.")
@@ -64,7 +67,7 @@ impl Default for UploadLimits {
             max_images: 50,
             max_form_bytes: 256 << 20,
             max_correct_pixels: 52_000_000,
-            min_upload_rate: 8 << 10,
+            min_upload_rate: SLOWEST_LINE,
         }
     }
 }
@@ -102,31 +105,52 @@ const FETCHED_AT_ONCE: usize = 4;
 /// How many times the time for one image a form of many may keep the service waiting, however many images it has.
 pub const FORM_PATIENCE: u32 = 10;
 
-/// Reads the image's bytes; they count in the budget until they are dropped.
+/// The image of a request.
+#[derive(Debug)]
+pub struct Upload {
+    /// Its bytes; they count in the budget until they are dropped.
+    pub bytes: Bytes,
+    /// True where the request only named it, and the service fetched it: what that took is not the client's fault.
+    pub is_fetched: bool,
+}
+
+impl Upload {
+    /// An image that came with its request.
+    fn sent(bytes: Bytes) -> Self {
+        Self { bytes, is_fetched: false }
+    }
+}
+
+/// Reads the image.
 ///
 /// # Errors
 /// [`ApiError`]: the body is empty, too large, too slow or broken, the form or JSON is malformed, or the budget is used up.
-pub async fn read(request: Request, reading: &Reading) -> Result<Bytes, ApiError> {
+pub async fn read(request: Request, reading: &Reading) -> Result<Upload, ApiError> {
     let boundary = form::boundary(request.headers());
     let is_json = json::declared(request.headers());
     let limit = reading.limits.max_body_bytes;
     let (body, declared) = Incoming::open(request, limit, reading).await?;
     match boundary {
-        Some(boundary) => read_form(Form::open(body, boundary?), reading).await,
+        Some(boundary) => read_form(Form::open(body, boundary?), reading).await.map(Upload::sent),
         None => {
             let bytes = read_raw(body, declared, reading).await?;
             // What is declared is not trusted: an image that calls itself JSON is still one.
-            if is_json && json::begins(bytes.bytes()) { read_json(bytes, reading).await } else { bytes.into_image() }
+            if is_json && json::begins(bytes.bytes()) {
+                read_json(bytes, reading).await
+            } else {
+                bytes.into_image().map(Upload::sent)
+            }
         }
     }
 }
 
 /// Takes the image out of JSON, or fetches the one that it names.
-async fn read_json(collected: Collected, reading: &Reading) -> Result<Bytes, ApiError> {
+async fn read_json(collected: Collected, reading: &Reading) -> Result<Upload, ApiError> {
     let (text, mut reserved) = collected.into_parts();
     reserved.grow(json::held_while_read(&text))?;
     let image = block(move || json::one(&text)).await?;
-    bytes_of(image, reserved, reading).await
+    let is_fetched = matches!(image, json::Image::Source(_));
+    Ok(Upload { bytes: bytes_of(image, reserved, reading).await?, is_fetched })
 }
 
 /// The bytes of an image that JSON holds or names; `reserved` is room for what it holds.
@@ -142,7 +166,8 @@ async fn bytes_of(image: json::Image, reserved: Reserved, reading: &Reading) -> 
 
 /// Fetches an image, within the limits that it would have as an upload, and in time.
 async fn fetch(source: &str, reading: &Reading) -> Result<Bytes, ApiError> {
-    let within = reading.sources.timeout;
+    // Longer than for a client the service waits for no source.
+    let within = reading.sources.timeout.min(reading.patience);
     let fetched = async {
         let opened = reading.sources.open(source).await?;
         let (body, declared) = Incoming::fetched(opened, reading.limits.max_body_bytes, reading)?;
@@ -383,7 +408,7 @@ mod tests {
             prop_assert_eq!(&found, &images);
             let alone = runtime.block_on(read(form(&images, piece), &reading));
             match alone {
-                Ok(bytes) => prop_assert!(images.len() == 1 && images[0] == bytes),
+                Ok(upload) => prop_assert!(images.len() == 1 && images[0] == upload.bytes && !upload.is_fetched),
                 Err(error) => prop_assert!(images.len() > 1 && matches!(error, ApiError::BadMultipart(_)), "{error}"),
             }
         }

@@ -50,6 +50,10 @@ enum Wanted {
 /// What an upload's header claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
+    /// Its format.
+    pub format: Format,
+    /// Width and height in pixels, as they are stored.
+    pub size: (u32, u32),
     /// Number of pixels.
     pub pixels: u64,
     /// Most memory in bytes that its decoding takes.
@@ -164,7 +168,7 @@ impl<'a> Opened<'a> {
     }
 
     fn claim(&self) -> Claim {
-        Claim { pixels: self.pixels(), peak: self.peak() }
+        Claim { format: self.format, size: self.size, pixels: self.pixels(), peak: self.peak() }
     }
 
     fn pixels(&self) -> u64 {
