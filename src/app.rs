@@ -35,7 +35,7 @@ pub struct AppConfig {
     /// Requests being read, decoded or scored at once; further ones are refused with 503.
     #[arg(long, env = "CLEARSHOT_MAX_IN_FLIGHT", default_value = "64")]
     pub max_in_flight: NonZeroUsize,
-    /// Photos decoded at once [default: one per core].
+    /// Photos decoded at once; unless given, one per core.
     #[arg(long, env = "CLEARSHOT_DECODERS", default_value_t = cores())]
     pub decoders: NonZeroUsize,
     /// What decoding may take.

@@ -15,22 +15,22 @@ use crate::crypto;
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read as PEM.
-    #[error("cannot read {path} as PEM: {source}")]
+    #[error("cannot read {path} as PEM: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: pem::Error,
+        cause: pem::Error,
     },
     /// Chain and key do not make a certificate.
-    #[error("{chain} cannot be served with the key in {key}: {source}")]
+    #[error("{chain} cannot be served with the key in {key}: {cause}")]
     Invalid {
         /// File of the chain.
         chain: PathBuf,
         /// File of the key.
         key: PathBuf,
         /// What is wrong with them.
-        source: rustls::Error,
+        cause: rustls::Error,
     },
 }
 
@@ -71,14 +71,14 @@ fn read(chain: &Path, key: &Path) -> Result<Arc<ServerConfig>, CertificateError>
     crypto::ensure_provider();
     let unreadable = |path: &Path| {
         let path = path.to_owned();
-        move |source| CertificateError::Unreadable { path, source }
+        move |cause| CertificateError::Unreadable { path, cause }
     };
     let certificates = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(unreadable(chain))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(unreadable(key))?;
     let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, private);
     let mut config =
-        config.map_err(|source| CertificateError::Invalid { chain: chain.to_owned(), key: key.to_owned(), source })?;
+        config.map_err(|cause| CertificateError::Invalid { chain: chain.to_owned(), key: key.to_owned(), cause })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use clearshot_core::assessment::prepare;
 use clearshot_core::ingest::{Budget, IngestError, Limits, decode, jpeg_decoder};
-use clearshot_core::load::load_models;
+use clearshot_core::load::{LoadError, load_models};
 use clearshot_core::models::ModelSet;
 use clearshot_core::platform::Platform;
 use clearshot_core::scorer::Scorer;
+use clearshot_core::scoring::card::CardError;
 use clearshot_core::scoring::profile::Profiles;
 use clearshot_core::session::Runtime;
 use serde::Serialize;
@@ -187,7 +188,10 @@ fn scoring(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     let Some(profiles) = diagnosis.take("profiles", profiles, names) else { return };
     let versions = |models: &ModelSet| models.cards().map(|card| card.version.clone()).collect::<Vec<_>>().join(", ");
     let models = load_models(files, &profiles);
-    let remedy = |error| format!("{error}; name their folder by --models (here: {})", files.models.display());
+    let remedy = |error: LoadError| match error {
+        LoadError::Card(CardError::NoFolder { .. }) => error.to_string(),
+        _ => format!("{error}; name their folder by --models (here: {})", files.models.display()),
+    };
     let Some(models) = diagnosis.take("models", models.map_err(remedy), versions) else { return };
     let Some(runtime) = runtime else { return };
     let on = runtime.on(config.app.engine.device, &models.models()[0]);

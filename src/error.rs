@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiError {
     /// Nothing was sent.
-    #[error("The request has no body: send an image.")]
+    #[error("There are no bytes: send an image, as the body or as the part `image` of a form.")]
     EmptyBody,
     /// The multipart body is malformed or lacks its part.
     #[error("{0}")]
@@ -59,10 +59,10 @@ pub enum ApiError {
         limit: usize,
     },
     /// There is no such route.
-    #[error("There is nothing here.")]
+    #[error("There is nothing at this path; the service's `/docs` describes those that there are.")]
     NotFound,
     /// The route does not know the method.
-    #[error("This method is not allowed here.")]
+    #[error("This path does not take this method; the header `Allow` names those that it takes.")]
     MethodNotAllowed,
     /// The body is larger than the limit.
     #[error("The body is larger than {limit} bytes.")]
@@ -226,7 +226,8 @@ impl From<IngestError> for ApiError {
             _ => {
                 let problem = PROBLEMS.iter().find(|problem| problem.code == error.code());
                 let problem = problem.expect("tests/problems.rs refuses an upload for each of these");
-                Self::Upload { problem, detail: format!("{error}.") }
+                // Some decoders end their words with a line break.
+                Self::Upload { problem, detail: format!("{}.", error.to_string().trim_end()) }
             }
         }
     }

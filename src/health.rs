@@ -13,10 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct HealthConfig {
     /// Address and port that the service listens on.
-    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "CLEARSHOT_LISTEN", value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Its --admin-listen, if it has one, which is asked instead; needed where --listen speaks TLS.
-    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN")]
+    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "IP:PORT")]
     pub admin_listen: Option<SocketAddr>,
 }
 
@@ -33,8 +33,12 @@ pub fn check(config: &HealthConfig) -> Result<()> {
         TcpStream::connect_timeout(&address, PATIENCE).with_context(|| format!("nothing listens on {address}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-    let mut status = String::new();
-    BufReader::new(stream).read_line(&mut status).with_context(|| format!("{address} does not answer"))?;
+    let mut line = Vec::new();
+    BufReader::new(stream).read_until(b'\n', &mut line).with_context(|| format!("{address} does not answer"))?;
+    let status = String::from_utf8_lossy(&line);
+    if !status.starts_with("HTTP/") {
+        bail!("{address} does not speak plain HTTP: where it serves TLS, ask the address of its --admin-listen");
+    }
     match status.split(' ').nth(1) {
         Some("200") => Ok(()),
         _ => bail!("{address} is not ready: {}", status.trim()),

@@ -159,6 +159,12 @@ fn keys_that_are_made_at_once_are_all_there_and_the_file_stays_what_it_was() {
     assert!(link.is_symlink(), "the link leads where it led");
     assert_eq!(file.metadata().expect("it is there").permissions().mode() & 0o777, 0o640);
     assert_eq!(folder.path().read_dir().expect("a folder").count(), 2, "nothing is left behind");
+    let again = Command::new(env!("CARGO_BIN_EXE_clearshot"))
+        .args(["key", "first", "--keys", file.to_str().expect("text")])
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(!again.status.success() && said.contains("choose another name, or delete that entry"), "{said}");
 }
 
 #[tokio::test]
@@ -345,6 +351,12 @@ async fn tls_is_served_and_a_new_certificate_needs_no_restart() {
     }
     let said = refusal(&["--tls-cert", &path("key.pem"), "--tls-key", &path("key.pem")]);
     assert!(said.contains("cannot serve TLS"), "{said}");
+    // A health check that asks in plain HTTP is told where to ask instead.
+    let address = server.url.strip_prefix("https://").expect("TLS");
+    let asked = Command::new(env!("CARGO_BIN_EXE_clearshot")).args(["health", "--listen", address]).output();
+    let asked = asked.expect("it runs");
+    let said = String::from_utf8_lossy(&asked.stderr);
+    assert!(!asked.status.success() && said.contains("--admin-listen"), "{said}");
 }
 
 #[tokio::test]

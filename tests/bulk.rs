@@ -178,13 +178,14 @@ fn a_backtest_tells_what_a_profile_would_have_decided() {
         "brightness": {"low": -0.5, "high": 0.5}, "rotation": {"low": -45, "high": 45}}]}"#;
     std::fs::write(&profiles, profile).expect("it is written");
     let found: Value =
-        serde_json::from_str(&backtest(&["--profile", text(&profiles), text(&output), "--json"])).expect("JSON");
+        serde_json::from_str(&backtest(&["--profiles", text(&profiles), text(&output), "--json"])).expect("JSON");
     assert_eq!((&found["photos"], &found["not_scored"]), (&4.into(), &1.into()));
     let decided = &found["profiles"][0];
     assert_eq!(decided["reasons"].get("tilted"), None, "{found}");
     let (fail, unsure) = (&decided["verdicts"]["fail"], &decided["verdicts"]["unsure"]);
     assert_eq!(fail, &decided["reasons"]["blurred"], "{found}");
     assert!(fail.as_f64() >= Some(0.25) && fail.as_f64().zip(unsure.as_f64()).is_some_and(|(a, b)| a + b == 1.0));
+    // The flag's former name.
     let table = backtest(&["--profile", text(&profiles), text(&output)]);
     assert!(table.contains("4 photos with scores, 1 without") && table.contains("blurred"), "{table}");
 }
@@ -328,7 +329,7 @@ fn columns_follow_from_the_models_in_every_format() {
             "exposure": {"low": -0.001, "high": 0.001, "expected_share": 0.999}}]}"#;
     std::fs::write(&profiles, profile).expect("it is written");
     let judged = |output: &Path| -> Value {
-        let how = ["--models", text(models.path()), "--profile", text(&profiles), text(output), "--json"];
+        let how = ["--models", text(models.path()), "--profiles", text(&profiles), text(output), "--json"];
         serde_json::from_str(&backtest(&how)).expect("JSON")
     };
     let found = judged(&json);

@@ -266,7 +266,7 @@ fn commands_do_what_is_written() {
             }
         }
     }
-    assert_eq!(shown_answers, 4, "a score, a decision, a receipt and a problem");
+    assert_eq!(shown_answers, 5, "scores in part and in full, a decision, a receipt and a problem");
     let unused: Vec<_> = ELSEWHERE.iter().filter(|(start, _)| !begun.contains(start)).collect();
     assert!(unused.is_empty(), "no page has {unused:?}");
 }

@@ -102,6 +102,21 @@ fn flags_that_refuse_everything_are_refused_by_the_doctor_and_at_the_start() {
     }
 }
 
+/// Whoever starts in another folder is told which flag names the files, and why they cannot be read is told once.
+#[test]
+fn files_that_are_not_there_are_told_once() {
+    for (arguments, said) in [
+        (["--models", "nowhere"], "cannot read the models folder nowhere"),
+        (["--profiles", "nowhere.json"], "cannot read the profiles in nowhere.json"),
+        (["--keys", "nowhere.json"], "cannot read the keys in nowhere.json"),
+    ] {
+        let refused = refusal(&arguments);
+        assert!(refused.contains(said), "{refused}");
+        assert_eq!(refused.matches("No such file").count(), 1, "{refused}");
+    }
+    assert!(refusal(&["--models", "nowhere"]).contains("--models names another"));
+}
+
 #[test]
 fn limits_that_refuse_a_common_photo_are_told_and_may_be_meant() {
     for (arguments, said) in [

@@ -43,6 +43,27 @@ async fn what_is_sent_instead_of_a_photo_is_named_with_the_way_out() {
     }
 }
 
+/// What curl makes of a photo by `-d @photo.jpg`: it takes line breaks and zeros out. What the decoder says of the rest is one line.
+#[tokio::test]
+async fn what_a_decoder_says_is_told_in_one_line() {
+    let server = Server::start(&[]);
+    let photo: Vec<u8> = pavilion().into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect();
+    let document = problem(server.post(photo).await, 422, "undecodable_image").await;
+    let detail = document["detail"].as_str().expect("text");
+    assert!(detail.ends_with('.') && !detail.contains('\n'), "{detail}");
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_none_are_told_where_to_look() {
+    let server = Server::start(&[]);
+    let document = problem(server.get("/v1/score").await, 404, "not_found").await;
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("`/docs`")), "{document}");
+    let refused = server.get("/score").await;
+    assert_eq!(refused.headers()["allow"], "POST");
+    let document = problem(refused, 405, "method_not_allowed").await;
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("`Allow`")), "{document}");
+}
+
 #[tokio::test]
 async fn an_avif_is_refused_by_name_where_it_is_not_read() {
     let server = Server::start(&[]);
@@ -140,7 +161,8 @@ async fn forms_must_hold_one_image() {
         async |form| client.post(format!("{}/score", server.url)).multipart(form).send().await.expect("an answer");
     let form = reqwest::multipart::Form::new;
     let part = || reqwest::multipart::Part::bytes(pavilion());
-    problem(send(form().text("picture", "x")).await, 400, "bad_multipart").await;
+    let document = problem(send(form().text("picture", "x")).await, 400, "bad_multipart").await;
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("`-F image=@FILE`")), "{document}");
     problem(send(form().part("image", part()).part("image", part())).await, 400, "bad_multipart").await;
     problem(send(form().text("image", "")).await, 400, "empty_body").await;
     let broken = server.client.post(format!("{}/score", server.url));

@@ -155,7 +155,7 @@ fn decisions_become_a_profile_that_keeps_its_promises_on_other_photos() {
         told(&[
             "backtest",
             "--json",
-            "--profile",
+            "--profiles",
             profile,
             "--decisions",
             &of_others,
@@ -338,6 +338,10 @@ fn scores_of_other_models_promise_nothing() {
     let report = String::from_utf8_lossy(&report);
     assert!(report.contains("\n5 of them were scored by other models than these"), "{report}");
     assert!(report.contains("at most 7 % of good ones will fail and 7 % of bad ones pass"), "{report}");
+    let written = format!("\nProfile `default` is written: clearshot serve --profiles {output}\n");
+    assert!(report.ends_with(&written), "{report}");
+    let said = refused(&[&common[..], &["--name", "nobody"]].concat());
+    assert!(said.contains("there is no profile `nobody`, but default, real-estate, car-dealer"), "{said}");
 }
 
 #[test]
@@ -365,12 +369,14 @@ fn a_check_that_new_numbers_silence_is_named() {
         write(folder, name, &built_in.replace(from, to))
     };
     let strict = with("strict.json", "\"fail_at\": 0.5", "\"fail_at\": 0.4");
-    assert_eq!(silenced(&["--profile", &strict]), json!([by("review_at"), by("fail_at")]));
-    let report = clearshot(&[&common[..], &["--profile", &strict]].concat()).stdout;
+    assert_eq!(silenced(&["--profiles", &strict]), json!([by("review_at"), by("fail_at")]));
+    let report = clearshot(&[&common[..], &["--profiles", &strict]].concat()).stdout;
     let report = String::from_utf8_lossy(&report);
     let fails_no_more = "  partial_blur (probability 0.45) no longer makes a photo fail: fail_at is above it\n";
     assert!(report.contains(no_longer) && report.contains(fails_no_more), "{report}");
-    assert_eq!(silenced(&["--profile", output]), json!([]));
+    assert_eq!(silenced(&["--profiles", output]), json!([]));
     let unbounded = with("unbounded.json", ", \"partial_blur\": {\"high\": 0.0}", "");
+    assert_eq!(silenced(&["--profiles", &unbounded]), json!([]));
+    // The flag's former name.
     assert_eq!(silenced(&["--profile", &unbounded]), json!([]));
 }

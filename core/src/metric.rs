@@ -93,7 +93,8 @@ pub struct Fault {
     pub advice: String,
 }
 
-/// What it takes to make a photo acceptable.
+/// What it takes to make a photo acceptable: `fixable`, the same photo corrected or sent in another form; `retake`,
+/// another photo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {

@@ -22,7 +22,7 @@ impl ModelSet {
     /// # Errors
     /// [`CardError`], for the first model that is refused or lacking, or when two fail a photo by the same code.
     pub fn load(folder: &Path) -> Result<Self, CardError> {
-        let unreadable = |source| CardError::Unreadable { path: folder.to_owned(), source };
+        let unreadable = |cause| CardError::NoFolder { path: folder.to_owned(), cause };
         let mut names: Vec<String> = REQUIRED.map(str::to_owned).into();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let file = entry.map_err(unreadable)?.file_name();

@@ -52,6 +52,15 @@ def curve(extent, chance):
     return kernel.reshape(side, fine, side, fine).mean((1, 3))
 
 
+def jolt(length, angle):
+    """Kernel of a camera that rests at both ends of its way, as where the button is pressed hard: two pictures beside each other."""
+    rests = numpy.zeros_like(kernel := line(length, angle))
+    for sign in (-1, 1):
+        at = [(side - 1) / 2 + sign * length / 2 * part(angle) for side, part in zip(kernel.shape, (math.sin, math.cos))]
+        rests[tuple(round(place) for place in at)] = 0.4
+    return rests + 0.2 * kernel / kernel.sum()
+
+
 def deviation(kernel):
     kernel = kernel / kernel.sum()
     y, x = numpy.mgrid[: kernel.shape[0], : kernel.shape[1]]
@@ -189,9 +198,9 @@ def spread_over(low, high, degrade):
     return make
 
 
-def shaken(shortest, longest, angle=None):
+def shaken(shortest, longest, angle=None, path=line):
     def make(image, chance):
-        kernel = line(chance.uniform(shortest, longest), chance.uniform(0, math.pi) if angle is None else angle)
+        kernel = path(chance.uniform(shortest, longest), chance.uniform(0, math.pi) if angle is None else angle)
         return jpeg(convolve(view(image), kernel)), deviation(kernel)
 
     return make
@@ -223,6 +232,7 @@ KINDS = {
     "shake of 20 px, horizontal [12]": shaken(20, 20, 0.0),
     "shake of 20 px, any direction [12]": shaken(20, 20),
     "curved shake, 20 px from end to end [12]": curved(20),
+    "jolt of 16 px, resting at both ends [12]": shaken(16, 16, path=jolt),
     **{f"2.5 px under {name}": under(overlay, 2.5) for name, overlay in OVERLAYS.items()},
     **{f"sharp under {name}": under(overlay, 0.0) for name, overlay in OVERLAYS.items()},
     "2.5 px, white noise of 10 levels [13]": after(noise(10), 2.5),

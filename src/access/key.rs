@@ -41,12 +41,12 @@ pub enum AddError {
     #[error("no random numbers: {0}")]
     Random(getrandom::Error),
     /// The file cannot be written.
-    #[error("cannot write the keys in {path}: {source}")]
+    #[error("cannot write the keys in {path}: {cause}")]
     Unwritable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -58,7 +58,7 @@ pub enum AddError {
 pub fn add(config: &KeyConfig) -> Result<String, AddError> {
     let KeyConfig { name, keys: path, photos_per_minute, burst, concurrent } = config;
     let invalid = |reason: String| KeyError::Invalid { path: path.clone(), reason };
-    let unwritable = |source: io::Error| AddError::Unwritable { path: path.clone(), source };
+    let unwritable = |cause: io::Error| AddError::Unwritable { path: path.clone(), cause };
     let target = target(path).map_err(unwritable)?;
     // Whoever adds a key at the same time waits, as the one would lose the other's. The folder is what stays while the file is
     // replaced. A file system that knows no locks has to be trusted.
@@ -66,7 +66,8 @@ pub fn add(config: &KeyConfig) -> Result<String, AddError> {
     let _ = folder.lock();
     let mut file = if path.exists() { read(path)? } else { KeyFile { version: VERSION, keys: Vec::new() } };
     if file.keys.iter().any(|key| key.name == *name) {
-        return Err(invalid(format!("key `{name}` is there already")).into());
+        let remedy = "choose another name, or delete that entry, which revokes the old key";
+        return Err(invalid(format!("key `{name}` is there already: {remedy}")).into());
     }
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(AddError::Random)?;

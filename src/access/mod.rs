@@ -33,7 +33,7 @@ pub struct AccessConfig {
     #[arg(long, env = "CLEARSHOT_ALLOW_ANONYMOUS")]
     pub allow_anonymous: bool,
     /// Address and port for /metrics and the probes; /metrics is then served there only, and without a key.
-    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "CLEARSHOT_ADMIN_LISTEN", value_name = "IP:PORT")]
     pub admin_listen: Option<SocketAddr>,
     /// Certificate chain (PEM) to serve --listen by TLS with; a change of the file is noticed within seconds.
     #[arg(long, env = "CLEARSHOT_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -96,12 +96,12 @@ struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// It cannot be read.
-    #[error("cannot read the keys in {path}: {source}")]
+    #[error("cannot read the keys in {path}: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It is not JSON of the right shape, or contradicts itself.
     #[error("the keys in {path} are refused: {reason}")]
@@ -216,8 +216,7 @@ impl Keys {
 }
 
 fn read(path: &Path) -> Result<KeyFile, KeyError> {
-    let text =
-        std::fs::read_to_string(path).map_err(|source| KeyError::Unreadable { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|cause| KeyError::Unreadable { path: path.to_owned(), cause })?;
     let invalid = |reason: String| KeyError::Invalid { path: path.to_owned(), reason };
     let file: KeyFile = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
     if file.version != VERSION {

@@ -79,7 +79,7 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
         profiles.check(models.metrics())?;
         Ok(profiles)
     };
-    let profiles = load(config.profile.as_deref())?;
+    let profiles = load(config.profiles.as_deref())?;
     let others = config.compare.as_deref().map(|path| load(Some(path))).transpose()?;
     let other = |profile: &Profile| others.as_ref().and_then(|others| others.find(profile.name.as_str()));
     let decisions = config.decisions.as_deref().map(Decisions::read).transpose()?;

@@ -25,8 +25,8 @@ pub struct ScoreConfig {
     /// no output, or one of another profile, models, limits or version, is refused [default: JSON Lines on standard output].
     #[arg(long, short)]
     pub output: Option<PathBuf>,
-    /// Profile to judge by.
-    #[arg(long, default_value = "default")]
+    /// Name of the profile to judge by.
+    #[arg(long, value_name = "NAME", default_value = "default")]
     pub profile: String,
     /// Score only part I of N of the photos, I from 0; the part follows from a photo's path alone.
     #[arg(long, value_name = "I/N")]
@@ -37,7 +37,7 @@ pub struct ScoreConfig {
     /// Photos on the contact sheet.
     #[arg(long, value_name = "COUNT", default_value_t = 500)]
     pub html_photos: usize,
-    /// Threads that decode and score [default: one per core].
+    /// Threads that decode and score; unless given, one per core.
     #[arg(long, default_value_t = cores())]
     pub threads: NonZeroUsize,
     /// Threads that read ahead; more help where photos come over a network.
@@ -73,11 +73,11 @@ pub struct BacktestConfig {
     #[arg(long, env = "CLEARSHOT_MODELS", default_value = "models")]
     pub models: PathBuf,
     /// File of profiles [default: the built-in ones].
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-    /// What was decided on the photos: adds to each profile how many accepted ones it refuses and how many rejected ones it lets
-    /// pass; see `clearshot tune --help`.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, alias = "profile", value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+    /// What was decided on the photos, as a CSV file or a folder (see `clearshot tune --help`): adds to each profile how many accepted
+    /// ones it refuses and how many rejected ones it lets pass.
+    #[arg(long, value_name = "PATH")]
     pub decisions: Option<PathBuf>,
     /// Another file of profiles: adds, photo by photo, what the profile of the same name there decides otherwise.
     #[arg(long, value_name = "FILE")]
@@ -88,7 +88,7 @@ pub struct BacktestConfig {
     /// As JSON.
     #[arg(long)]
     pub json: bool,
-    /// Outputs of `score`: .jsonl, .csv or .parquet.
+    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together; of a path that comes again the last row counts.
     #[arg(required = true)]
     pub results: Vec<PathBuf>,
 }
@@ -96,7 +96,7 @@ pub struct BacktestConfig {
 /// Which decisions to make a profile of, and what it has to promise.
 #[derive(Clone, Debug, Args)]
 pub struct TuneConfig {
-    /// Outputs of `score`: .jsonl, .csv or .parquet.
+    /// Outputs of `score`: .jsonl, .csv or .parquet, taken together; of a path that comes again the last row counts.
     #[arg(long, value_name = "RESULTS", required = true, num_args = 1..)]
     pub scores: Vec<PathBuf>,
     /// What was decided on the photos: a CSV file with the columns `path` (as in the results), `decision` (`accepted` or `rejected`)
@@ -115,9 +115,9 @@ pub struct TuneConfig {
     #[arg(long, short, value_name = "FILE", default_value = "profiles.json")]
     pub output: PathBuf,
     /// File of profiles to begin with [default: the built-in ones].
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-    /// The profile of that file to tune; the others stay as they are.
+    #[arg(long, alias = "profile", value_name = "FILE")]
+    pub profiles: Option<PathBuf>,
+    /// Name of the profile of that file to tune; the others stay as they are.
     #[arg(long, default_value = "default")]
     pub name: String,
     /// Folder of the models, whose cards say what is measured.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clearshot_core::load::LoadError;
+use clearshot_core::scoring::profile::Profiles;
 
 use super::decisions::{DecisionsError, StrangersError};
 use super::output::OutputError;
@@ -12,8 +13,13 @@ use super::tune::TuneError;
 #[derive(Debug, thiserror::Error)]
 pub enum BulkError {
     /// There is no profile of that name.
-    #[error("there is no profile `{0}`")]
-    UnknownProfile(String),
+    #[error("there is no profile `{name}`, but {}", known.join(", "))]
+    UnknownProfile {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// The models fail on whatever they are given.
     #[error(
         "the models failed on {in_a_row} photos in a row and on a picture that is known to be sound ({reason}): the device \
@@ -65,6 +71,14 @@ pub enum BulkError {
     /// Models, profiles or ONNX Runtime cannot be used.
     #[error(transparent)]
     Load(#[from] LoadError),
+}
+
+impl BulkError {
+    /// There is no profile of that name among these.
+    pub(super) fn unknown_profile(name: &str, profiles: &Profiles) -> Self {
+        let known = profiles.iter().map(|profile| profile.name.to_string()).collect();
+        Self::UnknownProfile { name: name.to_owned(), known }
+    }
 }
 
 /// Results as what holds something.

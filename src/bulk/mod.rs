@@ -129,7 +129,7 @@ pub fn score(config: &ScoreConfig) -> Result<Summary, BulkError> {
     let Loaded { runtime, models, profiles } = load(&config.files, config.device)?;
     let models = Arc::new(models);
     let profile = profiles.find(&config.profile).cloned();
-    let profile = profile.ok_or_else(|| BulkError::UnknownProfile(config.profile.clone()))?;
+    let profile = profile.ok_or_else(|| BulkError::unknown_profile(&config.profile, &profiles))?;
     let made = ScoredBy::new(&runtime, &models, &profile, &config.limits, config.max_file_bytes);
     let (mut output, known) = open(config, &models, &made)?;
     config.html.as_deref().map_or(Ok(()), sheet::check)?;

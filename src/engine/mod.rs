@@ -18,10 +18,10 @@ use branch::{Branch, Waiting};
 /// How the branches run.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct EngineConfig {
-    /// Sessions per branch, each with a thread of its own.
+    /// Sessions per model, each with a thread of its own; unless given, one for every three cores.
     #[arg(long, env = "CLEARSHOT_WORKERS", default_value_t = EngineConfig::default().workers)]
     pub workers: usize,
-    /// Intra-op threads per session.
+    /// Threads within each session.
     #[arg(long, env = "CLEARSHOT_INTRA_THREADS", default_value_t = EngineConfig::default().intra_threads)]
     pub intra_threads: usize,
     /// Largest batch that a session takes at once [default: 32 on a GPU; 1 on a CPU, where more gain nothing worth the memory that each
@@ -34,7 +34,7 @@ pub struct EngineConfig {
     /// What they run on.
     #[command(flatten)]
     pub device: DeviceConfig,
-    /// Photos that may wait for each branch before further ones are refused.
+    /// Photos that may wait for each model before further ones are refused.
     #[arg(long, env = "CLEARSHOT_QUEUE", default_value_t = EngineConfig::default().queue)]
     pub queue: usize,
 }

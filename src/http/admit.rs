@@ -26,7 +26,7 @@ pub(crate) trait ScoringQuery: DeserializeOwned + Send {
     /// Coverage of the intervals, where the query asks for another than the models' own.
     fn coverage(&self) -> Option<Coverage>;
 
-    /// The how-many-eth photo of the same thing it is, where the query says so.
+    /// Which attempt at the photo it is, where the query says so.
     fn attempt(&self) -> Option<Attempt>;
 
     /// What is done with each photo.

@@ -34,7 +34,7 @@ pub(super) struct Assessor {
     pub(super) profile: Arc<Profile>,
     /// Coverage of the intervals, where another than the models' own was asked for.
     pub(super) coverage: Option<Coverage>,
-    /// The how-many-eth photo of the same thing it is, where the client says so.
+    /// Which attempt at the photo it is, where the client says so.
     pub(super) attempt: Option<Attempt>,
 }
 

@@ -38,8 +38,8 @@ pub(crate) struct BatchQuery {
     /// It decides nothing: the verdict stays as it is.
     #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
     coverage: Option<Coverage>,
-    /// The how-many-eth photos of the same things these are, from 1: from the profile's `max_attempts` on, a photo that would have to be taken
-    /// again is `unsure`, not `fail`. Its reasons stay.
+    /// Which attempt at these photos it is, from 1: from the profile's `max_attempts` on, one that would have to be taken again is `unsure`,
+    /// not `fail`. Its reasons stay.
     #[param(value_type = u32, minimum = 1, maximum = 1000, example = 1, required = false)]
     attempt: Option<Attempt>,
     /// Add what the photos say as the set of one listing.

@@ -32,8 +32,8 @@ pub(crate) struct ScoreQuery {
     /// It decides nothing: the verdict stays as it is.
     #[param(value_type = f32, minimum = 0.5, maximum = 0.99, example = 0.9, required = false)]
     coverage: Option<Coverage>,
-    /// The how-many-eth photo of the same thing this is, from 1: from the profile's `max_attempts` on, one that would have to be taken
-    /// again is `unsure`, not `fail`. Its reasons stay.
+    /// Which attempt at this photo it is, from 1: from the profile's `max_attempts` on, one that would have to be taken again is `unsure`,
+    /// not `fail`. Its reasons stay.
     #[param(value_type = u32, minimum = 1, maximum = 1000, example = 1, required = false)]
     attempt: Option<Attempt>,
 }

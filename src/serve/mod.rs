@@ -28,7 +28,7 @@ use crate::stdout;
 #[derive(Clone, Debug, Args)]
 pub struct ListenConfig {
     /// Address and port to listen on.
-    #[arg(long, env = "CLEARSHOT_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "CLEARSHOT_LISTEN", value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Reload the models when their files change; SIGHUP reloads them in any case.
     #[arg(long, env = "CLEARSHOT_WATCH_MODELS")]
@@ -37,8 +37,8 @@ pub struct ListenConfig {
     /// connection.
     #[arg(long, env = "CLEARSHOT_SHUTDOWN_GRACE_MS", default_value_t = 5_000)]
     pub shutdown_grace_ms: u64,
-    /// Most milliseconds after that in which what was begun is finished; what is not done then is dropped. Longer than
-    /// --deadline-ms, a photo is never.
+    /// Most milliseconds after the grace time in which what was begun is finished; what is not done then is dropped. Keep it
+    /// longer than --deadline-ms, which is the most that a photo takes.
     #[arg(long, env = "CLEARSHOT_DRAIN_MS", default_value_t = 32_000)]
     pub drain_ms: u64,
     /// What connections may do.
@@ -49,8 +49,8 @@ pub struct ListenConfig {
 /// Limits on connections.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct ConnectionConfig {
-    /// Milliseconds for which a connection is kept after an answer. Longer than the proxy before the service keeps its
-    /// own, else that one sends requests into connections that are just being closed.
+    /// Milliseconds for which a connection is kept after an answer. Keep it longer than the proxy before the service does,
+    /// or the proxy sends requests into connections that are just being closed.
     #[arg(long, env = "CLEARSHOT_KEEP_ALIVE_MS", default_value = "75000")]
     pub keep_alive_ms: NonZeroU64,
     /// Milliseconds after which a client that takes nothing of its answer is let go.

@@ -105,5 +105,7 @@ pub(super) fn no_form() -> ApiError {
 
 /// The refusal of a form without an image.
 pub(super) fn without_image() -> ApiError {
-    ApiError::BadMultipart("The form has no part named `image`.".into())
+    ApiError::BadMultipart(
+        "The form has no part named `image`: send the file as one (`-F image=@FILE` with curl).".into(),
+    )
 }

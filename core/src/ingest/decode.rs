@@ -15,7 +15,7 @@ use super::jpeg::Markers;
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, colour, foreign, scaled, sniff, traces};
+use super::{Format, IngestError, Limits, colour, foreign, frames, scaled, sniff, traces};
 use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
@@ -43,8 +43,10 @@ const LARGEST_WALKED: usize = 1 << 20;
 enum Wanted {
     /// Enough for the reference view.
     Enough,
-    /// All.
+    /// All, as scoring sees them.
     All,
+    /// All, in the file's own colours, and memory to correct them.
+    Original,
 }
 
 /// What an upload's header claims.
@@ -65,6 +67,19 @@ impl Claim {
     #[must_use]
     pub fn of_correction(self) -> Self {
         Self { peak: self.peak + 9 * self.pixels, ..self }
+    }
+
+    /// Checks that there is as much memory.
+    ///
+    /// # Errors
+    /// [`IngestError::TooLarge`].
+    pub fn check(self, memory: &DecodeMemory) -> Result<(), IngestError> {
+        let (Self { size: (width, height), peak, .. }, whole) = (self, memory.whole());
+        if peak <= whole {
+            return Ok(());
+        }
+        let limit = format!("it takes {peak} bytes of memory, at most {whole} are there");
+        Err(IngestError::TooLarge { width, height, limit })
     }
 }
 
@@ -87,13 +102,23 @@ pub fn decode<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Photo, 
         .map(|original| original.photo)
 }
 
-/// Decodes an upload to 8-bit RGB in all its pixels.
+/// As [`decode`], in all the upload's pixels.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_whole<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Photo, IngestError> {
+    let budget = budget.into();
+    sniffed(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::All))
+        .map(|original| original.photo)
+}
+
+/// Decodes an upload to 8-bit RGB in all its pixels and in its own colours.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_original<'a>(bytes: &[u8], budget: impl Into<Budget<'a>>) -> Result<Original, IngestError> {
     let budget = budget.into();
-    sniffed(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::All))
+    sniffed(bytes, |format| Opened::new(bytes, format, &budget)?.decode(&budget, Wanted::Original))
 }
 
 /// Name of the library that decodes JPEGs in this build: its inverse transform decides the last bits of a pixel.
@@ -120,8 +145,8 @@ struct Opened<'a> {
     format: Format,
     size: (u32, u32),
     color: ColorType,
-    /// Most memory in bytes that the decoded planes of a HEIC or AVIF take before they are pixels.
-    planes: u64,
+    /// See [`Header`].
+    beside: u64,
     markers: Option<Markers>,
     profile_dropped: bool,
     /// It is too large to be decoded whole, and is a JPEG that need not be.
@@ -135,13 +160,16 @@ impl<'a> Opened<'a> {
             _ => (Cow::Borrowed(bytes), false),
         };
         let header = match format.image_format() {
-            Some(known) => Header::of(&known_decoder(&bytes, format, known, budget)?, 0),
+            Some(known) => {
+                let header = Header::of(&known_decoder(&bytes, format, known, budget)?, 0);
+                Header { beside: beside(&bytes, format, header.size)?, ..header }
+            }
             None => {
                 let heif = Heif::open(&bytes, format, budget.limits, budget.until)?;
                 Header::of(&heif, heif.peak())
             }
         };
-        let Header { size, color, total, planes } = header;
+        let Header { size, color, total, beside } = header;
         let pixels = u64::from(size.0) * u64::from(size.1);
         let scaled_only = format == Format::Jpeg
             && scaled::IS_BUILT
@@ -157,14 +185,7 @@ impl<'a> Opened<'a> {
         if markers.as_ref().is_some_and(|markers| markers.size() != size) {
             return Err(undecodable("its headers contradict each other"));
         }
-        let opened = Self { bytes, format, size, color, planes, markers, profile_dropped, scaled_only };
-        if let Some(memory) = budget.memory
-            && opened.peak() > memory.whole()
-        {
-            let limit = format!("decoding it takes {} bytes, at most {} are there", opened.peak(), memory.whole());
-            return Err(IngestError::TooLarge { width: size.0, height: size.1, limit });
-        }
-        Ok(opened)
+        Ok(Self { bytes, format, size, color, beside, markers, profile_dropped, scaled_only })
     }
 
     fn claim(&self) -> Claim {
@@ -183,11 +204,11 @@ impl<'a> Opened<'a> {
         let own = u64::from(self.color.bytes_per_pixel());
         let buffer = if own < 3 { own + 3 } else { own };
         let within = match self.format {
-            Format::Jpeg | Format::Png | Format::Bmp | Format::Heic | Format::Avif => 0,
-            // A frame that does not fill the canvas.
-            Format::Gif => 4,
+            Format::Jpeg | Format::Png | Format::Gif | Format::Bmp | Format::Heic | Format::Avif => 0,
             // The planes of a lossy image or the pixels of a lossless one, and its alpha.
             Format::Webp if self.color.has_alpha() => 10,
+            // A canvas with alpha, and the frame that is put on it.
+            Format::Webp if frames::is_animated_webp(&self.bytes) => 8,
             Format::Webp => 5,
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
@@ -196,22 +217,24 @@ impl<'a> Opened<'a> {
             return 2 * self.bytes.len() as u64 + self.pixels() / 16 * 3 + coefficients + WORKING;
         }
         // One decoder reads the file into a buffer of its own, and a file that lacks its end is copied to get it.
-        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + self.planes + coefficients + WORKING
+        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + self.beside + coefficients + WORKING
     }
 
     fn decode(&self, budget: &Budget, wanted: Wanted) -> Result<Original, IngestError> {
         let format = self.format;
-        let claim = if wanted == Wanted::All { self.claim().of_correction() } else { self.claim() };
-        let lease = |memory: &Arc<DecodeMemory>| memory.lease(claim.peak, budget.until);
-        let lease = budget.memory.map(lease).transpose().map_err(|_| IngestError::OutOfTime)?;
+        let claim = if wanted == Wanted::Original { self.claim().of_correction() } else { self.claim() };
+        let lease = |memory: &Arc<DecodeMemory>| {
+            claim.check(memory)?;
+            memory.lease(claim.peak, budget.until).map_err(|_| IngestError::OutOfTime)
+        };
+        let lease = budget.memory.map(lease).transpose()?;
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
         let bytes = match &self.markers {
             Some(markers) => markers.with_end(&self.bytes).map_err(undecodable)?,
             None => Cow::Borrowed(&*self.bytes),
         };
         let mut decoder = decoder(&bytes, format, budget)?;
-        // Broken metadata must not cost a photo that decodes.
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+        let orientation = orientation(&mut *decoder, format);
         let profile = decoder.icc_profile().unwrap_or_default();
         // The pixels will be RGB, whatever they were: a profile for grays or inks would be wrong for them.
         let profile = profile.filter(|profile| profile.get(16..20) == Some(b"RGB "));
@@ -232,23 +255,24 @@ impl<'a> Opened<'a> {
         let (mut pixels, transparent) = if let Some(pixels) = scaled {
             (pixels, false)
         } else if self.scaled_only {
-            let limit = format!("at most {} pixels in all where it is damaged or holds inks", budget.limits.max_pixels);
+            let most = budget.limits.max_pixels;
+            let limit = format!("at most {most} pixels in all where it is damaged, holds inks or lies in a wide frame");
             return Err(IngestError::TooLarge { width: self.size.0, height: self.size.1, limit });
         } else {
             let mut buffer = vec![0; usize::try_from(decoder.total_bytes()).unwrap_or(usize::MAX)];
             decoder.read_image_boxed(&mut buffer).map_err(|error| refusal(error, format, budget.limits))?;
-            let transparent = wanted == Wanted::All && is_transparent(&buffer, self.color);
+            let transparent = wanted == Wanted::Original && is_transparent(&buffer, self.color);
             (flatten(buffer, self.color, self.size.0, self.size.1), transparent)
         };
         let damage = if coded > 0.0 { coded } else { traces::damage(&pixels, self.size.0) };
         // An original keeps its colours, and says by its profile what they mean. Behind the look for damage: colours that are cut off to fit
         // into sRGB look alike.
-        if let Some(profile) = profile.as_ref().filter(|_| wanted == Wanted::Enough && !profile_dropped) {
+        if let Some(profile) = profile.as_ref().filter(|_| wanted != Wanted::Original && !profile_dropped) {
             colour::to_srgb(&mut pixels, profile);
         }
         let mut photo = Photo::new(format, orientation, self.size, pixels, damage, lease);
         photo.jpeg_quality = self.markers.as_ref().and_then(Markers::quality);
-        let lease = photo.lease.take_if(|_| wanted == Wanted::All);
+        let lease = photo.lease.take_if(|_| wanted == Wanted::Original);
         Ok(Original { photo, icc_profile: profile.filter(|_| !profile_dropped), profile_dropped, transparent, lease })
     }
 }
@@ -259,7 +283,8 @@ struct Header {
     color: ColorType,
     /// Bytes of its pixels.
     total: u64,
-    planes: u64,
+    /// Most memory in bytes that is needed beside them while they are made: the planes of a HEIC or AVIF, the first frame of a GIF.
+    beside: u64,
 }
 
 impl Header {

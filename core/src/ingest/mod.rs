@@ -7,6 +7,7 @@ mod colour;
 mod decode;
 mod flatten;
 mod foreign;
+mod frames;
 mod heif;
 mod jpeg;
 mod limits;
@@ -17,7 +18,7 @@ mod scaled;
 mod sniff;
 mod traces;
 
-pub use decode::{Budget, Claim, decode, decode_original, inspect, jpeg_decoder};
+pub use decode::{Budget, Claim, decode, decode_original, decode_whole, inspect, jpeg_decoder};
 pub use foreign::{Foreign, foreign};
 pub use limits::{Limits, at_least_one};
 pub use memory::{DecodeMemory, Lease, OutOfTime};

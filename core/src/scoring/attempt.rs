@@ -6,7 +6,7 @@ use super::profile::Profile;
 use super::verdict::{Reason, Verdict};
 use crate::metric::Severity;
 
-/// The how-many-eth photo of the same thing, from 1.
+/// Which attempt at a photo it is, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
 pub struct Attempt(u32);

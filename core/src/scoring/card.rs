@@ -178,21 +178,29 @@ pub struct VerifiedModel {
 /// Why a model was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
+    /// There is no folder of models, or it cannot be listed.
+    #[error("cannot read the models folder {}: {cause}; --models names another", path.display())]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {cause}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The card is not valid JSON or its parts do not fit together.
-    #[error("{} is not a valid model card: {source}", path.display())]
+    #[error("{} is not a valid model card: {cause}", path.display())]
     Invalid {
         /// The card.
         path: PathBuf,
         /// What is wrong.
-        source: serde_json::Error,
+        cause: serde_json::Error,
     },
     /// The model file is not the one the card describes.
     #[error("{} does not match its card: the card says sha256 {expected}, the file has {actual}", path.display())]
@@ -274,8 +282,8 @@ impl VerifiedModel {
     /// [`CardError`], naming the file and the remedy's starting point.
     pub fn load(models: &Path, metric: &str) -> Result<Self, CardError> {
         let path = card_path(models, metric);
-        let card: ModelCard = serde_json::from_slice(&read(&path)?)
-            .map_err(|source| CardError::Invalid { path: path.clone(), source })?;
+        let card: ModelCard =
+            serde_json::from_slice(&read(&path)?).map_err(|cause| CardError::Invalid { path: path.clone(), cause })?;
         let view = card.check(metric).map_err(|reason| CardError::Incompatible { path, reason })?;
         let path = onnx_path(models, metric);
         let onnx = read(&path)?;
@@ -288,5 +296,5 @@ impl VerifiedModel {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CardError> {
-    std::fs::read(path).map_err(|source| CardError::Unreadable { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|cause| CardError::Unreadable { path: path.to_owned(), cause })
 }

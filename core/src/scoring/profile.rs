@@ -227,12 +227,12 @@ pub struct Profiles {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// It cannot be read.
-    #[error("cannot read the profiles in {path}: {source}")]
+    #[error("cannot read the profiles in {path}: {cause}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// It is not JSON of the right shape.
     #[error("the profiles in {path} are refused: {reason}")]
@@ -285,8 +285,7 @@ impl Profiles {
 
     fn load(path: &Path) -> Result<Self, ProfileError> {
         let path = || path.to_owned();
-        let text =
-            std::fs::read_to_string(path()).map_err(|source| ProfileError::Unreadable { path: path(), source })?;
+        let text = std::fs::read_to_string(path()).map_err(|cause| ProfileError::Unreadable { path: path(), cause })?;
         Self::parse(&text).map_err(|reason| ProfileError::Invalid { path: path(), reason })
     }
 

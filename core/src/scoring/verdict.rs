@@ -81,7 +81,7 @@ impl Scores {
     }
 }
 
-/// What to do with a photo.
+/// What to do with a photo: `pass`, publish it; `fail`, do not; `unsure`, let a person look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -108,8 +108,8 @@ impl Verdict {
 /// Why a photo did not pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `blurred`, `too_dark`, `too_bright`, `tilted` or that of a further metric or check; with `possibly_` before it where its
-    /// probability is below the profile's `fail_at`.
+    /// `blurred`, `too_dark`, `too_bright`, `tilted`, `sideways`, `upside_down` or that of a further metric or check; with `possibly_` before
+    /// it where its probability is below the profile's `fail_at`, or that of a turn below 0.9.
     #[schema(example = "tilted")]
     pub code: String,
     /// The metric or check at fault.
@@ -131,7 +131,9 @@ pub struct Reason {
     pub threshold: f32,
     /// Probability that the true value lies beyond the threshold, weighed with the share of faulty uploads that the profile expects
     /// (of a metric that is at fault on either side alike, as a tilt is: beyond either threshold). Of a check 1, but 0.45 where what it
-    /// finds may be meant (`partial_blur`), of `orientation` that of its turn. The verdict is `fail` where it is at least the profile's `fail_at`, and of a turn at least 0.9, too.
+    /// finds may be meant (`partial_blur`), of `orientation` that of its turn. The verdict is `fail` where it is at least the profile's
+    /// `fail_at`, and of a turn at least 0.9, too. But `not_a_photo` is `unsure` unless the profile says `fail`, and a late `attempt` makes
+    /// a photo `unsure` that would have to be taken again.
     #[serde(default = "certain")]
     #[schema(required, example = 0.97, minimum = 0, maximum = 1)]
     pub probability: f32,

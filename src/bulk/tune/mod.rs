@@ -7,7 +7,7 @@ mod thresholds;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clearshot_core::checks::CHECKS;
 use clearshot_core::digest::sha256_hex;
@@ -93,7 +93,7 @@ pub enum TuneError {
     #[error("cannot write {path}: {reason}")]
     Unwritten {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What is wrong.
         reason: String,
     },
@@ -119,10 +119,11 @@ fn suspicion(findings: &Findings, profile: &Profile) -> Suspicion {
 /// # Errors
 /// [`BulkError`]: what cannot be read or written, or why decisions allow no promise.
 pub fn tune(config: &TuneConfig) -> Result<Tuned, BulkError> {
-    let mut profiles = Profiles::load_or_built_in(config.profile.as_deref()).map_err(LoadError::from)?;
+    let mut profiles = Profiles::load_or_built_in(config.profiles.as_deref()).map_err(LoadError::from)?;
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
     profiles.check(models.metrics()).map_err(LoadError::from)?;
-    let base = profiles.find(&config.name).ok_or_else(|| BulkError::UnknownProfile(config.name.clone()))?.clone();
+    let base = profiles.find(&config.name).cloned();
+    let base = base.ok_or_else(|| BulkError::unknown_profile(&config.name, &profiles))?;
     check_output(&config.output, &profiles)?;
     config.html.as_deref().map_or(Ok(()), sheet::check)?;
     let decisions = Decisions::read(&config.decisions)?;
@@ -148,6 +149,7 @@ pub fn tune(config: &TuneConfig) -> Result<Tuned, BulkError> {
         without_scores: decisions.without_scores(decided.len() + left_out),
         not_measured,
         by_other_models,
+        output: config.output.clone(),
         disagreements: disagreements.into_iter().take(config.show).collect(),
         ..tuned
     })
@@ -164,11 +166,7 @@ struct Taken<'a> {
     by_other_models: usize,
 }
 
-fn taken<'a>(
-    results: &[std::path::PathBuf],
-    decisions: &Decisions,
-    models: &'a ModelSet,
-) -> Result<Taken<'a>, BulkError> {
+fn taken<'a>(results: &[PathBuf], decisions: &Decisions, models: &'a ModelSet) -> Result<Taken<'a>, BulkError> {
     let of_checks =
         CHECKS.iter().flat_map(|check| check.low.iter().chain(&check.high)).map(|fault| fault.code.as_str());
     let of_metrics = models.metrics().flat_map(|metric| metric.codes()).map(|code| code.as_str());
@@ -254,6 +252,7 @@ fn find(base: &Profile, decided: &[Decided], refused_good: f64, passed_bad: f64)
         silenced,
         promised: [refused_good, passed_bad],
         profile,
+        output: PathBuf::new(),
         rates,
         disagreements: Vec::new(),
     })
@@ -270,7 +269,7 @@ fn check_output(path: &Path, profiles: &Profiles) -> Result<(), TuneError> {
     let lost = there.iter().find(|old| profiles.find(old.name.as_str()).is_none());
     lost.map_or(Ok(()), |Profile { name, .. }| {
         Err(unwritten(format!(
-            "it holds a profile `{name}`, which would be lost: begin with that file (--profile), or name another one"
+            "it holds a profile `{name}`, which would be lost: begin with that file (--profiles), or name another one"
         )))
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use clearshot_core::checks::CHECKS;
 use clearshot_core::scoring::profile::Profile;
@@ -45,6 +46,8 @@ pub struct Tuned {
     pub promised: [f64; 2],
     /// The profile.
     pub profile: Profile,
+    /// The file of profiles that has it.
+    pub output: PathBuf,
     /// What it does with the decisions that its thresholds were not fitted to.
     pub rates: Rates,
     /// Where decision and profile disagree most.
@@ -267,7 +270,8 @@ impl fmt::Display for Tuned {
         for Disagreement { path, decision, probability, codes, .. } in &self.disagreements {
             writeln!(f, "  {decision} {probability:.3} {path} {}", codes.join(" "))?;
         }
-        Ok(())
+        let (name, output) = (&self.profile.name, self.output.display());
+        write!(f, "\nProfile `{name}` is written: clearshot serve --profiles {output}")
     }
 }
 

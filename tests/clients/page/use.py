@@ -360,7 +360,7 @@ def take_the_table(browser):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, name)
         file.write_text(text, encoding="utf-8", newline="")
-        told = subprocess.run([CLEARSHOT, "backtest", "--profile", "core/src/scoring/profiles.json", file], capture_output=True, text=True)
+        told = subprocess.run([CLEARSHOT, "backtest", "--profiles", "core/src/scoring/profiles.json", file], capture_output=True, text=True)
         assert told.returncode == 0, told.stderr
     page.click("#filters [data-only=problem]")
     _, text = saved(page, "#save-csv")
