@@ -74,7 +74,7 @@ impl Transformation for Blur {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
-        let extent = if frame == Frame::Part && rng.random_ratio(1, 10) { Extent::Wide } else { Extent::Near };
+        let extent = if frame == Frame::Part && rng.random_ratio(3, 20) { Extent::Wide } else { Extent::Near };
         let (image, scale) = match frame {
             Frame::Part if rng.random_ratio(1, 20) => part(&drawn::scene(rng), Extent::Near, rng),
             Frame::Part => part(photo, extent, rng),
@@ -140,7 +140,7 @@ fn as_uploaded(image: &RgbImage, magnitude: f32, scale: f32, extent: Extent, rng
     // Exposure varies between photos and must not be read as blur.
     let sharp = Plane::luma(image, rng.random_range(0.7f32..1.4));
     let mut plane = blurred(sharp, magnitude * scale, rng);
-    if rng.random_bool(if extent == Extent::Wide { 0.5 } else { 0.18 }) {
+    if rng.random_bool(if extent == Extent::Wide { 0.5 } else { 0.22 }) {
         plane = subject::before_soft_background(&plane, scale, rng);
     }
     // Noise comes after blur: a clean image must not mean a blurred one.
@@ -163,15 +163,16 @@ fn direction(rng: &mut ChaCha8Rng) -> f32 {
     }
 }
 
-/// A third of all blur is shake, a sixth defocus, some enlargement, the rest Gaussian.
+/// A third of all blur is shake, some of it resting at both ends; a sixth defocus, some enlargement, the rest Gaussian.
 fn blurred(sharp: Plane, sigma: f32, rng: &mut ChaCha8Rng) -> Plane {
     let kind = rng.random_range(0..100);
     if sigma < LEAST {
         return sharp;
     }
     match kind {
-        0..=22 => sharp.convolve(&kernel::line(sigma, direction(rng))),
-        23..=34 => sharp.convolve(&kernel::curve(sigma, rng)),
+        0..=19 => sharp.convolve(&kernel::line(sigma, direction(rng))),
+        20..=25 => sharp.convolve(&kernel::jolt(sigma, direction(rng), rng)),
+        26..=34 => sharp.convolve(&kernel::curve(sigma, rng)),
         35..=50 => sharp.convolve(&kernel::disk(sigma)),
         51..=58 => {
             // What is enlarged may have been blurred before; variances add up.

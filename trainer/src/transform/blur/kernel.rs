@@ -39,6 +39,20 @@ pub(super) fn line(sigma: f32, angle: f32) -> Taps {
     spread(&(0..count).map(|index| [along(index) * cos, along(index) * sin]).collect::<Vec<_>>(), sigma)
 }
 
+/// Camera shake that rests at both ends of its way, as where the button is pressed hard: two pictures beside each other, and hardly
+/// anything between them.
+pub(super) fn jolt(sigma: f32, angle: f32, rng: &mut ChaCha8Rng) -> Taps {
+    const POINTS: usize = 240;
+    let moving = rng.random_range(0.0..0.4f32);
+    let first = (1.0 - moving) * rng.random_range(0.3..0.7f32);
+    let (sin, cos) = angle.sin_cos();
+    let along = |index: usize| {
+        let share = index as f32 / POINTS as f32;
+        if share < first { 0.0 } else { ((share - first) / moving.max(1e-3)).min(1.0) }
+    };
+    spread(&(0..POINTS).map(|index| [along(index) * cos, along(index) * sin]).collect::<Vec<_>>(), sigma)
+}
+
 /// Camera shake along a curve: a hand that drifts, slows down and turns. A random walk of the velocity, smoothed, as in deblurring
 /// work (Boracchi and Foi, 2012).
 pub(super) fn curve(sigma: f32, rng: &mut ChaCha8Rng) -> Taps {
@@ -131,6 +145,8 @@ mod tests {
             for _ in 0..20 {
                 let found = deviation(&curve(sigma, &mut rng));
                 assert!((found - sigma).abs() < 0.03 * sigma + 0.02, "curve {sigma}: {found}");
+                let found = deviation(&jolt(sigma, 0.7, &mut rng));
+                assert!((found - sigma).abs() < 0.03 * sigma + 0.02, "jolt {sigma}: {found}");
             }
         }
         assert!((gaussian(0.0)[RADIUS] - 1.0).abs() < 1e-6);
@@ -141,5 +157,18 @@ mod tests {
         assert!(line(4.0, 0.0).iter().all(|tap| tap.1.abs() <= 1));
         let mut rng = ChaCha8Rng::seed_from_u64(2);
         assert_ne!(curve(3.0, &mut rng), curve(3.0, &mut rng));
+    }
+
+    #[test]
+    fn a_jolt_leaves_most_light_at_its_ends() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        for _ in 0..20 {
+            let taps = jolt(4.0, 0.0, &mut rng);
+            let (first, last) = (taps.iter().map(|tap| tap.0).min(), taps.iter().map(|tap| tap.0).max());
+            let ends = |tap: &&(isize, isize, f32)| {
+                first.is_some_and(|first| tap.0 <= first + 1) || last.is_some_and(|last| tap.0 + 1 >= last)
+            };
+            assert!(taps.iter().filter(ends).map(|tap| tap.2).sum::<f32>() > 0.6);
+        }
     }
 }
