@@ -1,0 +1,165 @@
+//! Rows of blocks whose colour is shifted from some block on.
+//!
+//! The mean of a block is coded as its difference from the one before, so that a wrong one shifts the colour of all that follow, in reading order.
+//! That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other. Edges of the scene are
+//! rarely as even, do not lie on the grid alone, and have no such stair.
+
+use image::RgbImage;
+
+/// Units across and down that a picture has at least: of 930 good photos three had a shift, all of fewer units.
+const FEWEST: usize = 24;
+/// Evidence of a shift from which on it is one: height of its step in comparison with how even it is.
+const EVIDENCE: f32 = 0.5;
+/// The same in comparison with what lies beside the grid, at these sixteenths of a unit.
+const BESIDE: f32 = 3.0;
+const OFFSETS: [usize; 5] = [3, 5, 8, 11, 13];
+/// Share of the units of a row that are beyond the step's lower height; and beyond its upper height.
+const LOWER: f32 = 0.15;
+/// Smallest step, in levels, and what is added to its spread: whole levels are not exact.
+const STEP: f32 = 1.5;
+/// Part of the step that there may be before it begins and after it ends.
+const OUTSIDE: f32 = 0.4;
+/// Share of the width beside the edges of the picture where there is next to no stair: such a step is no evidence.
+const EDGE: f32 = 0.08;
+
+/// Share from the first unit on whose colour is shifted.
+pub(super) fn shifted(pixels: &RgbImage, unit: usize) -> f32 {
+    let (across, down) = (pixels.width() as usize / unit, pixels.height() as usize / unit);
+    if across.min(down) < FEWEST {
+        return 0.0;
+    }
+    let found = |offset: usize| {
+        let planes = steps(pixels, unit, offset);
+        planes
+            .iter()
+            .map(|steps| stair(steps, across))
+            .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best })
+    };
+    let (evidence, at) = found(0);
+    if evidence < EVIDENCE || OFFSETS.iter().any(|offset| found(offset * unit / 16).0 * BESIDE > evidence) {
+        return 0.0;
+    }
+    1.0 - (at + across) as f32 / (across * down) as f32
+}
+
+/// Steps of luma, red and blue differences between a row of units and the one above, for each unit, row by row.
+fn steps(pixels: &RgbImage, unit: usize, offset: usize) -> [Vec<f32>; 3] {
+    let (width, height) = (pixels.width() as usize, pixels.height() as usize);
+    let row = |y: usize| &pixels.as_raw()[3 * width * y..3 * width * (y + 1)];
+    let ycc = |row: &[u8], x: usize| {
+        let [red, green, blue] = [row[3 * x], row[3 * x + 1], row[3 * x + 2]].map(f32::from);
+        let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+        [luma, 0.713 * (red - luma), 0.564 * (blue - luma)]
+    };
+    let mut steps = [const { Vec::new() }; 3];
+    let mut luma = Vec::with_capacity(unit);
+    for y in (1..).map(|index| index * unit + offset).take_while(|y| y + 2 < height) {
+        // Colour planes were enlarged, which makes their steps two pixels wide.
+        let rows = [y - 2, y - 1, y, y + 1].map(row);
+        for left in (0..width / unit).map(|index| index * unit) {
+            luma.clear();
+            let mut colours = [0.0; 2];
+            for x in left..left + unit {
+                let [far_above, above, below, far_below] = rows.map(|row| ycc(row, x));
+                luma.push(below[0] - above[0]);
+                colours = [colours[0] + far_below[1] - far_above[1], colours[1] + far_below[2] - far_above[2]];
+            }
+            luma.sort_unstable_by(f32::total_cmp);
+            steps[0].push((luma[(unit - 1) / 2] + luma[unit / 2]) / 2.0);
+            steps[1].push(colours[0] / unit as f32);
+            steps[2].push(colours[1] / unit as f32);
+        }
+    }
+    steps
+}
+
+/// The best evidence of a step along as many units as a row has, in reading order, and where it begins.
+fn stair(steps: &[f32], across: usize) -> (f32, usize) {
+    let mut best = (0.0, 0);
+    let Some(last) = steps.len().checked_sub(across).filter(|last| *last >= 2 * across) else { return best };
+    let needed = across - (LOWER * across as f32) as usize;
+    for sign in [1.0, -1.0] {
+        let is_high = |at: usize| usize::from(sign * steps[at] > STEP / 2.0);
+        let mut high: usize = (0..across).map(is_high).sum();
+        let mut looked_at = 0;
+        for at in 0..=last {
+            if high >= needed {
+                looked_at += 1;
+                // So many are a gradient, and would take long.
+                if looked_at > 4 * across {
+                    break;
+                }
+                let evidence = evidence(steps, across, at, sign);
+                if evidence > best.0 {
+                    best = (evidence, at);
+                }
+            }
+            if at < last {
+                high = high + is_high(at + across) - is_high(at);
+            }
+        }
+    }
+    best
+}
+
+fn evidence(steps: &[f32], across: usize, at: usize, sign: f32) -> f32 {
+    let sorted = |from: usize, count: usize| {
+        let mut values: Vec<f32> = steps.iter().skip(from).take(count).map(|step| sign * step).collect();
+        values.sort_unstable_by(f32::total_cmp);
+        values
+    };
+    let median = |values: &[f32]| values.get(values.len() / 2).copied().unwrap_or(0.0);
+    let window = sorted(at, across);
+    let (low, middle) = (window[(LOWER * (across - 1) as f32) as usize], median(&window));
+    let high = window[((1.0 - LOWER) * (across - 1) as f32).ceil() as usize];
+    // A gradient has the same step a row above and below.
+    let around = [at.checked_sub(across), Some(at + across).filter(|at| at + across <= steps.len())];
+    let usual = around.into_iter().flatten().map(|at| median(&sorted(at, across))).fold(0.0, f32::max);
+    let outside = ((0.06 * across as f32) as usize).max(3);
+    let before = at.checked_sub(outside + 1).map_or(0.0, |from| median(&sorted(from, outside)));
+    let after = median(&sorted(at + across, outside));
+    let column = at % across;
+    let at_edge = (column.min(across - column) as f32) < EDGE * across as f32;
+    if at_edge || middle - usual < STEP || before.max(after) >= OUTSIDE * middle {
+        return 0.0;
+    }
+    (low - usual) / (high - low + STEP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::damage;
+    use super::super::samples::{compressed, scene};
+    use super::*;
+
+    /// From unit (20, 14) on, in reading order.
+    fn with_shift(mut picture: RgbImage, levels: [i16; 3]) -> RgbImage {
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            if (y / 16, x / 16) >= (14, 20) {
+                for (channel, levels) in pixel.0.iter_mut().zip(levels) {
+                    *channel = (i16::from(*channel) + levels).clamp(0, 255) as u8;
+                }
+            }
+        }
+        picture
+    }
+
+    /// field/README.md, kind 8: colours are shifted from a block on.
+    #[test]
+    fn a_shift_of_colour_is_found_where_it_begins_also_after_compression() {
+        for levels in [[20, 20, 20], [-14, -14, -14], [25, 0, -10]] {
+            let picture = with_shift(scene(), levels);
+            for picture in [compressed(&picture, 90), compressed(&picture, 75), picture] {
+                let found = damage(&picture, 800);
+                let share = 1.0 - (14.0 * 50.0 + 20.0) / (50.0 * 38.0);
+                assert!((found - share).abs() < 0.01, "{found} instead of {share}: {levels:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_step_beside_the_grid_is_no_shift() {
+        let moved = image::imageops::crop_imm(&with_shift(scene(), [20; 3]), 0, 5, 800, 600).to_image();
+        assert!(damage(&moved, 800) == 0.0, "an edge of the scene");
+    }
+}
