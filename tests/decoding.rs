@@ -187,6 +187,17 @@ async fn a_photo_too_large_to_be_corrected_is_refused_before_it_is_scored() {
     assert_eq!(server.photos_run("blur").await, before, "no model was asked");
 }
 
+#[tokio::test]
+async fn a_correction_that_needs_more_memory_than_there_is_is_refused_before_the_photo_is_scored() {
+    let photo = jpeg(&dark(), 92);
+    let claim = ingest::inspect(&photo, &Limits::default()).expect("its header is sound");
+    let server = Server::start(&["--decode-memory", &claim.peak.to_string()]);
+    assert_eq!(server.post(photo.clone()).await.status(), 200);
+    let before = server.photos_run("blur").await;
+    problem(correct(&server, photo).await, 422, "image_too_large").await;
+    assert_eq!(server.photos_run("blur").await, before, "no model was asked");
+}
+
 /// Both decoders of JPEGs read the same files, and find the same ones damaged: what one service refuses the other must not pass
 /// (field/README.md, kind 9).
 #[test]

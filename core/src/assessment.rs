@@ -212,17 +212,15 @@ pub fn prepare<'a>(
         let mut photo = ingest::decode(bytes, budget)?;
         let whole = ReferenceView::of(&photo, Area::WHOLE);
         let area = Area::find(whole.pixels());
-        let mut lease = None;
         if photo.lacks(area, LONG_SIDE) {
             // The frame took most of the upload. Its memory is given back before more is asked for.
             drop(photo);
-            let original = ingest::decode_original(bytes, budget)?;
-            (photo, lease) = (original.photo, original.lease);
+            photo = ingest::decode_whole(bytes, budget)?;
         }
         let Photo { format, orientation, width, height, damage, jpeg_quality, .. } = photo;
         let sha256 = sha256_hex(bytes);
         let reference = if area.is_whole() { whole } else { ReferenceView::of(&photo, area) };
-        drop((photo, lease));
+        drop(photo);
         let scene_hash = SceneHash::of(reference.pixels());
         let image = ScoredImage { format, width, height, bytes: bytes.len(), sha256, scene_hash, orientation, area };
         let evidence = Evidence::new(&reference, area, [width, height], damage, jpeg_quality);
@@ -239,4 +237,65 @@ pub fn prepare<'a>(
         tracing::error!("a step before the models panicked");
         Err(PrepareError::Panicked)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{Rgb, RgbImage};
+    use jpeg_encoder::{ColorType, Encoder};
+    use moxcms::{ColorProfile, Layout, TransformOptions};
+
+    use super::*;
+    use crate::ingest::Limits;
+
+    const SIDES: (u16, u16) = (2800, 1840);
+
+    /// A photo of a third of both sides on white: of a JPEG that large a half of each side is decoded first, where libjpeg-turbo is built.
+    fn upload() -> RgbImage {
+        let inside = |x: u32, y: u32| (900..1900).contains(&x) && (600..1240).contains(&y);
+        RgbImage::from_fn(SIDES.0.into(), SIDES.1.into(), |x, y| {
+            let wave = |a: f32, b: f32| ((x as f32 * a).sin() * (y as f32 * b).cos() * 40.0 + 100.0) as u8;
+            let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ (x * y)) % 23;
+            let photo = [wave(0.031, 0.043), wave(0.017, 0.071), wave(0.053, 0.029)];
+            Rgb(if inside(x, y) { photo.map(|level| level + grain as u8) } else { [255; 3] })
+        })
+    }
+
+    fn linear() -> ColorProfile {
+        let curve = moxcms::curve_from_gamma(1.0);
+        let mut profile = ColorProfile::new_srgb();
+        (profile.red_trc, profile.green_trc, profile.blue_trc) =
+            (Some(curve.clone()), Some(curve.clone()), Some(curve));
+        profile.cicp = None;
+        profile
+    }
+
+    /// How light the photo in an upload looks to a model.
+    fn light(pixels: &[u8], profile: Option<&[u8]>) -> f32 {
+        let mut bytes = Vec::new();
+        let mut encoder = Encoder::new(&mut bytes, 95);
+        if let Some(profile) = profile {
+            encoder.add_icc_profile(profile).expect("JPEG has a place for it");
+        }
+        encoder.encode(pixels, SIDES.0, SIDES.1, ColorType::Rgb).expect("it is encoded");
+        let view = view::find("brightness-whole/2").expect("it is listed");
+        let prepared = prepare(&bytes, &Limits::default(), &[view], false).expect("it decodes");
+        assert!(prepared.image.area.frame_share() > 0.5, "{:?}", prepared.image.area);
+        let colours = &prepared.tensors[0][..3 * view.len() / 5];
+        colours.iter().sum::<f32>() / colours.len() as f32
+    }
+
+    #[test]
+    fn a_photo_in_a_wide_frame_is_seen_in_the_colours_that_its_profile_means() {
+        let (upload, profile) = (upload(), linear());
+        let options = TransformOptions::default();
+        let transform = ColorProfile::new_srgb().create_transform_8bit(Layout::Rgb, &profile, Layout::Rgb, options);
+        let mut written = vec![0; upload.as_raw().len()];
+        transform.expect("a transform").transform(upload.as_raw(), &mut written).expect("colours");
+        let profile = profile.encode().expect("a profile");
+        let [plain, meant, misread] =
+            [light(upload.as_raw(), None), light(&written, Some(&profile)), light(&written, None)];
+        assert!((plain - meant).abs() < 0.02, "{plain} {meant}");
+        assert!((plain - misread).abs() > 0.1, "the test can fail: {plain} {misread}");
+    }
 }

@@ -6,8 +6,10 @@ use std::process::Command;
 
 use clearshot_core::ingest::{Claim, Limits, decode, decode_original, inspect};
 use clearshot_core::view::ReferenceView;
-use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
+use image::codecs::png::PngEncoder;
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, ImageFormat, Rgb, RgbImage};
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
+use moxcms::ColorProfile;
 
 const SIDES: (u16, u16) = (3600, 2400);
 const FILE: &str = "CLEARSHOT_TEST_FILE";
@@ -32,6 +34,41 @@ fn jpeg(photo: &RgbImage, sampling: SamplingFactor, progressive: bool) -> Vec<u8
 fn turned(jpeg: &[u8]) -> Vec<u8> {
     let exif = b"\xFF\xE1\x00\x22Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     [&jpeg[..2], exif, &jpeg[2..]].concat()
+}
+
+/// Of so few colours that next to nothing of the memory is the file's.
+fn bands() -> RgbImage {
+    RgbImage::from_fn(SIDES.0.into(), SIDES.1.into(), |_, y| Rgb([(y / 300 * 30) as u8, 120, 60]))
+}
+
+/// A PNG in the colours of many phones.
+fn with_profile(photo: &RgbImage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = PngEncoder::new(&mut bytes);
+    let profile = ColorProfile::new_display_p3().encode().expect("a profile");
+    encoder.set_icc_profile(profile).expect("PNG has a place for it");
+    encoder.write_image(photo.as_raw(), photo.width(), photo.height(), ExtendedColorType::Rgb8).expect("it is encoded");
+    bytes
+}
+
+/// A GIF whose screen has 64 pixels a side.
+fn on_small_screen(mut gif: Vec<u8>) -> Vec<u8> {
+    gif[6..10].copy_from_slice(&[64, 0, 64, 0]);
+    gif
+}
+
+/// A WebP that moves, of which a still one is the first picture (RFC 9649, section 2.7.1).
+fn moving(still: &[u8]) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        let length = u32::try_from(content.len()).expect("it is short").to_le_bytes();
+        [&kind[..], &length, content].concat()
+    };
+    let [width, height] = [SIDES.0, SIDES.1].map(|side| u32::from(side - 1).to_le_bytes());
+    let sides = [&width[..3], &height[..3]].concat();
+    let frame = [&[0; 6][..], &sides, &[0; 4], &still[12..]].concat();
+    let header = [&[2, 0, 0, 0][..], &sides].concat();
+    let chunks = [chunk(b"VP8X", &header), chunk(b"ANIM", &[0; 6]), chunk(b"ANMF", &frame)].concat();
+    chunk(b"RIFF", &[&b"WEBP"[..], &chunks].concat())
 }
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
@@ -70,6 +107,10 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     files.push(("rgba-16.png", encoded(transparent.to_rgba16().into(), ImageFormat::Png)));
     files.push(("gray-16.png", encoded(image.to_luma16().into(), ImageFormat::Png)));
     files.push(("gray.png", encoded(image.to_luma8().into(), ImageFormat::Png)));
+    let bands = DynamicImage::ImageRgb8(bands());
+    files.push(("profile.png", with_profile(&bands.to_rgb8())));
+    files.push(("frame.gif", on_small_screen(encoded(bands.to_rgba8().into(), ImageFormat::Gif))));
+    files.push(("moving.webp", moving(&encoded(bands, ImageFormat::WebP))));
     files
 }
 

@@ -291,6 +291,7 @@ async fn correct_upload(
     let limits_of_original = Limits { max_pixels: limits.max_pixels.min(most), max_scaled_pixels: Some(0), ..limits };
     // A photo that is too large to be corrected, or for the format that it is to have, is not scored first.
     let claim = assessor.inspect(bytes.clone(), limits_of_original).await?;
+    claim.of_correction().check(&assessor.app.decoders.memory)?;
     let format = query.format.unwrap_or_else(|| OutputFormat::of(claim.format));
     format.check(claim.size)?;
     let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;

@@ -91,7 +91,12 @@ pub(super) fn declared(headers: &HeaderMap) -> bool {
 
 /// True where bytes begin as an object, a list or a text of JSON does. No image does so.
 pub(super) fn begins(bytes: &[u8]) -> bool {
-    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+    matches!(without_mark(bytes).trim_ascii_start().first(), Some(b'{' | b'[' | b'"'))
+}
+
+/// Text without the mark of its byte order, which .NET and PowerShell put before UTF-8 and which may be ignored (RFC 8259, section 8.1).
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
 }
 
 /// How many bytes are held while a text of JSON is read: itself, a copy of what is in it, and where something is escaped (as `\/` is
@@ -158,7 +163,7 @@ impl<'de> Deserialize<'de> for Parameters {
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8], remedy: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(text).map_err(|error| {
+    serde_json::from_slice(without_mark(text)).map_err(|error| {
         ApiError::BadJson(format!("The JSON cannot be read ({}): {remedy}.", quoted(&error.to_string())))
     })
 }
@@ -243,6 +248,17 @@ mod tests {
         ] {
             assert_eq!(decoded(text), Err("bad_base64"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_mark_of_the_byte_order_before_the_text_is_no_part_of_it() {
+        let marked = b"\xEF\xBB\xBF{\"image\": \"/9g=\"}";
+        assert!(begins(marked));
+        assert!(matches!(one(marked), Ok(Image::Text(text)) if text == "/9g="));
+        let twice = [&marked[..3], marked].concat();
+        assert!(!begins(&twice) && one(&twice).is_err());
+        let many = many(b"\xEF\xBB\xBF{\"images\": [{\"image\": \"/9g=\"}]}", 1).expect("it is sound");
+        assert_eq!(many.len(), 1);
     }
 
     #[test]

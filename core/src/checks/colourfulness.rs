@@ -14,7 +14,8 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: true,
         certainty: 1.0,
-        measure: |Evidence { sample, .. }| Some(sample.colourfulness()),
+        // A strip whose view is narrower than a block is not gray.
+        measure: |Evidence { sample, .. }| (!sample.blocks.is_empty()).then(|| sample.colourfulness()),
     }
 }
 
@@ -23,7 +24,19 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::super::sample::Sample;
+    use super::*;
+    use crate::area::Area;
     use crate::view::ReferenceView;
+
+    #[test]
+    fn of_a_strip_nothing_is_said() {
+        let of = |width, height| {
+            let view = ReferenceView::new(RgbImage::from_pixel(width, height, Rgb([200, 40, 40])));
+            (check().measure)(&Evidence::new(&view, Area::WHOLE, [width, height], 0.0, None))
+        };
+        assert_eq!((of(1024, 7), of(7, 1024)), (None, None));
+        assert!(of(1024, 8).is_some_and(|found| found > 40.0));
+    }
 
     #[test]
     fn grays_have_none_and_paint_has_much() {

@@ -23,13 +23,17 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: true,
         certainty: 1.0,
-        measure: |Evidence { sample, .. }| Some(contrast(sample)),
+        measure: |Evidence { sample, .. }| contrast(sample),
     }
 }
 
-fn contrast(sample: &Sample) -> f32 {
+/// None where nothing was looked at: a strip whose view is narrower than a block is not fogged.
+fn contrast(sample: &Sample) -> Option<f32> {
+    if sample.blocks.is_empty() {
+        return None;
+    }
     let [dark, light] = [DARK, LIGHT].map(|share| f32::from(sample.luma_at(share)));
-    (light - dark) / (light + dark + 1.0)
+    Some((light - dark) / (light + dark + 1.0))
 }
 
 #[cfg(test)]
@@ -49,13 +53,16 @@ mod tests {
     /// field/README.md, kind 31: fog lifts the black point and takes the range away; a lamp in it changes nothing.
     #[test]
     fn fog_takes_contrast_away_and_a_lamp_does_not_bring_it_back() {
-        let of = |image: RgbImage| contrast(&Sample::of(&ReferenceView::new(image)));
+        let told = |image: RgbImage| contrast(&Sample::of(&ReferenceView::new(image)));
+        let of = |image: RgbImage| told(image).expect("it is told");
         let (clear, fogged) = (of(ramp(10.0, 240.0)), of(ramp(180.0, 215.0)));
         assert!(clear > 0.85, "{clear}");
         assert!((fogged - 0.08).abs() < 0.03, "{fogged}");
         let dark = of(ramp(0.0, 40.0));
         assert!(dark > 0.85, "dark is not fogged: {dark}");
         assert!(of(RgbImage::from_pixel(300, 200, Rgb([90; 3]))).abs() < 1e-6);
-        assert!(of(RgbImage::new(3, 3)).abs() < 1e-6, "smaller than a block");
+        for (width, height) in [(3, 3), (1024, 7), (7, 1024)] {
+            assert_eq!(told(RgbImage::new(width, height)), None, "narrower than a block");
+        }
     }
 }

@@ -15,15 +15,19 @@ const SAME: u8 = 2;
 /// Converts pixels from the space that an ICC profile describes (ICC.1:2022), by its colorimetry. One that cannot be read leaves them as
 /// they are: it must not cost a photo that decodes.
 pub(super) fn to_srgb(pixels: &mut RgbImage, profile: &[u8]) {
-    let converted = guarded(|| {
+    /// Bytes that are converted at once, whole pixels: a copy of all would double what the largest photos take.
+    const PART: usize = 3 << 14;
+    // One that fails has failed on the colours that it was tried with: no photo is left half converted.
+    let _ = guarded(|| {
         let transform = known(profile)?;
-        let mut converted = vec![0; pixels.as_raw().len()];
-        transform.transform(pixels.as_raw(), &mut converted).ok()?;
-        RgbImage::from_raw(pixels.width(), pixels.height(), converted)
+        let mut before = vec![0; PART];
+        for part in pixels.chunks_mut(PART) {
+            let before = &mut before[..part.len()];
+            before.copy_from_slice(part);
+            transform.transform(before, part).ok()?;
+        }
+        Some(())
     });
-    if let Ok(Some(converted)) = converted {
-        *pixels = converted;
-    }
 }
 
 /// A profile, and how to convert from it.
@@ -119,6 +123,18 @@ mod tests {
             assert_ne!(pixels, before);
             let off = pixels.iter().zip(colours().iter()).map(|(a, b)| a.abs_diff(*b)).max();
             assert!(off.is_some_and(|off| off <= tolerance), "{off:?}, {:?}", profile.description);
+        }
+    }
+
+    #[test]
+    fn a_photo_of_many_parts_is_converted_to_its_last_pixel() {
+        let profile = ColorProfile::new_display_p3();
+        let (written, few) = (written_in(&profile), colours());
+        let mut many = RgbImage::from_fn(703, 511, |x, y| *written.get_pixel(x % 70, y % 10));
+        to_srgb(&mut many, &profile.encode().expect("a profile"));
+        for (x, y, found) in many.enumerate_pixels() {
+            let meant = few.get_pixel(x % 70, y % 10);
+            assert!(found.0.iter().zip(meant.0).all(|(a, b)| a.abs_diff(b) <= 2), "{x}, {y}: {found:?}");
         }
     }
 

@@ -11,11 +11,11 @@ use image::{ColorType, ImageDecoder, ImageReader};
 
 use super::flatten::{flatten, is_transparent};
 use super::heif::Heif;
-use super::jpeg::Markers;
+use super::jpeg::{self, Markers};
 use super::memory::DecodeMemory;
 use super::photo::{Original, Photo};
 use super::png::{self, MOST_PROFILE_BYTES};
-use super::{Format, IngestError, Limits, colour, foreign, frames, scaled, sniff, traces};
+use super::{Format, IngestError, Limits, colour, foreign, gif, scaled, sniff, traces, webp};
 use crate::guard::{Panicked, guarded};
 
 /// What decoding one upload may take.
@@ -74,10 +74,11 @@ impl Claim {
     /// # Errors
     /// [`IngestError::TooLarge`].
     pub fn check(self, memory: &DecodeMemory) -> Result<(), IngestError> {
-        let (Self { size: (width, height), peak, .. }, whole) = (self, memory.whole());
+        let (peak, whole) = (self.peak, memory.whole());
         if peak <= whole {
             return Ok(());
         }
+        let (width, height) = self.size;
         let limit = format!("it takes {peak} bytes of memory, at most {whole} are there");
         Err(IngestError::TooLarge { width, height, limit })
     }
@@ -145,7 +146,8 @@ struct Opened<'a> {
     format: Format,
     size: (u32, u32),
     color: ColorType,
-    /// See [`Header`].
+    /// Most memory in bytes that is needed beside the pixels while they are made: the planes of a HEIC or AVIF, and what the first picture of a
+    /// GIF or WebP takes.
     beside: u64,
     markers: Option<Markers>,
     profile_dropped: bool,
@@ -159,17 +161,18 @@ impl<'a> Opened<'a> {
             Format::Png => png::cleaned(bytes),
             _ => (Cow::Borrowed(bytes), false),
         };
+        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
+        if format == Format::Jpeg {
+            jpeg::check_head(&bytes).map_err(undecodable)?;
+        }
         let header = match format.image_format() {
-            Some(known) => {
-                let header = Header::of(&known_decoder(&bytes, format, known, budget)?, 0);
-                Header { beside: beside(&bytes, format, header.size)?, ..header }
-            }
+            Some(known) => Header::of(&known_decoder(&bytes, format, known, budget)?, 0),
             None => {
                 let heif = Heif::open(&bytes, format, budget.limits, budget.until)?;
                 Header::of(&heif, heif.peak())
             }
         };
-        let Header { size, color, total, beside } = header;
+        let Header { size, color, total, planes } = header;
         let pixels = u64::from(size.0) * u64::from(size.1);
         let scaled_only = format == Format::Jpeg
             && scaled::IS_BUILT
@@ -180,7 +183,7 @@ impl<'a> Opened<'a> {
         } else {
             budget.limits.check(size.0, size.1, total)?;
         }
-        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
+        let beside = planes + of_first_picture(&bytes, format, size, color, budget.limits)?;
         let markers = (format == Format::Jpeg).then(|| Markers::read(&bytes).map_err(undecodable)).transpose()?;
         if markers.as_ref().is_some_and(|markers| markers.size() != size) {
             return Err(undecodable("its headers contradict each other"));
@@ -207,8 +210,6 @@ impl<'a> Opened<'a> {
             Format::Jpeg | Format::Png | Format::Gif | Format::Bmp | Format::Heic | Format::Avif => 0,
             // The planes of a lossy image or the pixels of a lossless one, and its alpha.
             Format::Webp if self.color.has_alpha() => 10,
-            // A canvas with alpha, and the frame that is put on it.
-            Format::Webp if frames::is_animated_webp(&self.bytes) => 8,
             Format::Webp => 5,
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
@@ -283,14 +284,58 @@ struct Header {
     color: ColorType,
     /// Bytes of its pixels.
     total: u64,
-    /// Most memory in bytes that is needed beside them while they are made: the planes of a HEIC or AVIF, the first frame of a GIF.
-    beside: u64,
+    /// Most memory in bytes that the decoded planes of a HEIC or AVIF take before they are pixels.
+    planes: u64,
 }
 
 impl Header {
     fn of(decoder: &impl ImageDecoder, planes: u64) -> Self {
         let (size, color, total) = (decoder.dimensions(), decoder.color_type(), decoder.total_bytes());
         Self { size, color, total, planes }
+    }
+}
+
+/// Memory in bytes that the first picture of a GIF or WebP takes beside its pixels, as it says itself.
+fn of_first_picture(
+    bytes: &[u8],
+    format: Format,
+    size: (u32, u32),
+    color: ColorType,
+    limits: &Limits,
+) -> Result<u64, IngestError> {
+    let pixels = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+    match format {
+        // It may be larger than the screen: its pixels, and the numbers of their colours.
+        Format::Gif => Ok(5 * gif::first_frame(bytes).map_or(0, pixels)),
+        Format::Webp => {
+            let picture = webp::Picture::first_of(bytes, size);
+            // It would be decoded before the decoder sees that it does not fit.
+            if picture.is_larger_than(size) {
+                return Err(IngestError::Undecodable { format, reason: "its headers contradict each other".into() });
+            }
+            let codes = picture.code_bytes(limits.max_decoded_bytes);
+            if codes > limits.max_decoded_bytes {
+                return Err(too_large_to_decode(limits));
+            }
+            // The canvas has alpha even where the pixels have none.
+            let canvas = if picture.moves && !color.has_alpha() { 3 * pixels(size) } else { 0 };
+            Ok(codes + canvas)
+        }
+        _ => Ok(0),
+    }
+}
+
+/// How a file asks to be turned. Broken metadata must not cost a photo that decodes.
+fn orientation(decoder: &mut dyn ImageDecoder, format: Format) -> Orientation {
+    /// Stands before the EXIF of a JPEG. Some programs write it into other files, too, as Pillow did into WebP up to version 9.2.
+    const OF_JPEG: &[u8] = b"Exif\0\0";
+    match decoder.orientation() {
+        Ok(Orientation::NoTransforms) | Err(_) if format != Format::Jpeg => {
+            let exif = decoder.exif_metadata().ok().flatten();
+            let exif = exif.as_deref().and_then(|exif| exif.strip_prefix(OF_JPEG));
+            exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
+        }
+        found => found.unwrap_or(Orientation::NoTransforms),
     }
 }
 
@@ -320,12 +365,14 @@ fn known_decoder<'b>(
 
 fn refusal(error: ImageError, format: Format, limits: &Limits) -> IngestError {
     match error {
-        ImageError::Limits(_) => {
-            IngestError::TooLargeToDecode { limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes) }
-        }
+        ImageError::Limits(_) => too_large_to_decode(limits),
         ImageError::IoError(error) if error.kind() == ErrorKind::TimedOut => IngestError::OutOfTime,
         other => IngestError::Undecodable { format, reason: other.to_string() },
     }
+}
+
+fn too_large_to_decode(limits: &Limits) -> IngestError {
+    IngestError::TooLargeToDecode { limit: format!("at most {} bytes when decoded", limits.max_decoded_bytes) }
 }
 
 /// A file that can be read until some moment: what its decoder does then ends.
@@ -367,5 +414,105 @@ impl BufRead for Timed<'_> {
 impl Seek for Timed<'_> {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         self.inner.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::codecs::png::PngEncoder;
+    use image::codecs::webp::WebPEncoder;
+    use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
+    use moxcms::ColorProfile;
+
+    use super::*;
+
+    fn photo() -> RgbImage {
+        RgbImage::from_fn(60, 40, |x, y| Rgb([(40 + x) as u8, (200 - 3 * y) as u8, 90]))
+    }
+
+    fn write(photo: &RgbImage, encoder: impl ImageEncoder) {
+        let (width, height) = photo.dimensions();
+        encoder.write_image(photo.as_raw(), width, height, ExtendedColorType::Rgb8).expect("it is encoded");
+    }
+
+    #[test]
+    fn an_orientation_is_found_behind_the_name_that_exif_has_in_a_jpeg() {
+        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        for (name, orientation) in [(&b""[..], 6), (b"Exif\0\0", 6), (b"Other\0", 1)] {
+            let exif = [name, exif].concat();
+            let (mut webp, mut png) = (Vec::new(), Vec::new());
+            let mut encoder = WebPEncoder::new_lossless(&mut webp);
+            encoder.set_exif_metadata(exif.clone()).expect("WebP has a place for it");
+            write(&photo(), encoder);
+            let mut encoder = PngEncoder::new(&mut png);
+            encoder.set_exif_metadata(exif).expect("PNG has a place for it");
+            write(&photo(), encoder);
+            for bytes in [webp, png] {
+                let found = decode(&bytes, &Limits::default()).expect("it decodes");
+                assert_eq!(found.orientation, orientation, "{:?} behind {}", found.format, name.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_more_memory_than_there_is_is_refused_be_it_to_score_or_to_correct() {
+        let mut bytes = Vec::new();
+        write(&photo(), PngEncoder::new(&mut bytes));
+        let limits = Limits::default();
+        let claim = inspect(&bytes, &limits).expect("it is sound");
+        let (scored, corrected) = (claim.peak, claim.of_correction().peak);
+        let fits = |whole: u64| {
+            let memory = DecodeMemory::new(whole);
+            let budget = Budget { memory: Some(&memory), ..Budget::from(&limits) };
+            // What is decoded keeps its memory until it is dropped.
+            [
+                decode(&bytes, budget).map(drop).is_ok(),
+                decode_whole(&bytes, budget).map(drop).is_ok(),
+                decode_original(&bytes, budget).map(drop).is_ok(),
+            ]
+        };
+        assert_eq!(fits(scored - 1), [false; 3]);
+        assert_eq!([fits(scored), fits(corrected - 1)], [[true, true, false]; 2]);
+        assert_eq!(fits(corrected), [true; 3]);
+    }
+
+    /// What the file says of itself are 64 pixels a side.
+    #[test]
+    fn a_frame_that_is_larger_than_its_file_is_counted_or_refused() {
+        let gif = b"GIF89a\x40\0\x40\0\0\0\0\x2C\0\0\0\0\x40\x1F\x40\x1F\0\x08\0;";
+        let claim = inspect(gif, &Limits::default()).expect("it is sound");
+        assert_eq!((claim.size, claim.peak > 5 * 8000 * 8000), ((64, 64), true));
+        let webp = b"RIFF\x28\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\x3F\0\0\x3F\0\0VP8 \x0A\0\0\0\x10\x02\0\x9D\x01\x2A\x80\x3E\x80\x3E";
+        match inspect(webp, &Limits::default()) {
+            Err(IngestError::Undecodable { reason, .. }) => assert_eq!(reason, "its headers contradict each other"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// See `webp::codes`, whose test tells what they are.
+    #[test]
+    fn the_codes_of_a_lossless_webp_count_and_have_a_limit() {
+        const CODES: u64 = 41_232;
+        let file = include_bytes!("../../../tests/fixtures/webp/lossless.webp");
+        let claimed = |most| inspect(file, &Limits { max_decoded_bytes: most, ..Limits::default() });
+        let claim = claimed(CODES).expect("it is sound");
+        assert_eq!(claim.peak, 2 * file.len() as u64 + 8 * claim.pixels + CODES + (16 << 20));
+        assert!(matches!(claimed(CODES - 1), Err(IngestError::TooLargeToDecode { .. })));
+    }
+
+    #[test]
+    fn scoring_sees_srgb_in_all_pixels_and_an_original_keeps_its_colours() {
+        let mut bytes = Vec::new();
+        let mut encoder = PngEncoder::new(&mut bytes);
+        let profile = ColorProfile::new_display_p3().encode().expect("a profile");
+        encoder.set_icc_profile(profile).expect("PNG has a place for it");
+        write(&photo(), encoder);
+        let limits = Limits::default();
+        let upright = |decoded: Result<Photo, IngestError>| decoded.expect("it decodes").upright();
+        let [few, all] = [decode(&bytes, &limits), decode_whole(&bytes, &limits)].map(upright);
+        let original = upright(decode_original(&bytes, &limits).map(|original| original.photo));
+        assert_eq!(few, all);
+        assert_ne!(all, original);
+        assert_eq!(original, photo());
     }
 }

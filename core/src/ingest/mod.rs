@@ -7,7 +7,7 @@ mod colour;
 mod decode;
 mod flatten;
 mod foreign;
-mod frames;
+mod gif;
 mod heif;
 mod jpeg;
 mod limits;
@@ -17,6 +17,7 @@ mod png;
 mod scaled;
 mod sniff;
 mod traces;
+mod webp;
 
 pub use decode::{Budget, Claim, decode, decode_original, decode_whole, inspect, jpeg_decoder};
 pub use foreign::{Foreign, foreign};

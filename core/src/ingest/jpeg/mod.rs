@@ -20,6 +20,29 @@ const MOST_SCANS: u64 = 100;
 /// bytes cost as much as a photo. 64 megapixels may have 25 passes.
 const MOST_SCANNED_PIXELS: u64 = 1_600_000_000;
 
+/// Segments before the first scan beyond which a file is refused. One decoder goes over all parts of extended XMP again behind each segment, so
+/// that millions of empty comments would take it hours; of the longest segments a file of 32 MiB has 512.
+const MOST_SEGMENTS: usize = 2000;
+
+const MISPLACED: &str = "a marker has no place where it stands";
+
+/// Checks what stands before the first scan as far as a decoder's time to read it depends on it.
+///
+/// # Errors
+/// What is wrong.
+pub(super) fn check_head(bytes: &[u8]) -> Result<(), &'static str> {
+    for (before, segment) in Segments::of(bytes).enumerate() {
+        match segment.marker {
+            SOS | EOI => break,
+            // They have no length, but one decoder reads one.
+            0x01 | 0xD0..=0xD8 => return Err(MISPLACED),
+            _ if before == MOST_SEGMENTS => return Err("it has too many segments"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// How the pixels are coded (ITU-T T.81, table B.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Process {
@@ -59,7 +82,8 @@ impl Frame {
             quantiser: component[2],
         });
         let components: Vec<_> = components.collect();
-        let sound = (1..=4).contains(&count)
+        // Grays, a colour of three planes, or inks: of two planes one decoder makes a picture of something else.
+        let sound = [1, 3, 4].contains(&count)
             && components.iter().all(|component| component.sampling.iter().all(|factor| (1..=4).contains(factor)));
         sound.then_some(Self { process, height: side(1)?, width: side(3)?, components })
     }
@@ -67,6 +91,14 @@ impl Frame {
     /// Largest sampling factors of a component.
     fn most_sampled(&self) -> [u32; 2] {
         [0, 1].map(|axis| self.components.iter().map(|component| component.sampling[axis]).max().unwrap_or(1))
+    }
+
+    /// How many planes begin with a scan, by its header (B.2.3).
+    fn begun_by(&self, scan: &[u8]) -> Option<usize> {
+        let count = usize::from(*scan.first()?);
+        let &[first, _, bits] = scan.get(1 + 2 * count..)?.first_chunk()?;
+        let begins = self.process == Process::Sequential || (first == 0 && bits >> 4 == 0);
+        Some(if begins { count } else { 0 })
     }
 
     /// Number of coefficients of all planes, whole blocks of the largest unit.
@@ -97,7 +129,8 @@ impl Markers {
     /// # Errors
     /// What is wrong.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
-        let (mut frame, mut scans, mut tables, mut ended, mut quality) = (None, 0, false, false, None);
+        let (mut frame, mut scans, mut begun, mut tables, mut ended, mut quality) =
+            (None::<Frame>, 0, 0, false, false, None);
         for segment in Segments::of(bytes) {
             match segment.marker {
                 EOI => ended = true,
@@ -107,7 +140,10 @@ impl Markers {
                 SOS if frame.is_none() => return Err("it has no frame header"),
                 // One decoder would take the tables of motion JPEG for granted, another not.
                 SOS if !tables => return Err("it has no Huffman tables"),
-                SOS => scans += 1,
+                SOS => {
+                    scans += 1;
+                    begun += frame.as_ref().and_then(|frame| frame.begun_by(segment.payload)).unwrap_or(0);
+                }
                 // What follows would mean one image to one decoder, another to the other.
                 0xC0..=0xC2 if frame.is_some() => return Err("it has two frame headers"),
                 0xC0..=0xC2 => {
@@ -115,7 +151,7 @@ impl Markers {
                     frame = Some(Frame::read(process, segment.payload).ok_or("its frame header is not sound")?);
                 }
                 0xC3 | 0xC5..=0xCF => return Err("it is lossless, hierarchical or arithmetically coded"),
-                0x01 | 0xD0..=0xD8 => return Err("a marker has no place where it stands"),
+                0x01 | 0xD0..=0xD8 => return Err(MISPLACED),
                 _ => {}
             }
         }
@@ -123,6 +159,10 @@ impl Markers {
         let pixels = u64::from(frame.width) * u64::from(frame.height);
         if scans > MOST_SCANS || scans * pixels > MOST_SCANNED_PIXELS {
             return Err("it has too many scans");
+        }
+        // Decoders fill what never comes with gray, and keep all coefficients until the end to wait for it.
+        if begun < frame.components.len() {
+            return Err(if ended { "it lacks a plane of its colours" } else { "the file ends before the image does" });
         }
         Ok(Self { frame, scans, ended, quality })
     }
@@ -368,6 +408,38 @@ mod tests {
         let lossless = [&[0xFF, 0xC3][..], &decoy[2..]].concat();
         assert_eq!(with(&lossless), Some("it is lossless, hierarchical or arithmetically coded"));
         assert_eq!(with(&[0xFF, 0xD0]), Some("a marker has no place where it stands"));
+    }
+
+    #[test]
+    fn more_segments_than_a_photo_has_are_refused() {
+        let bytes = jpeg(|_| {});
+        let with = |comments: usize| [&bytes[..2], &[0xFF, 0xFE, 0, 2].repeat(comments), &bytes[2..]].concat();
+        assert_eq!(check_head(&with(1500)), Ok(()));
+        assert_eq!(check_head(&with(MOST_SEGMENTS + 1)), Err("it has too many segments"));
+        let restart = [&bytes[..2], &[0xFF, 0xD0, 0, 4, 0xFF, 0xFE], &bytes[2..]].concat();
+        assert_eq!(check_head(&restart), Err(MISPLACED));
+    }
+
+    /// One decoder fills what is lacking with gray and says nothing of it, and both hold all coefficients meanwhile.
+    #[test]
+    fn a_file_that_lacks_a_plane_or_has_two_is_refused() {
+        let scan_of = |bytes: &[u8]| bytes.windows(2).position(|pair| pair == [0xFF, SOS]).expect("it has a scan");
+        let bytes = jpeg(|_| {});
+        let scan = scan_of(&bytes);
+        let alone = [0xFF, SOS, 0, 8, 1, bytes[scan + 5], 0, 0, 63, 0];
+        let alone = [&bytes[..scan], &alone, &bytes[scan + 14..]].concat();
+        let mut refining = jpeg(|encoder| encoder.set_progressive(true));
+        let bits = scan_of(&refining) + 9;
+        refining[bits] = 0x10;
+        for lacking in [alone, refining] {
+            assert_eq!(Markers::read(&lacking).err(), Some("it lacks a plane of its colours"));
+            let cut = &lacking[..lacking.len() - 2];
+            assert_eq!(Markers::read(cut).err(), Some("the file ends before the image does"));
+        }
+        let mut two = bytes;
+        let frame = two.windows(2).position(|pair| pair == [0xFF, 0xC0]).expect("it is sequential");
+        two[frame + 9] = 2;
+        assert_eq!(Markers::read(&two).err(), Some("its frame header is not sound"));
     }
 
     /// Encoders write nothing that damage is told by, however strong the contrast and whatever the quality.
