@@ -1,9 +1,11 @@
 //! How much the picture looks drawn rather than photographed: plans, maps, charts, documents, QR codes, screenshots; 0 to 1. It is
-//! a logistic regression on sixteen features of the reference view (`features`) and their products, fitted to photos (as they are,
-//! over- and underexposed, blurred, compressed) and to drawings, see docs/checks.md; 0.5 and above is no photo. What is no photo has
-//! neither tilt nor light nor focus: `scoring::no_photo` says what becomes of it.
+//! the larger of two values: of a logistic regression on sixteen features of the reference view (`features`) and their products, fitted to
+//! photos (as they are, over- and underexposed, blurred, compressed) and to drawings, see docs/checks.md, and of what looks like
+//! a page of text with a photo in it (`page`). Above 0.5 it is no photo. What is no photo has neither tilt nor light nor focus:
+//! `scoring::no_photo` says what becomes of it.
 
 mod features;
+mod page;
 #[expect(clippy::approx_constant, reason = "a fitted weight that happens to look like a third of pi")]
 mod weights;
 
@@ -11,6 +13,7 @@ use super::sample::Sample;
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
 use features::{COUNT, features};
+use page::page;
 use weights::{BIAS, CENTRES, LINEAR, PRODUCTS, SPREADS};
 
 /// Name of the check, of its reason and of the profile's option.
@@ -31,7 +34,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: false,
         certainty: 1.0,
-        measure: |Evidence { sample, .. }| Some(drawn(sample)),
+        measure: |Evidence { reference, sample, .. }| Some(drawn(sample).max(page(reference, sample))),
     }
 }
 
