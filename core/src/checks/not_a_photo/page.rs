@@ -34,6 +34,8 @@ const ROWS: RangeInclusive<usize> = 4..=44;
 /// Changes between mark and ground that a line has in a strip, in all and in four rows. Letters make twice as many, whatever their size.
 const CHANGES: usize = 20;
 const IN_FOUR_ROWS: usize = 5;
+/// How far the nearest marks above or below a line are at most, in its own rows: those of a watermark lie farther apart.
+const APART: usize = 4;
 /// Lines below each other that make a page.
 const LINES: usize = 4;
 /// The same where a photo, or something else that is higher than a line, lies between them, as in a dealer's frame.
@@ -146,9 +148,11 @@ fn strips_on(ground: u8, is_bare: &[bool; 256], levels: &[u8], width: usize) -> 
             pixels.iter().all(|&level| is_bare[usize::from(level)])
         };
         strip.lines.retain(|line| {
-            // Far from the next line, beside this one, is enough.
+            // Midway to the next marks, or as far away as the line is high.
             let [above, below] = [line.above, line.below].map(|gap| gap.min(2 * line.rows()) / 2);
-            bare(line.top.saturating_sub(1 + above)) && bare((line.bottom + below).min(height - 1))
+            line.above.min(line.below) <= APART * line.rows()
+                && bare(line.top.saturating_sub(1 + above))
+                && bare((line.bottom + below).min(height - 1))
         });
     }
     strips
@@ -389,6 +393,12 @@ mod tests {
         let mut framed = pattern(255, 0, &|_, _| false);
         paste(&mut framed, &photo(920, 560), [40, 40]);
         write(&mut framed, [300, 630], 30, 24, [40; 3]);
+        let mut marked = pattern(255, 0, &|_, _| false);
+        for row in 0..6 {
+            for column in 0..4 {
+                write(&mut marked, [row % 2 * 60 + column * 240, 30 + row * 110], 12, 20, [120; 3]);
+            }
+        }
         // Marks below each other, none of which is as wide as a word.
         let mut marks = pattern(255, 0, &|_, _| false);
         paste(&mut marks, &photo(600, SIZE[1]), [0, 0]);
@@ -397,8 +407,10 @@ mod tests {
             ("blinds", pattern(255, 150, &|_, y| y % 20 < 9)),
             ("tiles", pattern(250, 140, &|x, y| x % 40 < 5 || y % 24 < 5)),
             ("windows at night", pattern(3, 200, &|x, y| x % 30 < 16 && y % 40 < 20)),
+            ("high windows at night", pattern(3, 200, &|x, y| x % 30 < 16 && y % 60 < 40)),
             ("a cut-out car", car),
             ("a frame with a caption", framed),
+            ("a watermark", marked),
             ("marks", marks),
             ("a banner of two lines", banner(2, 30, 46)),
             ("a banner of three lines", banner(3, 26, 40)),
