@@ -408,14 +408,14 @@ mod tests {
     fn a_process_loads_the_library_once_however_often_and_from_wherever_it_is_asked() {
         let loaded = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| Runtime::load(None))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
         });
         let paths: Vec<_> = loaded.into_iter().map(|runtime| runtime.expect("it is set up").path).collect();
         assert!(paths.iter().all(|path| *path == paths[0]));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
         let other = folder.path().join(LIBRARY);
-        std::fs::write(&other, "another one").unwrap();
-        let refused = Runtime::load(Some(&other)).map(|runtime| runtime.path).unwrap_err().to_string();
+        std::fs::write(&other, "another one").expect("it is written");
+        let refused = Runtime::load(Some(&other)).map(|runtime| runtime.path).expect_err("it is another").to_string();
         assert!(refused.contains(&*paths[0].to_string_lossy()), "{refused}");
     }
 }

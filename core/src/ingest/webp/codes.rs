@@ -204,8 +204,8 @@ fn count(bits: &mut Bits, (width, height): (u32, u32), most: u64, taken: &mut u6
                 largest(bits, colours)?;
                 width = match colours {
                     ..=2 => width.div_ceil(8),
-                    ..=4 => width.div_ceil(4),
-                    ..=16 => width.div_ceil(2),
+                    3..=4 => width.div_ceil(4),
+                    5..=16 => width.div_ceil(2),
                     _ => width,
                 };
             }
