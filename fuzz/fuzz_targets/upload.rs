@@ -28,8 +28,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
-        if let Ok(image) = upload::read(request(), &reading).await {
-            assert!(!image.is_empty() && image.len() <= limits.max_body_bytes);
+        if let Ok(upload) = upload::read(request(), &reading).await {
+            assert!(!upload.bytes.is_empty() && upload.bytes.len() <= limits.max_body_bytes);
         }
         let Ok(mut images) = Images::open(request(), &reading).await else { return };
         let mut index = 0;
