@@ -287,7 +287,7 @@ fn a_high_pass_probe_learns_nothing_from_turned_noise_and_sees_blur() {
     // The same probe must be able to see a trace where there is one, or the test above means nothing.
     let blur = Recipe { transformation: transform::find("blur").unwrap(), range: [0.0, 4.0], ..recipe };
     let seen = probe::accuracy(&library, &blur, 60, 8);
-    assert!(seen > 0.63, "the probe is blind: {seen}");
+    assert!(seen > 0.7, "the probe is blind: {seen}");
 }
 
 #[test]
