@@ -243,10 +243,10 @@ pub fn prepare<'a>(
 mod tests {
     use image::{Rgb, RgbImage};
     use jpeg_encoder::{ColorType, Encoder};
-    use moxcms::{ColorProfile, Layout, TransformOptions};
 
     use super::*;
     use crate::ingest::Limits;
+    use crate::ingest::samples::{linear, written_in};
 
     const SIDES: (u16, u16) = (2800, 1840);
 
@@ -259,15 +259,6 @@ mod tests {
             let photo = [wave(0.031, 0.043), wave(0.017, 0.071), wave(0.053, 0.029)];
             Rgb(if inside(x, y) { photo.map(|level| level + grain as u8) } else { [255; 3] })
         })
-    }
-
-    fn linear() -> ColorProfile {
-        let curve = moxcms::curve_from_gamma(1.0);
-        let mut profile = ColorProfile::new_srgb();
-        (profile.red_trc, profile.green_trc, profile.blue_trc) =
-            (Some(curve.clone()), Some(curve.clone()), Some(curve));
-        profile.cicp = None;
-        profile
     }
 
     /// How light the photo in an upload looks to a model.
@@ -288,10 +279,7 @@ mod tests {
     #[test]
     fn a_photo_in_a_wide_frame_is_seen_in_the_colours_that_its_profile_means() {
         let (upload, profile) = (upload(), linear());
-        let options = TransformOptions::default();
-        let transform = ColorProfile::new_srgb().create_transform_8bit(Layout::Rgb, &profile, Layout::Rgb, options);
-        let mut written = vec![0; upload.as_raw().len()];
-        transform.expect("a transform").transform(upload.as_raw(), &mut written).expect("colours");
+        let written = written_in(&profile, upload.as_raw());
         let profile = profile.encode().expect("a profile");
         let [plain, meant, misread] =
             [light(upload.as_raw(), None), light(&written, Some(&profile)), light(&written, None)];

@@ -73,6 +73,7 @@ fn transform(profile: &[u8]) -> Option<Arc<Transform8BitExecutor>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::{self, linear};
     use super::*;
     use image::Rgb;
 
@@ -92,20 +93,8 @@ mod tests {
 
     /// The same in another space.
     fn written_in(profile: &ColorProfile) -> RgbImage {
-        let options = TransformOptions::default();
-        let transform = ColorProfile::new_srgb().create_transform_8bit(Layout::Rgb, profile, Layout::Rgb, options);
-        let mut written = vec![0; colours().len()];
-        transform.expect("a transform").transform(colours().as_raw(), &mut written).expect("colours");
+        let written = samples::written_in(profile, colours().as_raw());
         RgbImage::from_raw(70, 10, written).expect("as many")
-    }
-
-    fn linear() -> ColorProfile {
-        let curve = moxcms::curve_from_gamma(1.0);
-        let mut profile = ColorProfile::new_srgb();
-        (profile.red_trc, profile.green_trc, profile.blue_trc) =
-            (Some(curve.clone()), Some(curve.clone()), Some(curve));
-        profile.cicp = None;
-        profile
     }
 
     /// field/README.md, kind 34: one of them is linear.

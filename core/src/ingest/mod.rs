@@ -14,6 +14,8 @@ mod limits;
 mod memory;
 mod photo;
 mod png;
+#[cfg(test)]
+pub(crate) mod samples;
 mod scaled;
 mod sniff;
 mod traces;
