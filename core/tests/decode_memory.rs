@@ -51,6 +51,15 @@ fn with_profile(photo: &RgbImage) -> Vec<u8> {
     bytes
 }
 
+/// A PNG with a million texts behind its header, each of a letter.
+fn with_texts(png: &[u8]) -> Vec<u8> {
+    let content = b"tEXtk\0";
+    let mut sum = flate2::Crc::new();
+    sum.update(content);
+    let text = [&2u32.to_be_bytes()[..], content, &sum.sum().to_be_bytes()].concat();
+    [&png[..33], &text.repeat(1_000_000), &png[33..]].concat()
+}
+
 /// A GIF whose screen has 64 pixels a side.
 fn on_small_screen(mut gif: Vec<u8>) -> Vec<u8> {
     gif[6..10].copy_from_slice(&[64, 0, 64, 0]);
@@ -110,6 +119,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     let bands = DynamicImage::ImageRgb8(bands());
     files.push(("profile.png", with_profile(&bands.to_rgb8())));
     files.push(("frame.gif", on_small_screen(encoded(bands.to_rgba8().into(), ImageFormat::Gif))));
+    files.push(("texts.png", with_texts(&encoded(bands.clone(), ImageFormat::Png))));
     files.push(("moving.webp", moving(&encoded(bands, ImageFormat::WebP))));
     files
 }

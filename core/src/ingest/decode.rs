@@ -159,6 +159,7 @@ impl<'a> Opened<'a> {
     fn new(bytes: &'a [u8], format: Format, budget: &Budget) -> Result<Self, IngestError> {
         let (bytes, profile_dropped) = match format {
             Format::Png => png::cleaned(bytes),
+            Format::Jpeg => (jpeg::cleaned(bytes), false),
             _ => (Cow::Borrowed(bytes), false),
         };
         let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
@@ -213,12 +214,15 @@ impl<'a> Opened<'a> {
             Format::Webp => 5,
         };
         let coefficients = self.markers.as_ref().map_or(0, Markers::coefficient_bytes);
+        // One decoder reads the file into a buffer of its own, a file that lacks its end is copied to get it, and so is one that decoders
+        // shall not see as it came.
+        let copies = if matches!(self.bytes, Cow::Owned(_)) { 3 } else { 2 };
+        let files = copies * self.bytes.len() as u64;
         if self.scaled_only {
             // A quarter of each side is left, or less.
-            return 2 * self.bytes.len() as u64 + self.pixels() / 16 * 3 + coefficients + WORKING;
+            return files + self.pixels() / 16 * 3 + coefficients + WORKING;
         }
-        // One decoder reads the file into a buffer of its own, and a file that lacks its end is copied to get it.
-        2 * self.bytes.len() as u64 + self.pixels() * (buffer + within) + self.beside + coefficients + WORKING
+        files + self.pixels() * (buffer + within) + self.beside + coefficients + WORKING
     }
 
     fn decode(&self, budget: &Budget, wanted: Wanted) -> Result<Original, IngestError> {

@@ -1,5 +1,5 @@
-//! PNG files as the decoder takes them: without palettes that break a rule which other readers overlook, and without colour
-//! profiles that are bombs.
+//! PNG files as the decoder takes them: without palettes that break a rule which other readers overlook, without colour profiles that
+//! are bombs, and without text that would take many times its length.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -10,44 +10,73 @@ use flate2::read::ZlibDecoder;
 /// Largest ICC profile that is looked at, in bytes; those of cameras and editors take a few thousand, of printers a million. In a
 /// PNG it is compressed, so that a few hundred kilobytes may stand for as many megabytes.
 pub(super) const MOST_PROFILE_BYTES: usize = 4 << 20;
+/// Bytes of text up to which it is left to the decoder. That keeps it, of which nothing is needed here, and a short one takes ten times
+/// its bytes.
+const MOST_TEXT_BYTES: usize = 64 << 10;
 
 /// Length of the signature, and of what surrounds a chunk's data: length, type and checksum.
 const SIGNATURE: usize = 8;
 const AROUND_DATA: usize = 12;
 
-/// The file without palettes that count for nothing, and without a profile that is too large; true where there was one.
-///
-/// Palettes: empty ones and all but the last. PNG (W3C, third edition, 11.2.2) allows one palette with a colour at least, and the
-/// decoder insists; some writers put an empty one into files that need none. An indexed image that is left without any has no
-/// colours and stays undecodable.
+/// The file without what the decoder shall not see; true where a profile is left out that is too large.
 pub(super) fn cleaned(bytes: &[u8]) -> (Cow<'_, [u8]>, bool) {
-    let mut void: Vec<_> = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"PLTE").map(|(_, at)| at).collect();
-    if void.last().is_some_and(|palette| palette.len() > AROUND_DATA) {
-        void.pop();
+    let kept = Kept::of(bytes);
+    let mut void = chunks_before_pixels(bytes).filter(|chunk| !kept.has(chunk)).peekable();
+    if void.peek().is_none() {
+        return (Cow::Borrowed(bytes), false);
     }
-    // The first counts (11.3.2.3); to look into each of thousands would take minutes.
-    let mut profiles = chunks_before_pixels(bytes).filter(|(kind, _)| kind == b"iCCP").map(|(_, at)| at);
-    let bomb = profiles.next().filter(|chunk| is_too_large(&bytes[chunk.clone()]));
-    void.extend(profiles);
-    let dropped = bomb.is_some();
-    void.extend(bomb);
-    void.sort_by_key(|chunk| chunk.start);
-    (without(bytes, &void), dropped)
-}
-
-/// The file without these chunks.
-fn without<'a>(bytes: &'a [u8], chunks: &[Range<usize>]) -> Cow<'a, [u8]> {
-    if chunks.is_empty() {
-        return Cow::Borrowed(bytes);
-    }
-    let mut kept = Vec::with_capacity(bytes.len());
+    let mut copy = Vec::with_capacity(bytes.len());
     let mut from = 0;
-    for chunk in chunks {
-        kept.extend_from_slice(&bytes[from..chunk.start]);
+    for (_, chunk) in void {
+        copy.extend_from_slice(&bytes[from..chunk.start]);
         from = chunk.end;
     }
-    kept.extend_from_slice(&bytes[from..]);
-    Cow::Owned(kept)
+    copy.extend_from_slice(&bytes[from..]);
+    (Cow::Owned(copy), kept.profile_dropped)
+}
+
+/// Which chunks stay. A file may hold millions of those that do not, so that none is listed.
+#[derive(Default)]
+struct Kept {
+    /// Where the palette begins that counts.
+    ///
+    /// PNG (W3C, third edition, 11.2.2) allows one palette with a colour at least, and the decoder insists; some writers put an empty one
+    /// into files that need none. The last counts. An indexed image that is left without any has no colours and stays undecodable.
+    palette: Option<usize>,
+    /// Where the colour profile begins that counts: the first (11.3.2.3); to look into each of thousands would take minutes.
+    profile: Option<usize>,
+    profile_dropped: bool,
+    text: bool,
+}
+
+impl Kept {
+    fn of(bytes: &[u8]) -> Self {
+        let (mut kept, mut profiles, mut text) = (Self::default(), 0, 0);
+        for (kind, place) in chunks_before_pixels(bytes) {
+            match &kind {
+                b"PLTE" => kept.palette = Some(place.start).filter(|_| place.len() > AROUND_DATA),
+                b"iCCP" => {
+                    profiles += 1;
+                    if profiles == 1 {
+                        kept.profile_dropped = is_too_large(&bytes[place.clone()]);
+                        kept.profile = Some(place.start).filter(|_| !kept.profile_dropped);
+                    }
+                }
+                b"tEXt" | b"zTXt" | b"iTXt" => text += place.len(),
+                _ => {}
+            }
+        }
+        Self { text: text <= MOST_TEXT_BYTES, ..kept }
+    }
+
+    fn has(&self, (kind, place): &([u8; 4], Range<usize>)) -> bool {
+        match kind {
+            b"PLTE" => self.palette == Some(place.start),
+            b"iCCP" => self.profile == Some(place.start),
+            b"tEXt" | b"zTXt" | b"iTXt" => self.text,
+            _ => true,
+        }
+    }
 }
 
 /// True for an iCCP chunk whose profile is larger than what is looked at; it is inflated that far and kept nowhere.
@@ -101,6 +130,24 @@ mod tests {
         assert_eq!(*cleaned(&doubled).0, sound);
         let empty = file(&[header.clone(), void, pixels.clone()]);
         assert_eq!(*cleaned(&empty).0, file(&[header, pixels]));
+    }
+
+    /// Of 14 bytes each; the decoder would take 150 for one.
+    #[test]
+    fn text_is_left_out_where_it_is_more_than_a_photo_has() {
+        let [header, pixels] = [chunk(*b"IHDR", &[0; 13]), chunk(*b"IDAT", &[7; 5])];
+        let [plain, packed, wide] = [b"tEXt", b"zTXt", b"iTXt"].map(|kind| chunk(*kind, b"k\0"));
+        let with =
+            |texts: Vec<u8>| file(&[header.clone(), texts, chunk(*b"pHYs", &[0; 9]), plain.clone(), pixels.clone()]);
+        let dozens = with([plain.clone(), packed.clone(), wide.clone()].concat().repeat(40));
+        assert!(matches!(cleaned(&dozens), (Cow::Borrowed(_), false)));
+        let bare = file(&[header.clone(), chunk(*b"pHYs", &[0; 9]), pixels.clone()]);
+        for kind in [&plain, &packed, &wide] {
+            assert_eq!(cleaned(&with(kind.repeat(5000))), (Cow::Owned(bare.clone()), false));
+        }
+        // Behind the pixels nobody reads it.
+        let behind = [file(&[header.clone(), pixels.clone()]), plain.repeat(5000)].concat();
+        assert!(matches!(cleaned(&behind), (Cow::Borrowed(_), false)));
     }
 
     #[test]
