@@ -25,6 +25,7 @@ use crate::config::ServeConfig;
 use crate::drawn;
 use crate::memory;
 use crate::source::Sources;
+use crate::words::how_many;
 
 /// Width and height of the photo that is drawn.
 const DRAWN: [u32; 2] = [1024, 768];
@@ -144,7 +145,11 @@ fn machine(config: &ServeConfig, diagnosis: &mut Diagnosis) {
     diagnosis.add(
         "cores",
         State::Good,
-        format!("{cores}, {}, {decoders} photos decoded at once", Platform::current().instruction_set),
+        format!(
+            "{cores}, {}, {} decoded at once",
+            Platform::current().instruction_set,
+            how_many(decoders.get(), "photo")
+        ),
     );
     let (all, decode) = (memory::available(), config.app.memory.decode().whole());
     let found = format!("{} MiB, {} of them for decoding", all / MIB, decode / MIB);

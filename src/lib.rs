@@ -34,3 +34,4 @@ pub mod stdout;
 mod store;
 pub mod telemetry;
 pub mod upload;
+mod words;

@@ -167,6 +167,22 @@ fn a_service_that_cannot_work_says_why_and_how_to_correct_it() {
     assert!(refusal(&["--device", "gpu"]).contains("cuda:N"));
 }
 
+/// Most machines have none, so that nothing is to be read as a fault; see the test above for the shipped library.
+#[test]
+fn a_start_without_a_gpu_is_told_as_no_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let said = folder.path().join("said");
+    let mut command = support::server::command(&["--listen", "127.0.0.1:0"]);
+    command.env("RUST_LOG", "clearshot_core=info").stderr(std::fs::File::create(&said).expect("it can be written"));
+    drop(Server::start_as(command));
+    let said = std::fs::read_to_string(said).expect("text");
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("the models run on the CPU")).collect();
+    let [line] = lines[..] else { panic!("{said}") };
+    assert!(line.contains("INFO") && line.contains("built without the CUDA provider"), "{line}");
+    let line = line.to_lowercase();
+    assert!(["error", "fail", "cannot"].iter().all(|word| !line.contains(word)), "{line}");
+}
+
 #[test]
 fn models_that_do_not_match_their_cards_are_refused() {
     let with = |change: &dyn Fn(&Path)| {

@@ -254,7 +254,7 @@ fn too_few_decisions_say_how_many_it_takes() {
     assert_eq!(told(&["backtest", "--json", "--decisions", &both, &scores])["without_scores"], 1);
     let table = clearshot(&["backtest", "--decisions", &both, &scores]).stdout;
     let table = String::from_utf8_lossy(&table);
-    let wanted = "120 photos with scores, 0 without; 1 decisions are on photos without scores\n";
+    let wanted = "120 photos with scores, 0 without; 1 decision on photos without scores\n";
     assert!(table.starts_with(wanted), "{table}");
     // Nor is a profile lost that somebody has made.
     let own = std::fs::read_to_string(output).expect("it is there").replace("\"car-dealer\"", "\"strict\"");

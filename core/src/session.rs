@@ -203,26 +203,26 @@ impl Runtime {
             Device::Cuda(number) => number,
         };
         let tried = self.with_gpu(number, config).and_then(|runtime| {
-            BranchSession::of(&runtime, model, 1)
-                .map_err(|error| RuntimeError::NoCuda { reason: error.to_string() })?;
+            BranchSession::of(&runtime, model, 1).map_err(|error| error.to_string())?;
             Ok(runtime)
         });
         match tried {
             Ok(runtime) => Ok(runtime),
-            Err(error) if config.device == Device::Auto => {
-                tracing::info!(%error, "no GPU is used; the models run on the CPU");
+            // As it should be on most machines: no words of a failure, which somebody would set out to mend.
+            Err(reason) if config.device == Device::Auto => {
+                tracing::info!(reason, "the models run on the CPU; `--device cuda` says what a GPU would take");
                 Ok(self)
             }
-            Err(error) => Err(error),
+            Err(reason) => Err(RuntimeError::NoCuda { reason }),
         }
     }
 
-    fn with_gpu(&self, number: u16, config: DeviceConfig) -> Result<Self, RuntimeError> {
-        let missing = |reason: String| RuntimeError::NoCuda { reason };
-        if CUDA::is_available().map_err(|error| missing(error.to_string()))? {
+    /// The runtime with sessions on a GPU, or in words what is missing.
+    fn with_gpu(&self, number: u16, config: DeviceConfig) -> Result<Self, String> {
+        if CUDA::is_available().map_err(|error| error.to_string())? {
             Ok(Self { gpu: Some((number, config)), ..self.clone() })
         } else {
-            Err(missing(format!("ONNX Runtime at {} was built without the CUDA provider", self.path.display())))
+            Err(format!("ONNX Runtime at {} was built without the CUDA provider", self.path.display()))
         }
     }
 

@@ -17,6 +17,7 @@ use super::findings::findings;
 use super::results::Results;
 use super::scored_by::ScoredBy;
 use super::tune::{Rates, Tally};
+use crate::words::how_many;
 
 /// What each profile would have decided.
 #[derive(Debug, Serialize)]
@@ -137,9 +138,9 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
 
 impl fmt::Display for Backtest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} photos with scores, {} without", self.photos, self.not_scored)?;
+        write!(f, "{} with scores, {} without", how_many(self.photos, "photo"), self.not_scored)?;
         if let Some(count) = self.without_scores.filter(|count| *count > 0) {
-            write!(f, "; {count} decisions are on photos without scores")?;
+            write!(f, "; {} on photos without scores", how_many(count, "decision"))?;
         }
         writeln!(f)?;
         for Judged { profile, verdicts, reasons, decided, changes, show, .. } in &self.profiles {
@@ -159,7 +160,8 @@ impl fmt::Display for Backtest {
                 writeln!(f, "{rates}")?;
             }
             let Some(changes) = changes else { continue };
-            writeln!(f, "  decided otherwise by the profile compared with: {} photos", changes.len())?;
+            let photos = how_many(changes.len(), "photo");
+            writeln!(f, "  decided otherwise by the profile compared with: {photos}")?;
             for ((from, to), count) in counted(changes) {
                 writeln!(f, "    {:<22}{count:>6}", format!("{from} -> {to}"))?;
             }

@@ -17,6 +17,7 @@ use super::output;
 use super::results::Results;
 use super::row::FlatRow;
 use crate::replace::replace;
+use crate::words::how_many;
 
 /// What was found.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,9 +35,11 @@ pub struct Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { photos, without_hash, groups, to_drop } = self;
-        write!(f, "{photos} photos, {groups} groups that show the same, {to_drop} to drop")?;
+        let (photos, groups) = (how_many(*photos, "photo"), how_many(*groups, "group"));
+        write!(f, "{photos}, {groups} in which all show the same, {to_drop} to drop")?;
         if *without_hash > 0 {
-            write!(f, "; {without_hash} rows have no hash: not scored, or by an older version")?;
+            let rows = how_many(*without_hash, "row");
+            write!(f, "; {rows} without a hash: not scored, or by an older version")?;
         }
         Ok(())
     }

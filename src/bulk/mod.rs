@@ -41,6 +41,7 @@ use shard::Shard;
 use source::{PhotoSource, Sources};
 
 use crate::error::INTERNAL;
+use crate::words::how_many;
 
 /// How often a run whose progress nobody watches logs it.
 const LOG_EVERY: Duration = Duration::from_secs(30);
@@ -93,7 +94,8 @@ impl Summary {
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (done, seconds) = (self.done(), self.took.as_secs_f64());
-        write!(f, "{done} photos in {seconds:.1} s ({:.1}/s)", done as f64 / seconds.max(f64::MIN_POSITIVE))?;
+        let photos = how_many(done, "photo");
+        write!(f, "{photos} in {seconds:.1} s ({:.1}/s)", done as f64 / seconds.max(f64::MIN_POSITIVE))?;
         for (verdict, count) in &self.verdicts {
             write!(f, ", {count} {verdict}")?;
         }
@@ -245,7 +247,7 @@ struct Progress {
 
 impl Progress {
     fn start(photos: usize) -> Self {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} photos, {per_sec}, {eta} left, {msg}");
+        let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}, {eta} left, {msg}");
         let bar = ProgressBar::new(photos as u64);
         if let Ok(style) = style {
             bar.set_style(style);

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::error::BulkError;
 use super::output::{self, Items, OutputError};
 use super::row::FlatRow;
+use crate::words::how_many;
 
 /// Bits that number a row: more rows than fit into memory. The 88 others of an entry are of its path's digest: that two paths of a
 /// billion share them has a probability of one in half a billion.
@@ -38,10 +39,9 @@ impl Results {
                 [file] => file.display().to_string(),
                 files => format!("these {} results", files.len()),
             };
-            let count = replaced.len();
-            let said = format!(
-                "{count} rows of {whose} are left out: a later row has the same path, and the last one counts\n"
-            );
+            let (rows, are) = (how_many(replaced.len(), "row"), if replaced.len() == 1 { "is" } else { "are" });
+            let said =
+                format!("{rows} of {whose} {are} left out: a later row has the same path, and the last one counts\n");
             // Whoever closed standard error does not want to know.
             let _ = io::stderr().write_all(said.as_bytes());
         }

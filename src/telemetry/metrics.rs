@@ -192,11 +192,8 @@ impl Metrics {
         registry.register_with_unit("http_request_duration", "Time to answer a request", Unit::Seconds, duration);
         let stages = metrics.stage_seconds.clone();
         registry.register_with_unit("stage_duration", "Time a photo spends in a stage", Unit::Seconds, stages);
-        registry.register(
-            "rejected",
-            "Requests refused or failed, by the code of their problem",
-            metrics.rejected.clone(),
-        );
+        let help = "Requests and photos of batches that were refused or failed, by the code of their problem";
+        registry.register("rejected", help, metrics.rejected.clone());
         let abandoned = metrics.abandoned.clone();
         registry.register("abandoned", "Photos whose client went away, by the stage they were in", abandoned);
         registry.register("photos_in_flight", "Photos being read, decoded or scored", metrics.in_flight.clone());
@@ -253,7 +250,7 @@ impl Metrics {
         self.key_requests.get_or_create(&KeyLabel { key: name.to_owned() }).inc();
     }
 
-    /// A request was refused or failed.
+    /// A request, or a photo of a batch, was refused or failed.
     pub fn rejected(&self, code: &str) {
         self.rejected.get_or_create(&ReasonLabel { reason: code.to_owned() }).inc();
     }

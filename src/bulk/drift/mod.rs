@@ -16,6 +16,7 @@ use super::rate::Rate;
 use super::results::Results;
 use super::row::FlatRow;
 use super::scored_by::ScoredBy;
+use crate::words::how_many;
 pub use shift::{Level, Shift, Stability};
 
 /// What changed.
@@ -172,7 +173,7 @@ impl Stability {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [old, new] = self.photos;
-        writeln!(f, "{old} old and {new} new photos")?;
+        writeln!(f, "{old} old and {}", how_many(new, "new photo"))?;
         for made in &self.made_otherwise {
             writeln!(f, "made otherwise, {made}")?;
         }

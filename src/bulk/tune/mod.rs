@@ -56,8 +56,8 @@ struct Decided<'a> {
 pub enum TuneError {
     /// There are too few.
     #[error(
-        "there are {found} {what} photos with scores: to promise that at most {:.1} % of them {goes_wrong}, it takes {needed} (and \
-         {} to find thresholds, too)", 100.0 * most, needed + TO_FIT
+        "there are too few {what} photos with scores ({found}): to promise that at most {:.1} % of them {goes_wrong}, it takes \
+         {needed} (and {} to find thresholds, too)", 100.0 * most, needed + TO_FIT
     )]
     TooFew {
         /// Accepted or rejected.

@@ -12,6 +12,7 @@ use super::super::decisions::Verdict;
 use super::super::rate::Rate;
 use super::thresholds::Moved;
 use super::{Decided, Suspicion, reasons, suspicion};
+use crate::words::how_many;
 
 /// Most photos that an error names.
 const NAMED: usize = 3;
@@ -196,7 +197,8 @@ pub(super) fn spotless(bad: &[&Decided], suspicions: &[Suspicion]) -> String {
         }
     }
     let all = silent.len() + said.values().sum::<usize>();
-    let mut parts = vec![format!("{all} rejected photos show no fault that the profile judges")];
+    let show = if all == 1 { "shows" } else { "show" };
+    let mut parts = vec![format!("{} {show} no fault that the profile judges", how_many(all, "rejected photo"))];
     if !said.is_empty() {
         let list: Vec<String> = said.into_iter().map(|(code, count)| format!("{code} {count}")).collect();
         let list = list.join(", ");
@@ -216,9 +218,9 @@ pub(super) fn spotless(bad: &[&Decided], suspicions: &[Suspicion]) -> String {
 
 impl fmt::Display for Tuned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} accepted and {} rejected photos", self.accepted, self.rejected)?;
+        write!(f, "{} accepted and {}", self.accepted, how_many(self.rejected, "rejected photo"))?;
         if let Some(count) = self.without_scores.filter(|count| *count > 0) {
-            write!(f, "; {count} decisions are on photos without scores")?;
+            write!(f, "; {} on photos without scores", how_many(count, "decision"))?;
         }
         for (reason, count) in &self.not_measured {
             write!(f, "; {count} left out: rejected for `{reason}`, which is not measured")?;
@@ -301,6 +303,10 @@ mod tests {
         assert!(said.contains("reason: collage 1, noisy 2. Bound"), "{said}");
         assert!(said.contains("what is wrong with b: "), "{said}");
         assert!(!spotless(&photos[..1], &suspicions).contains("Say in"), "each has a reason");
-        assert!(!spotless(&photos[1..2], &suspicions).contains("Bound"), "none has a reason");
+        let of_one = spotless(&photos[1..2], &suspicions);
+        assert!(
+            of_one.starts_with("1 rejected photo shows ") && !of_one.contains("Bound"),
+            "none has a reason: {of_one}"
+        );
     }
 }

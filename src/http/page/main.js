@@ -91,7 +91,7 @@ function refresh() {
   showSummary(photos, set, open);
   showConsequences(photos);
   find("#save-csv").disabled = shown.length === 0;
-  find("#save-csv").textContent = only === "all" ? "Download CSV" : `Download CSV of these ${shown.length}`;
+  find("#save-csv").textContent = only === "all" ? "Download CSV" : `Download CSV of ${count(shown.length, "photo")}`;
 }
 
 const refreshSoon = nowAndThen(150, refresh);
@@ -149,18 +149,18 @@ async function scoreAll(some) {
   const { signal } = stopped;
   refresh();
   sayProgress();
-  for (const photo of some.filter((one) => !("thumbnail" in one))) {
-    thumbnail(photo.file, signal).then((address) => {
-      photo.thumbnail = address;
-      // Taken away meanwhile.
-      if (signal.aborted) return address && URL.revokeObjectURL(address);
-      return showThumbnail(photo);
-    });
-  }
   await Promise.all(some.map((photo) => scoring(async () => signal.aborted || score(photo, signal))));
   if (signal.aborted) return;
   refresh();
   sayProgress();
+}
+
+// Once for each photo, however often it is sent: a second picture would leave the address of the first one held.
+async function draw(photo, signal) {
+  photo.thumbnail = await thumbnail(photo.file, signal);
+  if (!signal.aborted) showThumbnail(photo);
+  // Taken away meanwhile.
+  else if (photo.thumbnail) URL.revokeObjectURL(photo.thumbnail);
 }
 
 let arrived = 0;
@@ -168,7 +168,9 @@ let arrived = 0;
 function add(files) {
   const added = files.map((file) => ({ file, name: file.name, number: (arrived += 1) }));
   photos.push(...added);
-  if (added.length) scoreAll(added);
+  if (added.length === 0) return;
+  scoreAll(added);
+  for (const photo of added) draw(photo, stopped.signal);
 }
 
 // Forgets all photos, and stops what is under way.

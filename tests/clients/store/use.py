@@ -64,7 +64,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert [row["path"] for row in rows(plain)] == ["s3://photos/2024/plain"], rows(plain)
     assert "1 hidden" in said and "1 without an ending" in said, said
     said = score("s3://photos/2024/plain", environment=store)
-    assert "1 photos" in said, said
+    assert "1 photo in" in said, said
     # What cannot be listed is named, and costs no other.
     said = score("s3://nowhere/", "ftp://photos/", "s3://photos/2024/plain", environment=store, code=3)
     assert "3 photos" in said and "2 could not be read" in said and "ftp://photos/" in said, said
