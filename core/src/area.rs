@@ -2,8 +2,9 @@
 //! the blurred copy that fills the sides of an upright photo. What is measured of a photo is measured within.
 //!
 //! A bar is made of lines of one colour that begin at the edge of the upload and end at once along a straight line: a night sky
-//! and a white wall are as even, but they do not end so. A fill is smooth up to a seam that runs through the whole upload, at
-//! the same distance on both sides.
+//! and a white wall are as even, but they do not end so. Where a bar is of exactly one colour, as a gallery's or a page's, it may
+//! have a few lines of writing; more of them make a page, which `not_a_photo` tells. A fill is smooth up to a seam that runs through
+//! the whole upload, at the same distance on both sides.
 
 use image::RgbImage;
 use image::metadata::Orientation;
@@ -26,6 +27,8 @@ const MOST_GRAIN: f32 = 4.0;
 /// colour vouches for it.
 const ENDS_ALONE: f32 = 0.8;
 const ENDS_WITH_OTHERS: f32 = 0.3;
+/// The same of a plain bar that vouches for one with writing: a line of text is bare to a half.
+const ENDS_ON_PHOTO: f32 = 0.6;
 /// Share of a side that bars of one edge take at most.
 const LARGEST: f32 = 0.49;
 /// Share of the height from which on a single black bar at the bottom is no part of a phone's screen.
@@ -36,6 +39,25 @@ const SMALLEST: usize = 16;
 const NESTED: usize = 4;
 /// Lines after a bar that scaling and compression have mixed with it, at most.
 const MIXED: usize = 12;
+
+/// Mean difference of the pixels of a drawn bar from its colour, which compression leaves: what a camera saw has more.
+const MOST_DRAWN_GRAIN: f32 = 1.0;
+/// Share of a line of a drawn bar from which on it is bare, and of the bar's lines that are so at least.
+const BARE: f32 = 0.99;
+const BARE_LINES: f32 = 0.3;
+/// Share of a line with writing or icons on it that still has the bar's colour: letters leave more, a photo across it less.
+const WRITTEN: f32 = 0.4;
+/// Runs of such lines in a bar at most: clock and date above, icons, their names and a stripe below. `not_a_photo` takes four for a page.
+const RUNS: usize = 3;
+/// Share of the lines that a run takes at most, and bare lines that divide two.
+const LONGEST_RUN: f32 = 0.12;
+const APART: usize = 5;
+/// Lines of a drawn bar before the photo that are not bare after compression, at most: those of a block.
+const SPOILT: usize = 8;
+/// Share of a side that a drawn bar takes at most: a photo on a sheet need not lie in its middle.
+const LARGEST_DRAWN: f32 = 0.65;
+/// Difference from the colour of a drawn bar that is no part of it: dark photos on black begin with little more.
+const FROM_DRAWN: u8 = 8;
 
 /// The photo's place within the upload.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -224,9 +246,16 @@ impl Lines<'_> {
 
     /// Share of a line's pixels that differ from `colour` by at most `levels`.
     fn share_near(&self, index: usize, colour: [u8; 3], levels: u8) -> f32 {
+        self.near(index, colour, levels).0
+    }
+
+    /// The same, and their mean difference from it.
+    fn near(&self, index: usize, colour: [u8; 3], levels: u8) -> (f32, f32) {
         let line = self.line(index);
-        let count = line.len().max(1);
-        line.filter(|pixel| difference(*pixel, colour) <= levels).count() as f32 / count as f32
+        let pixels = line.len().max(1);
+        let differences = line.map(|pixel| difference(pixel, colour)).filter(|difference| *difference <= levels);
+        let (sum, count) = differences.fold((0u32, 0u32), |(sum, count), levels| (sum + u32::from(levels), count + 1));
+        (count as f32 / pixels as f32, sum as f32 / count.max(1) as f32)
     }
 }
 
@@ -237,6 +266,8 @@ struct Bar {
     colour: [u8; 3],
     /// Share of the line after it along which it ends at once.
     ends: f32,
+    /// True where it has writing on it.
+    written: bool,
 }
 
 fn difference(one: [u8; 3], other: [u8; 3]) -> u8 {
@@ -259,7 +290,9 @@ fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
         let bars: Vec<Bar> = Edge::ALL.into_iter().filter_map(|edge| bar(view, inner, edge)).collect();
         let vouched = |bar: &Bar| {
             let like = |other: &&Bar| {
-                other.edge != bar.edge && difference(other.colour, bar.colour) <= NEAR && other.ends >= ENDS_WITH_OTHERS
+                // The margin of a page ends on its text; on what has writing that was looked for.
+                let least = if bar.written && !other.written { ENDS_ON_PHOTO } else { ENDS_WITH_OTHERS };
+                other.edge != bar.edge && difference(other.colour, bar.colour) <= NEAR && other.ends >= least
             };
             let others: Vec<Edge> = bars.iter().filter(like).map(|other| other.edge).collect();
             others.contains(&bar.edge.opposite()) || others.len() >= 2
@@ -271,8 +304,9 @@ fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
             bars.len() == 1 && bar.edge == Edge::Bottom && black(bar) && bar.lines as f32 >= TAIL * view.height() as f32
         };
         let plain = |bar: &Bar| (black(bar) && !tail(bar)) || bar.colour.iter().all(|level| *level > 255 - FAR);
-        let is_bar =
-            |bar: &&Bar| (vouched(bar) && bar.ends >= ENDS_WITH_OTHERS) || (plain(bar) && bar.ends >= ENDS_ALONE);
+        // One with writing and no other is a caption, or the head of a page that is looked for as a whole.
+        let alone = |bar: &Bar| plain(bar) && !bar.written && bar.ends >= ENDS_ALONE;
+        let is_bar = |bar: &&Bar| (vouched(bar) && bar.ends >= ENDS_WITH_OTHERS) || alone(bar);
         let found: Vec<(Edge, usize)> =
             bars.iter().filter(is_bar).map(|bar| (bar.edge, bar.lines + mixed(view, inner, bar))).collect();
         if found.is_empty() {
@@ -299,8 +333,14 @@ fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
 /// The run of lines of one colour at an edge, if there is one that ends.
 fn bar(view: &RgbImage, inner: Inner, edge: Edge) -> Option<Bar> {
     let lines = Lines { view, inner, edge };
-    let most = (lines.count() as f32 * LARGEST) as usize;
     let colour = median_colour(lines.line(0));
+    // Of both that go as far, the plain one, which needs no other.
+    written(&lines, colour).into_iter().chain(plain(&lines, colour)).max_by_key(|bar| bar.lines)
+}
+
+/// A bar with at most the clock of a status bar on it.
+fn plain(lines: &Lines, colour: [u8; 3]) -> Option<Bar> {
+    let most = (lines.count() as f32 * LARGEST) as usize;
     let count = (0..most).take_while(|&index| lines.share_near(index, colour, NEAR) >= OF_A_LINE).count();
     if count == 0 || count == most {
         return None;
@@ -308,21 +348,60 @@ fn bar(view: &RgbImage, inner: Inner, edge: Edge) -> Option<Bar> {
     let all = (0..count).map(|index| lines.share_near(index, colour, FAR)).sum::<f32>();
     // Some lines tell of all.
     let step = count.div_ceil(GRAIN_LINES);
-    let grains: Vec<f32> = (0..count).step_by(step).map(|index| grain(&lines, index)).collect();
+    let grains: Vec<f32> = (0..count).step_by(step).map(|index| grain(lines, index)).collect();
     if all < OF_A_BAR * count as f32 || grains.iter().sum::<f32>() > MOST_GRAIN * grains.len() as f32 {
         return None;
     }
     let ends = 1.0 - lines.share_near((count + 2).min(lines.count() - 1), colour, FAR);
-    Some(Bar { edge, lines: count, colour, ends })
+    Some(Bar { edge: lines.edge, lines: count, colour, ends, written: false })
+}
+
+/// A drawn bar, of exactly one colour, with a few runs of lines that have writing on them, each with bare ones on both sides.
+fn written(lines: &Lines, colour: [u8; 3]) -> Option<Bar> {
+    // Most photos are done with here.
+    let (near, grain) = lines.near(0, colour, NEAR);
+    if near < BARE || grain > MOST_DRAWN_GRAIN {
+        return None;
+    }
+    let of_all = |share: f32| (lines.count() as f32 * share) as usize;
+    let (most, longest) = (of_all(LARGEST_DRAWN), of_all(LONGEST_RUN));
+    let (mut count, mut bare, mut grains, mut runs) = (0, 0, 0.0, 0);
+    // First line of the run that goes on, and bare lines since its last marked one: those between letters and accents belong to it.
+    let (mut run, mut beside) = (None, 0);
+    let has_end = (0..most).any(|index| {
+        let (near, grain) = lines.near(index, colour, NEAR);
+        if near < BARE {
+            beside = 0;
+            return near < WRITTEN || index - *run.get_or_insert(index) > longest;
+        }
+        (bare, grains, beside) = (bare + 1, grains + grain, beside + 1);
+        if run.is_none() || beside >= APART {
+            runs += usize::from(run.take().is_some());
+            count = index + 1;
+        }
+        false
+    });
+    let is_drawn = bare as f32 >= BARE_LINES * count as f32 && grains <= MOST_DRAWN_GRAIN * bare as f32;
+    if !has_end || !(1..=RUNS).contains(&runs) || !is_drawn {
+        return None;
+    }
+    // More text has bare lines; a photo has none.
+    let mut next = count + SPOILT..(count + longest).min(lines.count());
+    if next.any(|index| lines.share_near(index, colour, NEAR) >= BARE) {
+        return None;
+    }
+    // What compression spreads from the photo.
+    let spoilt = (count..most).take(SPOILT);
+    count += spoilt.take_while(|&index| lines.share_near(index, colour, NEAR) >= OF_A_LINE).count();
+    let ends = 1.0 - lines.share_near((count + 2).min(lines.count() - 1), colour, FROM_DRAWN);
+    let bar = Bar { edge: lines.edge, lines: count, colour, ends, written: true };
+    (ends >= ENDS_WITH_OTHERS).then_some(bar)
 }
 
 /// Mean difference of a line's pixels from their median, of those that have about that colour. (Scaling makes the last lines of a
 /// bar lighter or darker as a whole.)
 fn grain(lines: &Lines, index: usize) -> f32 {
-    let colour = median_colour(lines.line(index));
-    let differences = lines.line(index).map(|pixel| difference(pixel, colour)).filter(|levels| *levels <= FAR);
-    let (sum, count) = differences.fold((0u32, 0u32), |(sum, count), levels| (sum + u32::from(levels), count + 1));
-    sum as f32 / count.max(1) as f32
+    lines.near(index, median_colour(lines.line(index)), FAR).1
 }
 
 /// Lines after a bar that still have much of its colour.
@@ -494,6 +573,95 @@ mod tests {
             }
         }
         assert_found("clock", &compressed(&upload, 90), [0, 260, 0, 260], 14);
+    }
+
+    /// Marks like letters, in words of five, each `height` high.
+    fn write(upload: &mut RgbImage, [left, top]: [u32; 2], letters: u32, height: u32, ink: [u8; 3]) {
+        let stroke = (height / 6).max(1);
+        for letter in (0..letters).filter(|letter| letter % 6 != 5) {
+            let x = left + letter * height * 2 / 3;
+            fill(upload, [x, top, stroke, height], ink);
+            fill(upload, [x, top + letter % 3 * (height - stroke) / 2, height / 2, stroke], ink);
+        }
+    }
+
+    fn fill(upload: &mut RgbImage, [left, top, width, height]: [u32; 4], colour: [u8; 3]) {
+        imageops::replace(upload, &RgbImage::from_pixel(width, height, Rgb(colour)), left.into(), top.into());
+    }
+
+    /// A phone's gallery: clock, battery and date above the photo, icons with names and a stripe below.
+    fn gallery(photo: &RgbImage, bars: [u32; 2], ground: [u8; 3], ink: [u8; 3]) -> RgbImage {
+        let mut upload = framed(photo, [0, bars[0], 0, bars[1]], ground);
+        let (width, height) = upload.dimensions();
+        write(&mut upload, [28, 16], 5, 18, ink);
+        fill(&mut upload, [width - 60, 18, 30, 14], ink);
+        write(&mut upload, [width / 4, 70], 22, 20, ink);
+        for icon in 0..4 {
+            let left = 60 + icon * (width - 100) / 4;
+            fill(&mut upload, [left, height - 100, 26, 26], ink);
+            fill(&mut upload, [left + 3, height - 97, 20, 20], ground);
+            write(&mut upload, [left - 16, height - 64], 5, 14, ink);
+        }
+        fill(&mut upload, [width / 3, height - 16, width / 3, 6], ink);
+        upload
+    }
+
+    #[test]
+    fn what_a_gallery_writes_on_its_bars_is_no_photo() {
+        let photo = photo(540, 360);
+        for (ground, ink) in [([0; 3], [255; 3]), ([255; 3], [20; 3]), ([24, 26, 32], [230; 3])] {
+            for bars in [[340, 340], [150, 220]] {
+                let upload = gallery(&photo, bars, ground, ink);
+                for quality in [70, 85, 95] {
+                    let what = format!("{bars:?} {ground:?} {quality}");
+                    assert_found(&what, &compressed(&upload, quality), [0, bars[0], 0, bars[1]], 16);
+                }
+            }
+        }
+    }
+
+    /// With more white below the photo than half of the page.
+    #[test]
+    fn the_title_and_the_footer_of_a_page_are_no_photo() {
+        let frame = [60, 190, 60, 560];
+        let mut page = framed(&photo(600, 300), frame, [255; 3]);
+        write(&mut page, [60, 110], 28, 26, [0; 3]);
+        write(&mut page, [60, 980], 20, 12, [90; 3]);
+        assert_found("page", &compressed(&page, 85), frame, 16);
+    }
+
+    /// `not_a_photo` looks at what is left of the upload, and must see the page with its head.
+    #[test]
+    fn lines_that_make_a_page_stay_with_the_photo() {
+        for lines in [4, 9] {
+            let mut page = framed(&photo(540, 400), [0, 90, 0, 440], [255; 3]);
+            write(&mut page, [24, 30], 30, 20, [30; 3]);
+            for line in 0..lines {
+                write(&mut page, [24, 520 + line * 44], 36, 18, [30; 3]);
+            }
+            assert!(Area::find(&compressed(&page, 85)).is_whole(), "{lines} lines: {:?}", Area::find(&page));
+        }
+    }
+
+    /// Both skies are of exactly one colour, and have as little in them as bars with writing.
+    #[test]
+    fn lights_in_the_night_are_photo() {
+        let photo = photo(800, 600);
+        let skyline = |x: u32| 200 + ((x as f32 * 0.05).sin().abs() * 120.0) as u32;
+        let roof = |x: u32| if (160..640).contains(&x) { 240 } else { 330 + x % 160 };
+        let night = |edge: &dyn Fn(u32) -> u32, sky: [u8; 3]| {
+            let mut night =
+                RgbImage::from_fn(800, 600, |x, y| if y < edge(x) { Rgb(sky) } else { *photo.get_pixel(x, y) });
+            for light in 0..40 {
+                fill(&mut night, [13 + light * 19, [60, 90, 150][light as usize % 3], 7, 9], [255, 240, 200]);
+            }
+            compressed(&night, 90)
+        };
+        for sky in [[0; 3], [6, 6, 10]] {
+            for (name, night) in [("skyline", night(&skyline, sky)), ("roof", night(&roof, sky))] {
+                assert!(Area::find(&night).is_whole(), "{name}, {sky:?}: {:?}", Area::find(&night));
+            }
+        }
     }
 
     #[test]
