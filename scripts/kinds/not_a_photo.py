@@ -1,5 +1,7 @@
-"""Photos in pages, as screenshots show them, which are no photos, and photos with writing, which are. Numbers in brackets: kinds of the
-field's reports."""
+"""Photos in pages, as screenshots show them, and faxes, which are no photos; photos with writing or lines over them, of few colours, or light
+on white, which are. Numbers in brackets: kinds of the field's reports."""
+
+import io
 
 import cv2
 import numpy
@@ -115,12 +117,64 @@ def captioned(lines):
     return overlay
 
 
+def dashed(image, chance):
+    """A blurred photo below an app's dashed lines in thirds and a measure's line."""
+    image = cv2.GaussianBlur(image, (0, 0), 3)
+    height, width = image.shape[:2]
+    for start in range(0, max(height, width), 32):
+        for third in (1, 2):
+            x, y = third * width // 3, third * height // 3
+            cv2.line(image, (x, start), (x, start + 16), (255, 255, 255), 3)
+            cv2.line(image, (start, y), (start + 16, y), (255, 255, 255), 3)
+    y = int(height * chance.uniform(0.7, 0.9))
+    cv2.line(image, (width // 10, y), (width * 9 // 10, y), (0, 230, 255), 3)
+    return image
+
+
+def light_on_white(image, chance):
+    """Gray and nearly white, cut out roundly, as a white car is from its surroundings."""
+    height, width = image.shape[:2]
+    inside = numpy.zeros((height, width), numpy.float32)
+    half = int(width * chance.uniform(0.38, 0.46)), int(height * chance.uniform(0.28, 0.36))
+    cv2.ellipse(inside, (width // 2, height // 2), half, 0, 0, 360, 1, -1)
+    inside = cv2.GaussianBlur(inside, (0, 0), 1.5)[..., None]
+    light = 250 * (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None] / 255) ** 0.4
+    return (light * inside + 255 * (1 - inside)).round().astype(numpy.uint8).repeat(3, axis=2)
+
+
+def reduced(reduce, format):
+    """A file of few colours."""
+
+    def make(image, _chance):
+        body = io.BytesIO()
+        reduce(Image.fromarray(cv2.cvtColor(view(image), cv2.COLOR_BGR2RGB))).save(body, format)
+        return body.getvalue(), None
+
+    return make
+
+
+def of_its_own(colours, dither):
+    """In the colours that suit it best. Pillow dithers in a given palette alone."""
+    return lambda image: image.quantize(palette=image.quantize(colours), dither=dither)
+
+
+PALETTES = {
+    **{f"PNG of {colours} colours, dithered": reduced(of_its_own(colours, Image.Dither.FLOYDSTEINBERG), "PNG") for colours in (16, 32)},
+    "GIF of 64 colours, dithered": reduced(of_its_own(64, Image.Dither.FLOYDSTEINBERG), "GIF"),
+    "GIF of 64 colours, not dithered": reduced(of_its_own(64, Image.Dither.NONE), "GIF"),
+    "GIF in the web's 216 colours": reduced(lambda image: image.convert("P", palette=Image.Palette.WEB), "GIF"),
+}
+
 KINDS = {
     "a photo": lambda image, chance: (jpeg(image), None),
     **{f"under {name}": under(overlay) for name, overlay in OVERLAYS.items()},
     "with a caption of one line": under(captioned(1)),
     "with a caption of two lines": under(captioned(2)),
     "with a caption of three lines": under(captioned(3)),
+    "blurred, with dashed lines": under(dashed),
+    "light, cut out on white": under(light_on_white),
+    **PALETTES,
+    "black and white dots, as a fax": reduced(lambda image: image.convert("1"), "PNG"),
     **{f"listing on a phone, a photo of {share} % [33]": screenshot(phone, share / 100) for share in (30, 45, 60)},
     "listing on a phone, dark, a photo of 45 % [33]": screenshot(phone, 0.45, dark=True),
     "listing on a phone, a blurred photo of 45 % [33]": screenshot(phone, 0.45, blur=4),

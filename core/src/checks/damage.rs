@@ -1,24 +1,26 @@
 //! Share of the picture that is not as it was taken: a broken upload, a bad disk, a file that was copied in part.
 //!
 //! The file's coded data tell (see `ingest`): they end early, or hold what no encoder writes. Where a damaged picture was saved
-//! again, its pixels tell: decoders put one gray, some programs black, in the place of what is not there, down to the last row.
+//! again, its pixels tell: decoders put one gray, those of video green or pink, some programs black, in the place of what is not there, down
+//! to the last row, also where it was scaled or marked afterwards.
 
 use image::RgbImage;
 
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
 
-/// Gray levels that decoders fill with: the middle of the range, as compression leaves it.
-const GRAY: std::ops::RangeInclusive<u8> = 120..=136;
+/// The middle of the range, as compression and scaling leave it.
+const GRAY: std::ops::RangeInclusive<u8> = 118..=138;
 /// Largest level of black.
 const BLACK: u8 = 8;
 /// Difference from the fill that compression explains, in levels.
 const NEAR: u8 = 4;
 /// Share of a row's pixels that have the fill's colour.
 const OF_A_ROW: f32 = 0.98;
-/// Smallest share of the picture that counts; black needs more, since night photos have dark rows.
-const LEAST_GRAY: f32 = 0.015;
-const LEAST_BLACK: f32 = 0.08;
+/// The same of a row where something small is written over the fill, and the smallest share of the picture that then counts: banners with
+/// writing are lower.
+const OF_A_MARKED_ROW: f32 = 0.25;
+const LEAST_MARKED: f32 = 0.15;
 /// Rows that lie between fill and photo, at most: the fill begins within a row of blocks, and saving it again mixes the colours of
 /// another.
 const BLOCK: u32 = 34;
@@ -41,29 +43,56 @@ pub(super) fn check() -> Check {
     }
 }
 
+/// Smallest share of the picture that counts of a colour that is put in the place of what is not there; `None` of any other.
+fn least(colour: [u8; 3]) -> Option<f32> {
+    let [red, green, blue] = colour;
+    if colour.iter().all(|level| GRAY.contains(level)) {
+        return Some(0.015);
+    }
+    // Night photos have dark rows.
+    if is_black(colour) {
+        return Some(0.08);
+    }
+    // All zeros, by BT.709 or BT.601; planes of colours that are lost.
+    let is_green = red.max(blue) <= 12 && (70..=145).contains(&green);
+    let is_pink = red.min(blue).saturating_sub(green) >= 60;
+    (is_green || is_pink).then_some(0.06)
+}
+
+fn is_black(colour: [u8; 3]) -> bool {
+    colour.iter().all(|level| *level <= BLACK)
+}
+
 /// Share of the picture that is filled, from the bottom up.
 fn tail(view: &RgbImage) -> f32 {
     let (width, height) = view.dimensions();
-    let share = |y: u32, matches: &dyn Fn([u8; 3]) -> bool| {
-        (0..width).filter(|x| matches(view.get_pixel(*x, y).0)).count() as f32 / width as f32
-    };
-    let (fill, least) = match view.get_pixel(width / 2, height - 1).0 {
-        [red, green, blue] if [red, green, blue].iter().all(|level| GRAY.contains(level)) => {
-            ([red, green, blue], LEAST_GRAY)
-        }
-        colour if colour.iter().all(|level| *level <= BLACK) => (colour, LEAST_BLACK),
-        _ => return 0.0,
-    };
+    let row = |y: u32| (0..width).map(move |x| view.get_pixel(x, y).0);
+    let fill = [0, 1, 2].map(|channel| {
+        let mut levels: Vec<u8> = row(height - 1).map(|pixel| pixel[channel]).collect();
+        *levels.select_nth_unstable(width as usize / 2).1
+    });
+    let Some(least) = least(fill) else { return 0.0 };
     let difference =
         |pixel: [u8; 3]| pixel.into_iter().zip(fill).map(|(one, other)| one.abs_diff(other)).max().unwrap_or(0);
-    let filled = |y: &u32| share(*y, &|pixel| difference(pixel) <= NEAR) >= OF_A_ROW;
-    let rows = (0..height).rev().take_while(filled).count() as u32;
+    let share = |y: u32, matches: &dyn Fn(u8) -> bool| {
+        row(y).filter(|pixel| matches(difference(*pixel))).count() as f32 / width as f32
+    };
+    let filled = |y: u32| share(y, &|difference| difference <= NEAR);
+    // Lights in the dark are no marks.
+    let of_a_marked_row = if is_black(fill) { OF_A_ROW } else { OF_A_MARKED_ROW };
+    let (mut rows, mut whole) = (0, 0);
+    for (count, of_the_row) in (1..=height).zip((0..height).rev().map(filled)) {
+        if of_the_row >= OF_A_ROW {
+            (rows, whole) = (count, whole + 1);
+        } else if of_the_row < of_a_marked_row || count > 2 * (whole + BLOCK) {
+            break;
+        }
+    }
     let found = rows as f32 / height as f32;
+    let least = if whole < rows { least.max(LEAST_MARKED) } else { least };
     let above = height.checked_sub(1 + rows + BLOCK);
-    let ends = above.is_some_and(|y| {
-        share(y, &|pixel| difference(pixel) > FAR) >= ENDS && share(y, &|pixel| difference(pixel) <= NEAR) <= GOES_ON
-    });
-    if found >= least && ends { found } else { 0.0 }
+    let ends = above.is_some_and(|y| share(y, &|difference| difference > FAR) >= ENDS && filled(y) <= GOES_ON);
+    if found >= least && 2 * whole >= rows && ends { found } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -82,8 +111,10 @@ mod tests {
 
     /// field/README.md, kind 10: the fill begins within a row of blocks.
     #[test]
-    fn a_gray_or_black_bottom_is_told_by_its_share() {
-        for (fill, share) in [([128; 3], 0.2), ([128; 3], 0.4), ([128; 3], 0.03), ([0; 3], 0.3)] {
+    fn a_bottom_of_a_colour_that_decoders_put_there_is_told_by_its_share() {
+        let others = [[0, 135, 0], [0, 77, 0], [250, 90, 180]].map(|fill| (fill, 0.2));
+        let grays = [0.2, 0.4, 0.03].map(|share| ([128; 3], share));
+        for (fill, share) in grays.into_iter().chain(others).chain([([0; 3], 0.3)]) {
             let from = (600.0 * (1.0 - share)) as u32;
             let mut picture = photo(800, 600);
             for (x, y, pixel) in picture.enumerate_pixels_mut() {
@@ -96,6 +127,35 @@ mod tests {
                 assert!((found - share).abs() < 0.045, "{found} instead of {share}");
             }
         }
+    }
+
+    /// So many rows of a colour at the bottom, of which those from 24 to 64 above the last have marks over a part of the width.
+    fn with_marks(fill: [u8; 3], rows: u32) -> RgbImage {
+        let mut picture = photo(800, 600);
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            let is_mark = (536..576).contains(&y) && (150..650).contains(&x) && x / 15 % 2 == 0;
+            if y >= 600 - rows {
+                *pixel = Rgb(if is_mark { [210; 3] } else { fill });
+            }
+        }
+        picture
+    }
+
+    #[test]
+    fn it_is_found_where_the_picture_was_scaled_and_marked_afterwards_and_a_banner_is_none() {
+        for fill in [[128; 3], [0, 135, 0]] {
+            let whole = with_marks(fill, 180);
+            let scaled = image::imageops::resize(&whole, 560, 420, image::imageops::FilterType::Triangle);
+            for picture in [whole, scaled] {
+                let found = tail(&compressed(&picture, 85));
+                assert!((found - 0.3).abs() < 0.02, "{found} of {fill:?}");
+            }
+            assert!(tail(&compressed(&with_marks(fill, 80), 85)) == 0.0, "a banner of {fill:?}");
+        }
+        for sign in [[200, 30, 20], [20, 60, 160], [255; 3], [40, 160, 60]] {
+            assert!(tail(&compressed(&with_marks(sign, 180), 85)) == 0.0, "{sign:?}");
+        }
+        assert!(tail(&compressed(&with_marks([0; 3], 180), 85)) == 0.0, "lights in the dark");
     }
 
     #[test]

@@ -18,6 +18,22 @@ pub(super) struct Block {
 }
 
 impl Block {
+    fn new(luma: [u8; SIDE * SIDE], colour: [u8; 3]) -> Self {
+        let (darkest, brightest) =
+            luma.iter().fold((u8::MAX, 0), |(least, most), luma| (least.min(*luma), most.max(*luma)));
+        Self { luma, darkest, brightest, colour }
+    }
+
+    /// Means of 3x3 pixels; at the block's edge its own pixels count twice.
+    fn smoothed(&self) -> [u8; SIDE * SIDE] {
+        let around = |at: usize| [at.saturating_sub(1), at, (at + 1).min(SIDE - 1)];
+        std::array::from_fn(|at| {
+            let columns = around(at % SIDE);
+            let row = |y: usize| columns.map(|x| u16::from(self.luma[y * SIDE + x])).iter().sum::<u16>();
+            (around(at / SIDE).map(row).iter().sum::<u16>() / 9) as u8
+        })
+    }
+
     /// Difference of the brightest and the darkest pixel.
     pub(super) fn range(&self) -> u8 {
         self.brightest - self.darkest
@@ -67,9 +83,20 @@ impl Sample {
         for (sum, part) in self.opponent.iter_mut().zip(opponent) {
             *sum += f64::from(part);
         }
-        let (darkest, brightest) =
-            luma.iter().fold((u8::MAX, 0), |(least, most), luma| (least.min(*luma), most.max(*luma)));
-        self.blocks.push(Block { luma, darkest, brightest, colour: sums.map(|sum| (sum / 64) as u8) });
+        self.blocks.push(Block::new(luma, sums.map(|sum| (sum / 64) as u8)));
+    }
+
+    /// The same with the mean of 3x3 pixels in the place of each, within its block: what is left of the levels that dots or patches of
+    /// a few colours stand for.
+    pub(super) fn smoothed(&self) -> Self {
+        let blocks = Vec::with_capacity(self.blocks.len());
+        let mut smoothed = Self { blocks, histogram: [0; 256], opponent: self.opponent };
+        for block in &self.blocks {
+            let luma = block.smoothed();
+            luma.iter().for_each(|luma| smoothed.histogram[usize::from(*luma)] += 1);
+            smoothed.blocks.push(Block::new(luma, block.colour));
+        }
+        smoothed
     }
 
     /// Number of pixels.

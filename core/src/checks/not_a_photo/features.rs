@@ -5,6 +5,9 @@ use super::super::sample::{Block, SIDE, Sample};
 
 /// Number of features.
 pub(super) const COUNT: usize = 16;
+/// Which of them is the entropy of the levels between black and white, and which the share of steep steps among all.
+pub(super) const BETWEEN: usize = 1;
+pub(super) const STEEP: usize = 4;
 
 /// Luma of what may be clipped: an overexposed photo is as white as paper, so that paper alone proves nothing.
 const BLACK: usize = 8;
@@ -56,7 +59,7 @@ pub(super) fn features(sample: &Sample) -> Option<[f32; COUNT]> {
 }
 
 /// Entropy of a histogram in bits: the number of levels in use, as it were.
-fn entropy(histogram: &[u32]) -> f32 {
+pub(super) fn entropy(histogram: &[u32]) -> f32 {
     let sum = histogram.iter().sum::<u32>().max(1) as f32;
     let bits = |count: &u32| {
         let share = *count as f32 / sum;

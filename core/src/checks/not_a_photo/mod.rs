@@ -3,17 +3,22 @@
 //! photos (as they are, over- and underexposed, blurred, compressed) and to drawings, see docs/checks.md, and of what looks like
 //! a page of text with a photo in it (`page`). Above 0.5 it is no photo. What is no photo has neither tilt nor light nor focus:
 //! `scoring::no_photo` says what becomes of it.
+//!
+//! Three kinds are told beside the regression, which was not fitted to them: what is black and white alone is none, shaded pictures are
+//! photos whatever lies over them, and photos of few colours (`palette`) are looked at without the dots of their dither.
 
 mod features;
 mod page;
+mod palette;
 #[expect(clippy::approx_constant, reason = "a fitted weight that happens to look like a third of pi")]
 mod weights;
 
 use super::sample::Sample;
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
-use features::{COUNT, features};
+use features::{BETWEEN, COUNT, STEEP, features};
 use page::page;
+use palette::{has_two_levels, is_even};
 use weights::{BIAS, CENTRES, LINEAR, PRODUCTS, SPREADS};
 
 /// Name of the check, of its reason and of the profile's option.
@@ -41,8 +46,28 @@ pub(super) fn check() -> Check {
 /// Standard deviations from its mean at which a feature is cut off: beyond what was fitted, squares would decide alone.
 const FARTHEST: f32 = 3.0;
 
+/// What is shaded: entropy of the levels between black and white, in bits, and steep steps, as a share of all. Drawings have as many levels
+/// where compression or scaling softened their edges, which are steep.
+const SHADES: f32 = 7.0;
+const STEEP_STEPS: f32 = 0.12;
+
 fn drawn(sample: &Sample) -> f32 {
-    let Some(features) = features(sample) else { return 0.0 };
+    let Some(found) = features(sample) else { return 0.0 };
+    if has_two_levels(&sample.histogram) {
+        1.0
+    } else if is_even(&sample.histogram) {
+        features(&sample.smoothed()).map_or(0.0, |smooth| unless_shaded(&found).min(unless_shaded(&smooth)))
+    } else {
+        unless_shaded(&found)
+    }
+}
+
+fn unless_shaded(features: &[f32; COUNT]) -> f32 {
+    let is_shaded = features[BETWEEN] >= SHADES && features[STEEP] < STEEP_STEPS;
+    if is_shaded { 0.0 } else { regression(features) }
+}
+
+fn regression(features: &[f32; COUNT]) -> f32 {
     let features: [f32; COUNT] =
         std::array::from_fn(|at| ((features[at] - CENTRES[at]) / SPREADS[at]).clamp(-FARTHEST, FARTHEST));
     let mut products = PRODUCTS.iter();
@@ -133,6 +158,52 @@ mod tests {
             let found = of(&compressed(&picture, 88));
             assert!(found <= THRESHOLD, "{name}: {found}");
         }
+    }
+
+    /// In levels that are `step` apart; of pixels between two of them the more have the upper one the nearer they are to it.
+    fn dithered(image: &RgbImage, step: u8) -> RgbImage {
+        const OFTEN: [[u16; 4]; 4] = [[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]];
+        RgbImage::from_fn(image.width(), image.height(), |x, y| {
+            let step = u16::from(step);
+            let add = OFTEN[y as usize % 4][x as usize % 4] * step / 16;
+            Rgb(image.get_pixel(x, y).0.map(|level| ((u16::from(level) + add) / step * step).min(255) as u8))
+        })
+    }
+
+    /// A palette leaves a photo few levels, in dots or in patches; a plan has few of its own.
+    #[test]
+    fn photos_of_few_colours_are_photos_and_dithered_plans_are_none() {
+        let photo = photo(125.0, 1.8);
+        let patches = RgbImage::from_fn(1000, 700, |x, y| Rgb(photo.get_pixel(x, y).0.map(|level| level / 24 * 24)));
+        for (name, picture) in [("dots", dithered(&photo, 32)), ("patches", patches)] {
+            let sample = Sample::of(&ReferenceView::new(picture));
+            let as_it_is = regression(&features(&sample).expect("it has edges"));
+            assert!(as_it_is > THRESHOLD, "{name}: the regression alone took it for a drawing: {as_it_is}");
+            assert!(drawn(&sample) < 0.1, "{name}: {}", drawn(&sample));
+        }
+        for (ink, paper) in [([40, 40, 50], [245, 240, 228]), ([230; 3], [20, 22, 30])] {
+            let found = of(&dithered(&plan(ink, paper, 9), 51));
+            assert!(found > THRESHOLD, "{ink:?} on {paper:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_fax_is_no_photo_whatever_it_shows() {
+        let gray = image::DynamicImage::from(photo(125.0, 1.8)).to_luma8();
+        let gray = RgbImage::from_fn(1000, 700, |x, y| Rgb([gray.get_pixel(x, y).0[0]; 3]));
+        assert!(of(&dithered(&gray, 255)) > 0.99);
+    }
+
+    #[test]
+    fn a_blurred_photo_below_dashed_lines_is_shaded() {
+        let mut picture = image::imageops::blur(&photo(125.0, 1.8), 4.0);
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            if (x % 100 < 3 && y % 40 < 20) || (y % 70 < 3 && x % 40 < 20) {
+                *pixel = Rgb([255; 3]);
+            }
+        }
+        let found = features(&Sample::of(&ReferenceView::new(picture.clone()))).expect("it has edges");
+        assert!(regression(&found) > THRESHOLD && of(&picture) < 0.1, "{} {}", regression(&found), of(&picture));
     }
 
     #[test]
