@@ -33,13 +33,46 @@ def wrong(image, chance):
     return bytes(data), None
 
 
-def gray(share):
-    """The lowest part is gray, and the picture was saved again."""
+def filled(share, colour=(128, 128, 128)):
+    """The lowest part has one colour (blue, green, red), and the picture was saved again."""
 
     def make(image, chance):
         image = image.copy()
-        image[int(image.shape[0] * (1 - share)) :] = 128
+        image[int(image.shape[0] * (1 - share)) :] = colour
         return jpeg(image), None
+
+    return make
+
+
+def marked(image, chance):
+    """The lowest 30 % are gray; the picture was scaled and got writing over it."""
+    image = image.copy()
+    image[int(image.shape[0] * 0.7) // 16 * 16 :] = 128
+    image = cv2.resize(decoded(jpeg(image)), None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA)
+    height, width = image.shape[:2]
+    at = int(width * 0.2), int(height * 0.87)
+    cv2.putText(image, "portal.test", at, cv2.FONT_HERSHEY_SIMPLEX, 0.0024 * width, (230, 230, 230), max(1, width // 250), cv2.LINE_AA)
+    return jpeg(image), None
+
+
+def without_detail(image, chance):
+    """The lower half has one value for each block, as where the first pass of a progressive file came alone."""
+    height, width = image.shape[:2]
+    from_row = height // 2 // 16 * 16
+    means = cv2.resize(image, ((width + 7) // 8, (height + 7) // 8), interpolation=cv2.INTER_AREA)
+    blocks = cv2.resize(means, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
+    image = image.copy()
+    image[from_row:] = blocks[from_row:height, :width]
+    return jpeg(image), None
+
+
+def lost_colours(red, blue):
+    """The lower part has its luma, and these differences of red and blue for colours."""
+
+    def make(image, chance):
+        planes = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
+        planes[int(image.shape[0] * chance.uniform(0.3, 0.8)) // 16 * 16 :, :, 1:] = red, blue
+        return jpeg(cv2.cvtColor(planes, cv2.COLOR_YCrCb2BGR)), None
 
     return make
 
@@ -143,6 +176,13 @@ KINDS = {
     "last third repeats a row, saved again [8]": stuck,
     "two holes of one colour, saved again [8]": holes(jpeg),
     "two holes of one colour, PNG [8]": holes(lossless),
-    "lowest 20 % gray, saved again [10]": gray(0.2),
-    "lowest 40 % gray, saved again [10]": gray(0.4),
+    "lowest 20 % gray, saved again [10]": filled(0.2),
+    "lowest 40 % gray, saved again [10]": filled(0.4),
+    "lowest 30 % dark green, saved again": filled(0.3, (0, 135, 0)),
+    "lowest 30 % pink, saved again": filled(0.3, (250, 90, 180)),
+    "lowest 30 % gray, scaled and marked": marked,
+    "lower half without its detail, saved again": without_detail,
+    "lower part green, its luma goes on, saved again": lost_colours(0, 0),
+    "lower part magenta, its luma goes on, saved again": lost_colours(255, 255),
+    "lower part pink, its luma goes on, saved again": lost_colours(185, 150),
 }

@@ -1,14 +1,16 @@
 //! What damage leaves in the pixels, also where the picture was saved again: rows of blocks whose colour is shifted
-//! from some block on, rows of blocks that lie further right or left, rows that repeat, and holes of one colour. Looked
-//! for in the pixels as they are stored, where blocks lie on a grid of 16 pixels, which most JPEGs are coded by; the
-//! reference view has no such grid.
+//! from some block on, rows of blocks that lie further right or left, rows that repeat, holes of one colour, blocks
+//! without their detail, and colours that were lost. Looked for in the pixels as they are stored, where blocks lie on a
+//! grid of 16 pixels, which most JPEGs are coded by; the reference view has no such grid.
 
+mod coarse;
 mod holes;
 mod moved;
 mod repeated;
 #[cfg(test)]
 mod samples;
 mod shift;
+mod tint;
 
 use image::RgbImage;
 
@@ -33,7 +35,9 @@ pub(super) fn damage(pixels: &RgbImage, stored_width: u32) -> f32 {
         shift::shifted(pixels, unit),
         repeated::repeated(pixels),
         holes::holes(pixels, unit),
+        coarse::coarse(pixels, unit),
         moved::moved(pixels, unit),
+        tint::tinted(pixels),
     ];
     found.into_iter().fold(0.0, f32::max)
 }

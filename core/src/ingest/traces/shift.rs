@@ -2,9 +2,12 @@
 //!
 //! The mean of a block is coded as its difference from the one before, so that a wrong one shifts the colour of all that follow, in reading order.
 //! That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other. Edges of the scene are
-//! rarely as even, do not lie on the grid alone, and have no such stair.
+//! rarely as even, do not lie on the grid alone, and have no such stair. Edges of frames, banners and collages may be as even, and where they
+//! were laid on the grid; but then the texture does not go on across them.
 
 use image::RgbImage;
+
+use crate::view::level;
 
 /// Units across and down that a picture has at least: of 930 good photos three had a shift, all of fewer units.
 const FEWEST: usize = 24;
@@ -22,6 +25,14 @@ const OUTSIDE: f32 = 0.4;
 /// Share of the width beside the edges of the picture where there is next to no stair: such a step is no evidence.
 const EDGE: f32 = 0.08;
 
+/// Correlation of luma along both sides of the step, of what is left of each unit without its mean, from which on the texture goes on; and
+/// what is added to each variance, in squared levels: smooth areas go on, too.
+const LIKENESS: f32 = 0.35;
+const ROWS: usize = 3;
+const SMOOTH: f32 = 1.0;
+/// Levels within which nearly all units along one side of the step are a bar of one colour.
+const ONE_COLOUR: f32 = 4.0;
+
 /// Share from the first unit on whose colour is shifted.
 pub(super) fn shifted(pixels: &RgbImage, unit: usize) -> f32 {
     let (across, down) = (pixels.width() as usize / unit, pixels.height() as usize / unit);
@@ -36,10 +47,41 @@ pub(super) fn shifted(pixels: &RgbImage, unit: usize) -> f32 {
             .fold((0.0, 0), |best, next| if next.0 > best.0 { next } else { best })
     };
     let (evidence, at) = found(0);
-    if evidence < EVIDENCE || OFFSETS.iter().any(|offset| found(offset * unit / 16).0 * BESIDE > evidence) {
+    let is_beside_the_grid = || OFFSETS.iter().any(|offset| found(offset * unit / 16).0 * BESIDE > evidence);
+    if evidence < EVIDENCE || is_beside_the_grid() || !goes_on(pixels, unit, at..at + across) {
         return 0.0;
     }
     1.0 - (at + across) as f32 / (across * down) as f32
+}
+
+/// True where what lies above a run of steps goes on below them, whatever its colour is there, and no side of them is a plain bar.
+fn goes_on(pixels: &RgbImage, unit: usize, steps: std::ops::Range<usize>) -> bool {
+    let across = pixels.width() as usize / unit;
+    let (mut both, mut squares) = (0.0, [0.0; 2]);
+    let mut means = [const { Vec::new() }; 2];
+    let count = (steps.len() * unit) as f32;
+    for at in steps {
+        let (left, below) = (at % across * unit, (at / across + 1) * unit);
+        // Means of some rows: noise does not go on.
+        let luma = |x: usize, y: usize| f32::from(level(pixels.get_pixel(x as u32, y as u32).0)) / ROWS as f32;
+        let sides = [below - ROWS, below].map(|top| {
+            (left..left + unit).map(|x| (top..top + ROWS).map(|y| luma(x, y)).sum::<f32>()).collect::<Vec<f32>>()
+        });
+        let mean = sides.each_ref().map(|side| side.iter().sum::<f32>() / unit as f32);
+        for (one, other) in sides[0].iter().zip(&sides[1]) {
+            let rest = [one - mean[0], other - mean[1]];
+            both += rest[0] * rest[1] / count;
+            squares = [0, 1].map(|side| squares[side] + rest[side] * rest[side] / count);
+        }
+        means.iter_mut().zip(mean).for_each(|(means, mean)| means.push(mean));
+    }
+    let is_plain = |means: &mut Vec<f32>| {
+        means.sort_unstable_by(f32::total_cmp);
+        let few = means.len() / 20;
+        means[means.len() - 1 - few] - means[few] <= ONE_COLOUR
+    };
+    let likeness = (both + SMOOTH) / ((squares[0] + SMOOTH) * (squares[1] + SMOOTH)).sqrt();
+    likeness >= LIKENESS && !means.iter_mut().any(is_plain)
 }
 
 /// Steps of luma, red and blue differences between a row of units and the one above, for each unit, row by row.
@@ -153,6 +195,27 @@ mod tests {
                 let found = damage(&picture, 800);
                 let share = 1.0 - (14.0 * 50.0 + 20.0) / (50.0 * 38.0);
                 assert!((found - share).abs() < 0.01, "{found} instead of {share}: {levels:?}");
+            }
+        }
+    }
+
+    /// A frame, a banner, the seam of a collage: its edge is the same for all of the width.
+    #[test]
+    fn an_edge_on_the_grid_that_the_texture_does_not_cross_is_no_shift() {
+        let photo = scene();
+        let bar = |colour: [u8; 3], rows: std::ops::Range<u32>| {
+            let mut framed = photo.clone();
+            for y in rows {
+                (0..framed.width()).for_each(|x| framed.put_pixel(x, y, image::Rgb(colour)));
+            }
+            framed
+        };
+        let mut stacked = photo.clone();
+        image::imageops::replace(&mut stacked, &image::imageops::flip_horizontal(&photo), 0, 304);
+        let bars = [bar([255; 3], 0..64), bar([0; 3], 496..600), bar([40, 40, 160], 0..96), stacked];
+        for (index, picture) in bars.iter().enumerate() {
+            for picture in [compressed(picture, 90), picture.clone()] {
+                assert!(damage(&picture, 800) == 0.0, "{index}");
             }
         }
     }
