@@ -1,11 +1,14 @@
-//! What is laid over a photo after it was taken: a dealer's banner, logos, date stamps, watermarks, frames, rounded corners,
-//! collage seams. All of it is sharp and none of it is photo. A network that never saw such things over a blurred photo believes
-//! them: 4 px of blur under a banner read 0.0. So a third of all samples of blur carry them, **after** the degradation and
-//! with the label unchanged.
+//! What is laid over a photo after it was taken: a dealer's banner, a ribbon across it, logos, stickers, date stamps, watermarks, texts
+//! on a pane, insets with a map or a plan, frames, rounded corners, collage seams, drops, flakes, a mesh. All of it is sharp and none of it is photo. A network
+//! that never saw such things believes them: 4 px of blur under a banner read 0.0, and a ribbon that says "sold" tilted a level room.
+//! So a third of all samples carry them, **after** the degradation and with the label unchanged.
 //!
 //! Sizes are those of the reference view, since training samples are parts of a view.
 
+mod edges;
+mod graphics;
 mod mask;
+mod scatter;
 mod text;
 
 use image::{Rgb, RgbImage};
@@ -37,15 +40,21 @@ pub fn sometimes(image: &mut RgbImage, scale: f32, frame: Frame, rng: &mut ChaCh
 /// Lays one overlay of any kind over an image.
 pub fn lay_over(image: &mut RgbImage, scale: f32, frame: Frame, rng: &mut ChaCha8Rng) {
     let mut sheet = Sheet { image, scale, frame };
-    match rng.random_range(0..20) {
+    match rng.random_range(0..31) {
         0..=3 => sheet.banner(rng),
         4..=6 => sheet.logo(rng),
         7..=8 => sheet.date(rng),
         9..=11 => sheet.watermark(rng),
         12..=14 => sheet.caption(rng),
-        15..=17 => sheet.border(rng),
-        18 => sheet.corners(rng),
-        _ => sheet.seam(rng),
+        15..=18 => sheet.border(rng),
+        19 => sheet.corners(rng),
+        20 => sheet.seam(rng),
+        21..=23 => sheet.ribbon(rng),
+        24 => sheet.sticker(rng),
+        25 => sheet.pane(rng),
+        26..=27 => sheet.inset(rng),
+        28..=29 => sheet.specks(rng),
+        _ => sheet.mesh(rng),
     }
 }
 
@@ -90,46 +99,6 @@ impl Sheet<'_> {
         self.paint(&mask, colour, opacity);
     }
 
-    /// A dealer's bar along the upper or lower edge, with a line or two of text in it.
-    fn banner(&mut self, rng: &mut ChaCha8Rng) {
-        let [width, height] = self.size();
-        let bar = (rng.random_range(30.0..200.0) * self.scale).min(0.45 * height);
-        let top = if rng.random_bool(0.5) { 0.0 } else { height - bar };
-        let colour = any_colour(rng);
-        let mut mask = self.mask();
-        mask.rectangle([0.0, top], [width, top + bar]);
-        let opacity = if rng.random_bool(0.75) { 1.0 } else { rng.random_range(0.4..0.9) };
-        self.paint(&mask, colour, opacity);
-        let lines = if bar > 60.0 * self.scale && rng.random_bool(0.5) { 2 } else { 1 };
-        for line in 0..lines {
-            let room = bar / lines as f32;
-            let writing = Writing::any(room * rng.random_range(0.3..0.75), rng);
-            let at = [rng.random_range(-0.1..0.5) * width, top + (line as f32 + 0.5) * room - writing.height / 2.0];
-            self.write(&writing, at, readable_on(colour, rng), 1.0, rng);
-        }
-    }
-
-    /// A shape with a few letters in it, mostly in a corner.
-    fn logo(&mut self, rng: &mut ChaCha8Rng) {
-        let [width, height] = self.size();
-        let side = rng.random_range(40.0..170.0) * self.scale;
-        let size = [side.min(width), (side * rng.random_range(0.35..1.0)).min(height)];
-        let from = self.corner(size, rng);
-        let to = [from[0] + size[0], from[1] + size[1]];
-        let opacity = if rng.random_bool(0.7) { 1.0 } else { rng.random_range(0.4..0.9) };
-        let (colour, mut mask) = (any_colour(rng), self.mask());
-        match rng.random_range(0..4) {
-            0 => mask.rectangle(from, to),
-            1 => mask.rounded(from, to, 0.3 * size[1]),
-            2 => mask.ellipse(from, to),
-            _ => {}
-        }
-        self.paint(&mask, colour, opacity);
-        let writing = Writing::any(size[1] * rng.random_range(0.3..0.6), rng).shortened(rng.random_range(2..9));
-        let at = [from[0] + 0.08 * size[0], from[1] + (size[1] - writing.height) * rng.random_range(0.3..0.7)];
-        self.write(&writing, at, readable_on(colour, rng), opacity, rng);
-    }
-
     /// A camera's date stamp: digits in a bright colour.
     fn date(&mut self, rng: &mut ChaCha8Rng) {
         let writing = Writing::digits(rng.random_range(12.0..44.0) * self.scale, rng);
@@ -143,7 +112,7 @@ impl Sheet<'_> {
     fn watermark(&mut self, rng: &mut ChaCha8Rng) {
         let [width, height] = self.size();
         let tiled = rng.random_bool(0.5);
-        let letters = if tiled { rng.random_range(10.0..44.0) } else { rng.random_range(40.0..150.0) } * self.scale;
+        let letters = if tiled { rng.random_range(10.0..44.0) } else { rng.random_range(40.0..300.0) } * self.scale;
         let writing = Writing::any(letters, rng).turned(rng.random_range(-0.8..0.8));
         let colour = if rng.random_bool(0.7) { [255; 3] } else { any_colour(rng) };
         let opacity = rng.random_range(0.12..0.8);
@@ -172,53 +141,6 @@ impl Sheet<'_> {
             let writing = Writing::any(letters, rng);
             self.write(&writing, [at[0], at[1] + 1.5 * line as f32 * letters], colour, rng.random_range(0.5..1.0), rng);
         }
-    }
-
-    /// A frame: on all sides of a whole photo, on some of a part's.
-    fn border(&mut self, rng: &mut ChaCha8Rng) {
-        let [width, height] = self.size();
-        // From 0.2 to 8 % of the long side, thin ones more often.
-        let thickness = (2.0 * 40f32.powf(rng.random_range(0.0..1.0))).min(82.0) * self.scale;
-        let sides: [bool; 4] = match self.frame {
-            Frame::Part => std::array::from_fn(|_| rng.random_bool(0.5)),
-            Frame::Whole => [true; 4],
-        };
-        let mut mask = self.mask();
-        let strips = [
-            ([0.0, 0.0], [width, thickness]),
-            ([0.0, height - thickness], [width, height]),
-            ([0.0, 0.0], [thickness, height]),
-            ([width - thickness, 0.0], [width, height]),
-        ];
-        for (from, to) in strips.into_iter().zip(sides).filter_map(|(strip, drawn)| drawn.then_some(strip)) {
-            mask.rectangle(from, to);
-        }
-        self.paint(&mask, any_colour(rng), 1.0);
-    }
-
-    /// Rounded corners on a plain ground.
-    fn corners(&mut self, rng: &mut ChaCha8Rng) {
-        let size = self.size();
-        let margin = if rng.random_bool(0.5) { 0.0 } else { rng.random_range(1.0..30.0) * self.scale };
-        let mut mask = self.mask();
-        let to = size.map(|side| side - margin);
-        mask.rounded([margin; 2], to, rng.random_range(8.0..90.0) * self.scale);
-        mask.invert();
-        self.paint(&mask, any_colour(rng), 1.0);
-    }
-
-    /// The seam between two photos of a collage.
-    fn seam(&mut self, rng: &mut ChaCha8Rng) {
-        let [width, height] = self.size();
-        let thickness = rng.random_range(1.0..20.0) * self.scale;
-        let at = rng.random_range(0.15..0.85);
-        let mut mask = self.mask();
-        if rng.random_bool(0.5) {
-            mask.rectangle([at * width, 0.0], [at * width + thickness, height]);
-        } else {
-            mask.rectangle([0.0, at * height], [width, at * height + thickness]);
-        }
-        self.paint(&mask, any_colour(rng), 1.0);
     }
 
     /// Where something of a size begins that stands in a corner; sometimes, as a part may show any of the frame, anywhere.
@@ -276,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_kind_draws_something_and_leaves_most_of_the_photo() {
-        let kinds: [fn(&mut Sheet<'_>, &mut ChaCha8Rng); 8] = [
+        let kinds: [fn(&mut Sheet<'_>, &mut ChaCha8Rng); 14] = [
             |sheet, rng| sheet.banner(rng),
             |sheet, rng| sheet.logo(rng),
             |sheet, rng| sheet.date(rng),
@@ -285,6 +207,12 @@ mod tests {
             |sheet, rng| sheet.border(rng),
             |sheet, rng| sheet.corners(rng),
             |sheet, rng| sheet.seam(rng),
+            |sheet, rng| sheet.ribbon(rng),
+            |sheet, rng| sheet.sticker(rng),
+            |sheet, rng| sheet.pane(rng),
+            |sheet, rng| sheet.inset(rng),
+            |sheet, rng| sheet.specks(rng),
+            |sheet, rng| sheet.mesh(rng),
         ];
         for (index, kind) in kinds.into_iter().enumerate() {
             let shares: Vec<f32> = (0..40).map(|seed| changed(kind, seed, 1.0, Frame::Part).1).collect();

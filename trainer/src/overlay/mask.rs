@@ -12,6 +12,11 @@ impl Mask {
         Self { width, height, cover: vec![0.0; width * height] }
     }
 
+    /// From the cover of each pixel, row by row.
+    pub(super) fn of(width: usize, cover: Vec<f32>) -> Self {
+        Self { width, height: cover.len() / width, cover }
+    }
+
     /// Row by row.
     pub(super) fn cover(&self) -> &[f32] {
         &self.cover
@@ -49,7 +54,7 @@ impl Mask {
     }
 
     /// A stroke of a pen with a round tip; `hard` without antialiasing.
-    pub(super) fn stroke(&mut self, from: [f32; 2], to: [f32; 2], thickness: f32, hard: bool) {
+    pub(super) fn stroke(&mut self, [from, to]: [[f32; 2]; 2], thickness: f32, hard: bool) {
         let direction = [to[0] - from[0], to[1] - from[1]];
         let square = (direction[0] * direction[0] + direction[1] * direction[1]).max(1e-6);
         let reach = thickness / 2.0 + 1.0;
@@ -62,6 +67,26 @@ impl Mask {
             let cover = thickness / 2.0 + 0.5 - distance;
             if hard { cover.clamp(0.0, 1.0).round() } else { cover }
         });
+    }
+
+    /// A straight antialiased line, found row by row or column by column: a long slanting stroke would have the whole image tried.
+    pub(super) fn line(&mut self, [from, to]: [[f32; 2]; 2], thickness: f32) {
+        let along = usize::from((to[1] - from[1]).abs() > (to[0] - from[0]).abs());
+        let direction = [to[0] - from[0], to[1] - from[1]];
+        // Thickness as it is cut by a row or a column.
+        let half = thickness / 2.0 * direction[0].hypot(direction[1]) / direction[along].abs().max(1e-6);
+        let sides = [self.width, self.height];
+        let (start, end) =
+            (from[along].min(to[along]).max(0.0), from[along].max(to[along]).min(sides[along] as f32 - 1.0));
+        for step in start.ceil() as usize..=end.max(0.0) as usize {
+            let middle = from[1 - along] + (step as f32 - from[along]) / direction[along] * direction[1 - along];
+            let first = (middle - half).floor().max(0.0) as usize;
+            for beside in first..((middle + half + 2.0).max(0.0) as usize).min(sides[1 - along]) {
+                let at = if along == 0 { beside * self.width + step } else { step * self.width + beside };
+                let cover = (half + 0.5 - (beside as f32 - middle).abs()).clamp(0.0, 1.0);
+                self.cover[at] = self.cover[at].max(cover);
+            }
+        }
     }
 
     /// The largest of what lies there and of the cover at each pixel of a rectangle.

@@ -78,7 +78,7 @@ impl Writing {
             };
             for stroke in letter {
                 for ends in stroke.windows(2) {
-                    mask.stroke(place(ends[0]), place(ends[1]), self.pen, self.hard);
+                    mask.stroke([place(ends[0]), place(ends[1])], self.pen, self.hard);
                 }
             }
         }

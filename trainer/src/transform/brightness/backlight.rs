@@ -1,4 +1,5 @@
-//! A backlit room: the camera exposed for the windows, and the room lost light. The label is what the room lost.
+//! A part of the photo in the dark: a backlit room, for which the camera exposed for the windows, or a half that the flash did not
+//! reach. The label is what the dark part lost.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -9,8 +10,42 @@ use crate::raster::Planes;
 /// Losses of V smaller than this are no backlight.
 pub(super) const LEAST: f32 = -0.06;
 
-/// Puts one to three bright windows into a photo and darkens all else, as less light would, so that its mean V falls by `loss`.
+/// Leaves a part of a photo lit and darkens all else, as less light would, so that its mean V falls by `loss`. What stays lit are mostly
+/// one to three windows, and bright ones.
 pub(super) fn darken(planes: &mut Planes, loss: f32, rng: &mut ChaCha8Rng) {
+    let is_half = rng.random_bool(0.2);
+    let lit = if is_half { half(planes, rng) } else { windows(planes, rng) };
+    let dark: Vec<usize> = (0..lit.len()).filter(|index| lit[*index] < 0.5).collect();
+    let strength = strength_of(planes, &dark, -loss, linear_light).unwrap_or(-6.0);
+    // Of what is outside, nearly all is white.
+    let left = if is_half { 1.0 } else { rng.random_range(0.02..0.5f32) };
+    for channel in &mut planes.channels {
+        for (value, lit) in channel.iter_mut().zip(&lit) {
+            let dark = linear_light(*value, strength).clamp(0.0, 1.0);
+            *value = dark + lit * (1.0 - left * (1.0 - *value) - dark);
+        }
+    }
+}
+
+/// How far each pixel is lit where all on one side of a line is; the border is soft now and then.
+fn half(planes: &Planes, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let (width, height) = (planes.width as f32, planes.height as f32);
+    // Shutters move along the rows or the columns, shadows anyhow.
+    let quarters = rng.random_range(0..4) as f32 * std::f32::consts::FRAC_PI_2;
+    let turn = if rng.random_bool(0.6) { quarters } else { rng.random_range(0.0..std::f32::consts::TAU) };
+    let (sin, cos) = turn.sin_cos();
+    let reach = (width * cos).abs() + (height * sin).abs();
+    let border = rng.random_range(-0.2..0.2f32) * reach;
+    let soft = if rng.random_bool(0.5) { 1.0 } else { rng.random_range(0.02..0.25) * reach };
+    let lit = |index: usize| {
+        let at = [(index % planes.width) as f32 - width / 2.0, (index / planes.width) as f32 - height / 2.0];
+        ((at[0] * cos + at[1] * sin - border) / soft + 0.5).clamp(0.0, 1.0)
+    };
+    (0..planes.channels[0].len()).map(lit).collect()
+}
+
+/// The same where windows are.
+fn windows(planes: &Planes, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let (width, height) = (planes.width as f32, planes.height as f32);
     let windows: Vec<[f32; 4]> = (0..rng.random_range(1..=3))
         .map(|_| {
@@ -19,23 +54,14 @@ pub(super) fn darken(planes: &mut Planes, loss: f32, rng: &mut ChaCha8Rng) {
             [from[0], from[1], from[0] + size[0], from[1] + size[1]]
         })
         .collect();
-    let bright: Vec<bool> = (0..planes.channels[0].len())
-        .map(|index| {
-            let at = [(index % planes.width) as f32, (index / planes.width) as f32];
-            windows
-                .iter()
-                .any(|[left, top, right, bottom]| (*left..*right).contains(&at[0]) && (*top..*bottom).contains(&at[1]))
-        })
-        .collect();
-    let room: Vec<usize> = (0..bright.len()).filter(|index| !bright[*index]).collect();
-    let strength = strength_of(planes, &room, -loss, linear_light).unwrap_or(-6.0);
-    // Of what is outside, nearly all is white.
-    let left = rng.random_range(0.02..0.5f32);
-    for channel in &mut planes.channels {
-        for (value, bright) in channel.iter_mut().zip(&bright) {
-            *value = if *bright { 1.0 - left * (1.0 - *value) } else { linear_light(*value, strength).clamp(0.0, 1.0) };
-        }
-    }
+    let lit = |index: usize| {
+        let at = [(index % planes.width) as f32, (index / planes.width) as f32];
+        let within = |[left, top, right, bottom]: &[f32; 4]| {
+            (*left..*right).contains(&at[0]) && (*top..*bottom).contains(&at[1])
+        };
+        f32::from(u8::from(windows.iter().any(within)))
+    };
+    (0..planes.channels[0].len()).map(lit).collect()
 }
 
 #[cfg(test)]
@@ -46,9 +72,9 @@ mod tests {
     use rand::SeedableRng;
 
     #[test]
-    fn the_room_loses_what_the_label_says_and_the_windows_do_not() {
+    fn the_dark_part_loses_what_the_label_says_and_the_lit_one_does_not() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
-        for _ in 0..10 {
+        for _ in 0..20 {
             let image = RgbImage::from_fn(120, 90, |x, y| Rgb([(110 + x / 2) as u8, (100 + y / 2) as u8, 90]));
             let (before, mut after) = (Planes::from_image(&image), Planes::from_image(&image));
             darken(&mut after, 0.25, &mut rng);
@@ -56,8 +82,9 @@ mod tests {
             let changes: Vec<f32> = (0..120 * 90).map(|index| value(&after, index) - value(&before, index)).collect();
             let (room, windows): (Vec<f32>, Vec<f32>) = changes.iter().partition(|change| **change < 0.0);
             let mean = room.iter().sum::<f32>() / room.len() as f32;
-            assert!((mean + 0.25).abs() < 0.02, "{mean}");
-            assert!(windows.len() > 80 && room.len() > 4000, "{} {}", windows.len(), room.len());
+            // Where the border is soft, what lies in it loses less.
+            assert!((-0.27..-0.15).contains(&mean), "{mean}");
+            assert!(windows.len() > 80 && room.len() > 3000, "{} {}", windows.len(), room.len());
         }
     }
 }
