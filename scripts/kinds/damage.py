@@ -157,10 +157,22 @@ def webp(image):
     return cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, 90])[1].tobytes()
 
 
+def on_the_grid(left, top, colour):
+    """Whole photos whose bars end where a unit of JPEG does: as even as a shift of colours."""
+
+    def make(image, chance):
+        height, width = (side // 16 * 16 for side in image.shape[:2])
+        return jpeg(cv2.copyMakeBorder(image[:height, :width], top, top, left, left, cv2.BORDER_CONSTANT, value=colour)), None
+
+    return make
+
+
 KINDS = {
     "whole": lambda image, chance: (jpeg(image), None),
     "whole, as PNG": png,
     "whole, but for the end marker [11]": without_end,
+    "whole, in a white frame of 64 px": on_the_grid(64, 64, (255, 255, 255)),
+    "whole, between black bars of 160 px": on_the_grid(0, 160, (0, 0, 0)),
     "cut to 70 %, with an end marker [7]": cut(0.7),
     "cut to 50 %, with an end marker [7]": cut(0.5),
     "16 kB lost [8]": lost,

@@ -4,6 +4,7 @@ and, where it is known, the photo's own tilt. Numbers in brackets: kinds of the 
 import math
 
 import cv2
+import numpy as np
 
 from .common import jpeg
 from .frame import FRAMES, framed
@@ -51,6 +52,23 @@ def crooked_picture(image, chance):
     return jpeg(hung), 0.0
 
 
+def ribbon(image, chance):
+    """A band across the whole photo, by 20 to 50 degrees, with a word along it."""
+    image, (height, width) = image.copy(), image.shape[:2]
+    long, high = 2 * (width + height), int(min(height, width) * chance.uniform(0.14, 0.24))
+    colour = tuple(map(int, chance.integers(0, 160, 3)))
+    band = np.full((high, long, 3), colour, np.uint8)
+    word = ["SOLD", "RESERVED", "VERKAUFT", "NEW PRICE", "VENDU"][chance.integers(5)]
+    for left in range(0, long, int(high * 0.8 * (len(word) + 3))):
+        cv2.putText(band, word, (left, int(high * 0.75)), cv2.FONT_HERSHEY_DUPLEX, high / 45, (255, 255, 255), max(2, high // 14), cv2.LINE_AA)
+    matrix = cv2.getRotationMatrix2D((long / 2, high / 2), float(chance.uniform(20, 50) * chance.choice([-1, 1])), 1)
+    matrix[:, 2] += (width * chance.uniform(0.35, 0.65) - long / 2, height * chance.uniform(0.35, 0.65) - high / 2)
+    cv2.warpAffine(band, matrix, (width, height), image, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_TRANSPARENT)
+    return image
+
+
 KINDS = {f"turned by 8 degrees, {frame}": kind(frame) for frame in FRAMES}
 KINDS |= {f"turned by -{most} to {most} degrees": turned_up_to(most) for most in (12, 30)}
 KINDS["level, a crooked picture [30]"] = crooked_picture
+KINDS["level, a ribbon across"] = lambda image, chance: (jpeg(ribbon(image, chance)), 0.0)
+KINDS["turned by 8 degrees, a ribbon across"] = lambda image, chance: (jpeg(ribbon(turned(image, DEGREES), chance)), float(DEGREES))

@@ -1,20 +1,17 @@
-//! Brightness network: a small residual CNN that sees what the photo shows, and soft histograms (of V, its local extremes and the
+//! Brightness network: a small CNN that sees what the photo shows, and soft histograms (of V, its local extremes and the
 //! darkest channel) that see its exposure exactly.
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{adaptive_avg_pool2d, max_pool2d};
-use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvBlock, Head, Residual, maximum, plane_sum};
+use super::{ConvBlock, Head, maximum, plane_sum};
 
 /// Planes of the view: R, G, B, smallest and largest V.
 const PLANES: usize = 5;
-const DEEPEST: usize = 96;
-/// Features of the CNN: mean and maximum of each of its deepest planes, so that a window or a lamp does not get lost in the mean.
-pub(super) const ENCODED: usize = 2 * DEEPEST;
+/// Features of the CNN.
+pub(super) const ENCODED: usize = 64;
 const BINS: usize = 24;
 const HISTOGRAMS: usize = 4;
 
@@ -22,18 +19,19 @@ const HISTOGRAMS: usize = 4;
 #[derive(Module, Debug)]
 pub struct BrightnessNet {
     stem: ConvBlock,
-    blocks: Vec<Residual>,
-    dropout: Dropout,
+    middle: ConvBlock,
+    deep: ConvBlock,
+    deepest: ConvBlock,
     head: Head,
 }
 
 impl BrightnessNet {
     pub(super) fn new(device: &Device) -> Self {
-        let widths = [24, 40, 64, DEEPEST];
         Self {
-            stem: ConvBlock::new([PLANES, widths[0]], 3, 2, device),
-            blocks: widths.windows(2).map(|pair| Residual::new([pair[0], pair[1]], device)).collect(),
-            dropout: DropoutConfig::new(0.2).init(),
+            stem: ConvBlock::new([PLANES, 24], 3, 2, device),
+            middle: ConvBlock::new([24, 48], 3, 2, device),
+            deep: ConvBlock::new([48, ENCODED], 3, 2, device),
+            deepest: ConvBlock::new([ENCODED, ENCODED], 3, 1, device),
             head: Head::new(ENCODED + HISTOGRAMS * BINS, 96, 2, device),
         }
     }
@@ -41,7 +39,7 @@ impl BrightnessNet {
     /// `[batch, 5, height, width]` to `[batch, 2]`.
     pub(super) fn forward(&self, input: Tensor<4>) -> Tensor<2> {
         let histograms = histograms(&input);
-        let features = Tensor::cat(vec![self.dropout.forward(self.encode(input)), histograms], 1);
+        let features = Tensor::cat(vec![self.encode(input), histograms], 1);
         let output = self.head.forward(features);
         let [batch, outputs, _, _] = output.dims();
         output.reshape([batch, outputs])
@@ -49,10 +47,8 @@ impl BrightnessNet {
 
     /// What the CNN sees, without the histograms: `[batch, ENCODED, 1, 1]`.
     pub(super) fn encode(&self, input: Tensor<4>) -> Tensor<4> {
-        let encoded = self.blocks.iter().fold(self.stem.forward(input - 0.5), |planes, block| block.forward(planes));
-        let [_, _, height, width] = encoded.dims();
-        let largest = max_pool2d(encoded.clone(), MaxPoolOptions::new([height, width]));
-        Tensor::cat(vec![adaptive_avg_pool2d(encoded, [1, 1]), largest], 1)
+        let encoded = self.deepest.forward(self.deep.forward(self.middle.forward(self.stem.forward(input - 0.5))));
+        adaptive_avg_pool2d(encoded, [1, 1])
     }
 }
 

@@ -131,9 +131,9 @@ impl Sheet<'_> {
             let mut area = self.mask();
             let [low, high] = [f32::min, f32::max].map(|of: fn(f32, f32) -> f32| [of(a[0], b[0]), of(a[1], b[1])]);
             if rng.random_bool(0.5) {
-                area.rectangle(low, high)
+                area.rectangle(low, high);
             } else {
-                area.ellipse(low, high)
+                area.ellipse(low, high);
             }
             self.paint(&area, any_colour(rng), rng.random_range(0.3..1.0));
         }

@@ -15,10 +15,11 @@ pub(super) fn coarse(pixels: &RgbImage, unit: usize) -> f32 {
     /// Share of the blocks of each row that are flat, and largest share of those above: strong compression thins out by and by.
     const FLAT: f32 = 0.9;
     const ABOVE: f32 = 0.65;
-    /// Mean step between neighbours, in levels: those of a wall and a sky are flat, too. And the largest share of it that levels differ by
-    /// within a block: in a gradient they differ by nearly as much.
+    /// Mean step between neighbours beside and below each other, in levels: those of a wall and a sky are flat, too, and those of a shaded one
+    /// have steps along one side alone. And the largest share of it that levels differ by within a block.
     const STEP: f32 = 2.0;
-    const WITHIN: f32 = 0.4;
+    const STEP_DOWN: f32 = 1.0;
+    const WITHIN: f32 = 0.6;
     /// Smallest share of rows.
     const LEAST: f32 = 0.08;
     let side = unit / 2;
@@ -26,7 +27,6 @@ pub(super) fn coarse(pixels: &RgbImage, unit: usize) -> f32 {
     if side < SMALLEST || across < 2 {
         return 0.0;
     }
-    // The share of flat blocks in a row of them, the mean step between their middles, and the mean difference within.
     let row = |row: usize| {
         let blocks: Vec<(u8, u8)> = (0..across)
             .map(|column| {
@@ -42,20 +42,40 @@ pub(super) fn coarse(pixels: &RgbImage, unit: usize) -> f32 {
             })
             .collect();
         let flat = blocks.iter().filter(|(low, high)| high - low <= SAME).count();
-        let middle = |(low, high): (u8, u8)| low.midpoint(high);
-        let steps: u32 = blocks.windows(2).map(|pair| u32::from(middle(pair[0]).abs_diff(middle(pair[1])))).sum();
         let within: u32 = blocks.iter().map(|(low, high)| u32::from(high - low)).sum();
-        (flat as f32 / across as f32, steps as f32 / (across - 1) as f32, within as f32 / across as f32)
+        Row {
+            flat: flat as f32 / across as f32,
+            within: within as f32 / across as f32,
+            middles: blocks.iter().map(|(low, high)| low.midpoint(*high)).collect(),
+        }
     };
-    let rows: Vec<_> = (0..down).rev().map(row).take_while(|(flat, ..)| *flat >= FLAT).collect();
+    let rows: Vec<Row> = (0..down).rev().map(row).take_while(|row| row.flat >= FLAT).collect();
     // The border lies within a row of units.
     let Some(above) = down.checked_sub(rows.len() + 3).filter(|_| !rows.is_empty()) else { return 0.0 };
     let share = (rows.len() * side) as f32 / pixels.height() as f32;
-    let sum = |of: fn(&(f32, f32, f32)) -> f32| rows.iter().map(of).sum::<f32>();
-    let step = sum(|row| row.1);
-    let are_squares = step >= STEP * rows.len() as f32 && sum(|row| row.2) <= WITHIN * step;
-    let is_coarse = are_squares && row(above).0 <= ABOVE;
+    let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / rows.len() as f32;
+    let step_beside = mean(&mut rows.iter().map(|row| step(&row.middles[1..], &row.middles)));
+    let step_down = mean(&mut rows.windows(2).map(|pair| step(&pair[0].middles, &pair[1].middles)));
+    let within = mean(&mut rows.iter().map(|row| row.within));
+    let are_squares = step_beside >= STEP && step_down >= STEP_DOWN && within <= WITHIN * step_beside;
+    let is_coarse = are_squares && row(above).flat <= ABOVE;
     if is_coarse && share >= LEAST { share } else { 0.0 }
+}
+
+/// A row of blocks.
+struct Row {
+    /// Share of them that are flat.
+    flat: f32,
+    /// Mean difference of levels within one.
+    within: f32,
+    /// The middle of each one's levels.
+    middles: Vec<u8>,
+}
+
+/// Mean difference of neighbours.
+fn step(ones: &[u8], others: &[u8]) -> f32 {
+    let sum: u32 = ones.iter().zip(others).map(|(one, other)| u32::from(one.abs_diff(*other))).sum();
+    sum as f32 / ones.len().max(1) as f32
 }
 
 #[cfg(test)]
