@@ -72,7 +72,7 @@ impl Sheet<'_> {
 
     /// A round price tag or a star burst.
     pub(super) fn sticker(&mut self, rng: &mut ChaCha8Rng) {
-        let radius = rng.random_range(40.0..220.0) * self.scale;
+        let radius = rng.random_range(40.0..190.0) * self.scale;
         let [left, top] = self.corner([2.0 * radius; 2], rng);
         let centre = [left + radius, top + radius];
         let mut mask = self.mask();

@@ -13,14 +13,22 @@ pub(super) const LEAST: f32 = -0.06;
 /// Leaves a part of a photo lit and darkens all else, as less light would, so that its mean V falls by `loss`. What stays lit are mostly
 /// one to three windows, and bright ones.
 pub(super) fn darken(planes: &mut Planes, loss: f32, rng: &mut ChaCha8Rng) {
-    let is_half = rng.random_bool(0.2);
-    let lit = if is_half { half(planes, rng) } else { windows(planes, rng) };
+    if rng.random_bool(0.2) {
+        let lit = half(planes, rng);
+        darken_around(planes, &lit, loss, 1.0);
+    } else {
+        let lit = windows(planes, rng);
+        // Of what is outside, nearly all is white.
+        darken_around(planes, &lit, loss, rng.random_range(0.02..0.5f32));
+    }
+}
+
+/// Darkens what is not lit; of what is lit, `left` of its distance to white is left.
+fn darken_around(planes: &mut Planes, lit: &[f32], loss: f32, left: f32) {
     let dark: Vec<usize> = (0..lit.len()).filter(|index| lit[*index] < 0.5).collect();
     let strength = strength_of(planes, &dark, -loss, linear_light).unwrap_or(-6.0);
-    // Of what is outside, nearly all is white.
-    let left = if is_half { 1.0 } else { rng.random_range(0.02..0.5f32) };
     for channel in &mut planes.channels {
-        for (value, lit) in channel.iter_mut().zip(&lit) {
+        for (value, lit) in channel.iter_mut().zip(lit) {
             let dark = linear_light(*value, strength).clamp(0.0, 1.0);
             *value = dark + lit * (1.0 - left * (1.0 - *value) - dark);
         }
@@ -71,20 +79,41 @@ mod tests {
     use image::{Rgb, RgbImage};
     use rand::SeedableRng;
 
+    /// The change of V of each pixel where all but what `lit` says is darkened by 0.25.
+    fn changes(lit: fn(&Planes, &mut ChaCha8Rng) -> Vec<f32>, left: f32, rng: &mut ChaCha8Rng) -> (Vec<f32>, Vec<f32>) {
+        let image = RgbImage::from_fn(120, 90, |x, y| Rgb([(110 + x / 2) as u8, (100 + y / 2) as u8, 90]));
+        let (before, mut after) = (Planes::from_image(&image), Planes::from_image(&image));
+        let lit = lit(&before, rng);
+        darken_around(&mut after, &lit, 0.25, left);
+        let value = |planes: &Planes, index: usize| hsv_value(std::array::from_fn(|c| planes.channels[c][index]));
+        ((0..120 * 90).map(|index| value(&after, index) - value(&before, index)).collect(), lit)
+    }
+
     #[test]
-    fn the_dark_part_loses_what_the_label_says_and_the_lit_one_does_not() {
+    fn the_room_loses_what_the_label_says_and_the_windows_do_not() {
+        let mut rng = ChaCha8Rng::seed_from_u64(6);
+        for _ in 0..10 {
+            let (room, windows): (Vec<f32>, Vec<f32>) =
+                changes(windows, 0.25, &mut rng).0.into_iter().partition(|change| *change < 0.0);
+            let mean = room.iter().sum::<f32>() / room.len() as f32;
+            assert!((mean + 0.25).abs() < 0.02, "{mean}");
+            assert!(windows.len() > 80 && room.len() > 4000, "{} {}", windows.len(), room.len());
+        }
+    }
+
+    #[test]
+    fn one_half_stays_as_it_was_and_the_other_loses_what_the_label_says() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for _ in 0..20 {
-            let image = RgbImage::from_fn(120, 90, |x, y| Rgb([(110 + x / 2) as u8, (100 + y / 2) as u8, 90]));
-            let (before, mut after) = (Planes::from_image(&image), Planes::from_image(&image));
-            darken(&mut after, 0.25, &mut rng);
-            let value = |planes: &Planes, index: usize| hsv_value(std::array::from_fn(|c| planes.channels[c][index]));
-            let changes: Vec<f32> = (0..120 * 90).map(|index| value(&after, index) - value(&before, index)).collect();
-            let (room, windows): (Vec<f32>, Vec<f32>) = changes.iter().partition(|change| **change < 0.0);
-            let mean = room.iter().sum::<f32>() / room.len() as f32;
-            // Where the border is soft, what lies in it loses less.
-            assert!((-0.27..-0.1).contains(&mean), "{mean}");
-            assert!(windows.len() > 80 && room.len() > 3000, "{} {}", windows.len(), room.len());
+            let (changes, lit) = changes(half, 1.0, &mut rng);
+            let of = |share: f32| -> Vec<f32> {
+                changes.iter().zip(&lit).filter(|(_, lit)| **lit == share).map(|(change, _)| *change).collect()
+            };
+            let [dark, bright] = [0.0, 1.0].map(of);
+            let mean = dark.iter().sum::<f32>() / dark.len() as f32;
+            assert!((mean + 0.25).abs() < 0.04, "{mean}");
+            assert!(dark.len() > 1000 && bright.len() > 1000, "{} {}", dark.len(), bright.len());
+            assert!(bright.iter().all(|change| change.abs() < 1e-5));
         }
     }
 }
