@@ -1,6 +1,7 @@
 """Uses the page and the API reference in a real Chromium, as an editor would; screenshots go to target/clients/page."""
 
 import csv
+import faulthandler
 import io
 import json
 import pathlib
@@ -14,6 +15,8 @@ from support import (
     CLEARSHOT, OUT, PAVILION, ROOMS, TILTED, UNREADABLE, asked, card_of, drop, key_of, names, saved, scored, served, tile, visit, well,
 )
 
+# What a page evaluates may wait for ever: then say where, and end.
+faulthandler.dump_traceback_later(600, exit=True)
 URL = sys.argv[1]
 OUT.mkdir(parents=True, exist_ok=True)
 DESK = {"width": 1400, "height": 1000}
@@ -661,6 +664,8 @@ def try_again_while_the_picture_waits(browser):
             await new Promise((done) => window.waiting.push(done));
             return draw(...what);
         };
+        // Or Playwright would call the function that was the last value.
+        null;
     """)
     page.route("**/score?*", lambda route: route.fulfill(status=500, body="<html>"))
     page.set_input_files("#files", PAVILION)
