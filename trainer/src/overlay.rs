@@ -1,7 +1,7 @@
 //! What is laid over a photo after it was taken: a dealer's banner, a ribbon across it, logos, stickers, date stamps, watermarks, texts
-//! on a pane, insets with a map or a plan, frames, rounded corners, collage seams, drops, flakes, a mesh. All of it is sharp and none of it is photo. A network
-//! that never saw such things believes them: 4 px of blur under a banner read 0.0, and a ribbon that says "sold" tilted a level room.
-//! So a third of all samples carry them, **after** the degradation and with the label unchanged.
+//! on a pane, insets with a map or a plan, frames, rounded corners, collage seams, drops, flakes, a mesh. All of it is sharp and none
+//! of it is photo. A network that never saw such things believes them: 4 px of blur under a banner read 0.0, and a ribbon that says
+//! "sold" tilted a level room. So a third of all samples carry them, **after** the degradation and with the label unchanged.
 //!
 //! Sizes are those of the reference view, since training samples are parts of a view.
 

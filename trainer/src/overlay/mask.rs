@@ -78,7 +78,7 @@ impl Mask {
         let sides = [self.width, self.height];
         let (start, end) =
             (from[along].min(to[along]).max(0.0), from[along].max(to[along]).min(sides[along] as f32 - 1.0));
-        for step in start.ceil() as usize..=end.max(0.0) as usize {
+        for step in start.ceil() as usize..(end + 1.0).max(0.0) as usize {
             let middle = from[1 - along] + (step as f32 - from[along]) / direction[along] * direction[1 - along];
             let first = (middle - half).floor().max(0.0) as usize;
             for beside in first..((middle + half + 2.0).max(0.0) as usize).min(sides[1 - along]) {
@@ -104,5 +104,39 @@ impl Mask {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn area(draw: impl FnOnce(&mut Mask)) -> f32 {
+        let mut mask = Mask::new(100, 100);
+        draw(&mut mask);
+        mask.cover().iter().sum()
+    }
+
+    #[test]
+    fn a_line_covers_what_a_stroke_does() {
+        for ends in [
+            [[10.0, 50.0], [90.0, 50.0]],
+            [[50.0, 10.0], [50.0, 90.0]],
+            [[12.0, 20.0], [88.0, 70.0]],
+            [[70.0, 12.0], [20.0, 88.0]],
+        ] {
+            for thickness in [2.0, 5.0] {
+                let [line, stroke] =
+                    [area(|mask| mask.line(ends, thickness)), area(|mask| mask.stroke(ends, thickness, false))];
+                let length = (ends[1][0] - ends[0][0]).hypot(ends[1][1] - ends[0][1]);
+                for area in [line, stroke] {
+                    assert!(
+                        (area / (length * thickness) - 1.0).abs() < 0.08,
+                        "{ends:?}, {thickness}: {line}, {stroke}"
+                    );
+                }
+            }
+        }
+        assert!(area(|mask| mask.line([[-30.0, 5.0], [-10.0, 25.0]], 2.0)) == 0.0, "it lies beside the mask");
     }
 }

@@ -25,12 +25,12 @@ pub(super) fn darken(planes: &mut Planes, loss: f32, rng: &mut ChaCha8Rng) {
 
 /// Darkens what is not lit; of what is lit, `left` of its distance to white is left.
 fn darken_around(planes: &mut Planes, lit: &[f32], loss: f32, left: f32) {
-    let dark: Vec<usize> = (0..lit.len()).filter(|index| lit[*index] < 0.5).collect();
-    let strength = strength_of(planes, &dark, -loss, linear_light).unwrap_or(-6.0);
+    let unlit: Vec<usize> = (0..lit.len()).filter(|index| lit[*index] < 0.5).collect();
+    let strength = strength_of(planes, &unlit, -loss, linear_light).unwrap_or(-6.0);
     for channel in &mut planes.channels {
         for (value, lit) in channel.iter_mut().zip(lit) {
-            let dark = linear_light(*value, strength).clamp(0.0, 1.0);
-            *value = dark + lit * (1.0 - left * (1.0 - *value) - dark);
+            let darkened = linear_light(*value, strength).clamp(0.0, 1.0);
+            *value = darkened + lit * (1.0 - left * (1.0 - *value) - darkened);
         }
     }
 }
@@ -79,11 +79,15 @@ mod tests {
     use image::{Rgb, RgbImage};
     use rand::SeedableRng;
 
-    /// The change of V of each pixel where all but what `lit` says is darkened by 0.25.
-    fn changes(lit: fn(&Planes, &mut ChaCha8Rng) -> Vec<f32>, left: f32, rng: &mut ChaCha8Rng) -> (Vec<f32>, Vec<f32>) {
+    /// The change of V of each pixel where all but what `part` keeps lit is darkened by 0.25, and how far each is lit.
+    fn changes_of(
+        part: fn(&Planes, &mut ChaCha8Rng) -> Vec<f32>,
+        left: f32,
+        rng: &mut ChaCha8Rng,
+    ) -> (Vec<f32>, Vec<f32>) {
         let image = RgbImage::from_fn(120, 90, |x, y| Rgb([(110 + x / 2) as u8, (100 + y / 2) as u8, 90]));
         let (before, mut after) = (Planes::from_image(&image), Planes::from_image(&image));
-        let lit = lit(&before, rng);
+        let lit = part(&before, rng);
         darken_around(&mut after, &lit, 0.25, left);
         let value = |planes: &Planes, index: usize| hsv_value(std::array::from_fn(|c| planes.channels[c][index]));
         ((0..120 * 90).map(|index| value(&after, index) - value(&before, index)).collect(), lit)
@@ -94,7 +98,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for _ in 0..10 {
             let (room, windows): (Vec<f32>, Vec<f32>) =
-                changes(windows, 0.25, &mut rng).0.into_iter().partition(|change| *change < 0.0);
+                changes_of(windows, 0.25, &mut rng).0.into_iter().partition(|change| *change < 0.0);
             let mean = room.iter().sum::<f32>() / room.len() as f32;
             assert!((mean + 0.25).abs() < 0.02, "{mean}");
             assert!(windows.len() > 80 && room.len() > 4000, "{} {}", windows.len(), room.len());
@@ -105,7 +109,7 @@ mod tests {
     fn one_half_stays_as_it_was_and_the_other_loses_what_the_label_says() {
         let mut rng = ChaCha8Rng::seed_from_u64(6);
         for _ in 0..20 {
-            let (changes, lit) = changes(half, 1.0, &mut rng);
+            let (changes, lit) = changes_of(half, 1.0, &mut rng);
             let of = |share: f32| -> Vec<f32> {
                 changes.iter().zip(&lit).filter(|(_, lit)| **lit == share).map(|(change, _)| *change).collect()
             };
