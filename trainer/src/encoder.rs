@@ -16,7 +16,7 @@ use crate::model::Branch;
 use crate::run::Run;
 
 /// Fields of the networks that are made for one task: all others belong to the encoder.
-const TASK: [&str; 5] = ["head", "joint", "tile", "photo", "output"];
+const TASK: [&str; 4] = ["head", "tile", "photo", "output"];
 
 fn is_encoder(path: &str, _container: &str) -> bool {
     !path.split('.').any(|part| TASK.contains(&part))

@@ -50,13 +50,14 @@ impl Branch {
         }
     }
 
-    /// Shape of one training sample: one view tensor, or of turn's one copy.
+    /// Shape of one training sample: one view tensor, or of rotation's one disc, of turn's one copy.
     #[must_use]
     pub fn training_shape(&self, view: &View) -> [usize; 3] {
         let [channels, height, width] = view.shape;
         match self {
+            Self::Rotation(_) => [1, height, width],
             Self::Turn(_) => [turn::CHANNELS, height, width],
-            Self::Blur(_) | Self::Brightness(_) | Self::Rotation(_) => [channels, height, width],
+            Self::Blur(_) | Self::Brightness(_) => [channels, height, width],
         }
     }
 
@@ -76,7 +77,7 @@ impl Branch {
         match self {
             Self::Blur(net) => net.forward(&input),
             Self::Brightness(net) => net.forward(input),
-            Self::Rotation(net) => net.forward(&input),
+            Self::Rotation(net) => net.forward(input),
             Self::Turn(net) => net.forward(input),
         }
     }
@@ -88,7 +89,7 @@ impl Branch {
         let features = match self {
             Self::Blur(net) => net.encode(&input),
             Self::Brightness(net) => net.encode(input),
-            Self::Rotation(net) => net.encode(&input),
+            Self::Rotation(net) => net.encode(input),
             Self::Turn(net) => net.encode(input),
         };
         let [batch, count, _, _] = features.dims();
@@ -98,16 +99,17 @@ impl Branch {
     /// Features of what serving looks at: view tensors `[batch, channels, height, width]` of the view's own shape to
     /// `[batch, features, 1, 1]`; of rotation's discs and of turn's squares, as the photo stands, the mean.
     fn encode_view(&self, input: Tensor<4>) -> Tensor<4> {
+        let disc = |index: i64| input.clone().select(1, Tensor::from_data([index], &input.device()));
         match self {
             Self::Blur(net) => net.encode(&input),
             Self::Brightness(net) => net.encode(input),
-            Self::Rotation(net) => net.encode(&input),
+            Self::Rotation(net) => (net.encode(disc(0)) + net.encode(disc(1))).mul_scalar(0.5),
             Self::Turn(net) => net.encode_view(&input),
         }
     }
 
-    /// Serving forward pass, as exported: the same (rotation's in operations that export) for all but turn, which gives how upright
-    /// each of the four copies is: `[batch, 4]`.
+    /// Serving forward pass, as exported: the same for all but rotation, which looks at one disc mirrored and weighs what
+    /// it sees in each, and turn, which gives how upright each of the four copies is: `[batch, 4]`.
     #[must_use]
     pub fn serve(&self, input: Tensor<4>) -> Tensor<2> {
         match self {

@@ -2,11 +2,8 @@
 //! a small U-shaped CNN learns which edges to trust (posts and window frames, not branches or converging lines);
 //! weighted means of the directions, as complex powers, give the angle. The network learns trust, geometry the angle.
 //! Beside the vote, the encoder's deepest plane tells what is seen and where: a car has few lines but wheels and a shadow.
-//! Two discs of a photo are seen by the same weights, one of them mirrored, and judged together: which side a car faces, or that
-//! one disc is filled by a crooked picture, only both can tell.
 
 use burn::module::Module;
-use burn::nn::Initializer;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::interpolate::{Interpolate2d, Interpolate2dConfig, InterpolateMode};
 use burn::tensor::activation::{relu, sigmoid};
@@ -28,10 +25,6 @@ pub(super) const DEEPEST: usize = 96;
 /// Channels and units of the part that knows where in the disc things lie.
 const LAYOUT: usize = 32;
 const LAYOUT_UNITS: usize = 64;
-/// Units of the part that knows both discs.
-const JOINT_UNITS: usize = 64;
-/// What is known of a disc: the votes' means and evidence, the encoder's mean, the layout.
-const FEATURES: usize = VOTES * MAPS + DEEPEST + LAYOUT_UNITS;
 /// Side of the deepest plane: a sixteenth of the direction maps, which have half the resolution of the disc.
 const DEEPEST_SIDE: usize = 6;
 
@@ -58,7 +51,6 @@ pub struct RotationNet {
     coarse_weights: Conv2d,
     fine_weights: Conv2d,
     head: Head,
-    joint: Head,
 }
 
 /// Planes of the encoder by their share of the direction maps' side.
@@ -91,52 +83,18 @@ impl RotationNet {
             up_half: ConvBlock::new([24, 24], 3, 1, device),
             coarse_weights: conv([24, VOTES], 1, 1, true, device),
             fine_weights: conv([MAPS + 1, VOTES], 1, 1, false, device),
-            head: Head::new(FEATURES, 96, 2, device),
-            joint: Head {
-                // Begins by adding nothing to what each disc says alone.
-                output: Conv2dConfig::new([JOINT_UNITS, 2], [1, 1]).with_initializer(Initializer::Zeros).init(device),
-                ..Head::new(2 * FEATURES, JOINT_UNITS, 2, device)
-            },
+            head: Head::new(VOTES * MAPS + DEEPEST + LAYOUT_UNITS, 96, 2, device),
         }
     }
 
-    /// Both discs of each photo, `[batch, 2, side, side]`, to `[batch, 2]`.
-    pub(super) fn forward(&self, discs: &Tensor<4>) -> Tensor<2> {
-        let batch = discs.dims()[0] as i64;
-        let [plain, mirrored] = plain_and_mirrored(discs);
-        let features = self.look(Tensor::cat(vec![plain, mirrored], 0), sums_by_product);
-        let half = |from: i64| features.clone().select(0, Tensor::arange(from..from + batch, &discs.device()));
-        self.judge([half(0), half(batch)])
+    /// One disc a sample, `[batch, 1, side, side]`, to `[batch, 2]`.
+    pub(super) fn forward(&self, disc: Tensor<4>) -> Tensor<2> {
+        self.look(disc, sums_by_product)
     }
 
-    /// The same in operations that export.
-    pub(super) fn serve(&self, discs: &Tensor<4>) -> Tensor<2> {
-        self.judge(plain_and_mirrored(discs).map(|disc| self.look(disc, sums_one_by_one)))
-    }
-
-    /// From the features of both discs, of which the second was seen mirrored, to `[batch, 2]`. The mirrored disc counts with the
-    /// opposite sign, so that what the network believes of left and right cancels, and each by the inverse of its expected
-    /// error. What both tell together is added: of the mirror image of a wide photo it is the same with the opposite sign.
-    fn judge(&self, [plain, mirrored]: [Tensor<4>; 2]) -> Tensor<2> {
-        let batch = plain.dims()[0];
-        let device = plain.device();
-        let column = |outputs: &Tensor<4>, index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
-        let [alone, alone_mirrored] = [&plain, &mirrored].map(|features| self.head.forward(features.clone()));
-        let joint = |first: &Tensor<4>, second: &Tensor<4>| {
-            self.joint.forward(Tensor::cat(vec![first.clone(), second.clone()], 1))
-        };
-        let [there, back] = [joint(&plain, &mirrored), joint(&mirrored, &plain)];
-        let [weight, weight_mirrored] = [&alone, &alone_mirrored].map(|outputs| (-column(outputs, 1)).exp());
-        let total = weight.clone() + weight_mirrored.clone();
-        let weighted = column(&alone, 0) * weight - column(&alone_mirrored, 0) * weight_mirrored;
-        let raw = weighted / total.clone() + column(&there, 0) - column(&back, 0);
-        let log_scale = column(&there, 1) + column(&back, 1) - log_in_full_lanes(total.mul_scalar(0.5));
-        Tensor::cat(vec![raw, log_scale], 1).reshape([batch, 2])
-    }
-
-    /// Features of one disc of each photo, `[batch, 1, side, side]`: `[batch, FEATURES, 1, 1]`.
-    fn look(&self, disc: Tensor<4>, weighted_sums: fn(&Tensor<4>, &Tensor<4>) -> Tensor<4>) -> Tensor<4> {
-        let mask = disc_mask(disc.dims()[2] / 2, &disc.device());
+    fn look(&self, disc: Tensor<4>, weighted_sums: fn(&Tensor<4>, &Tensor<4>) -> Tensor<4>) -> Tensor<2> {
+        let [batch, _, side, _] = disc.dims();
+        let mask = disc_mask(side / 2, &disc.device());
         let (directions, luma) = see(disc, &mask);
         let seen = Tensor::cat(vec![directions.clone(), luma], 1);
         let Encoded { half, quarter, eighth, deepest } = self.down(seen.clone());
@@ -148,16 +106,12 @@ impl RotationNet {
         let weights = double(self.coarse_weights.forward(up)) + self.fine_weights.forward(seen);
         let sums = weighted_sums(&sigmoid(weights), &directions);
         let pooled = adaptive_avg_pool2d(deepest, [1, 1]);
-        Tensor::cat(vec![means_and_evidence(&sums), pooled, layout], 1)
+        let features = Tensor::cat(vec![means_and_evidence(&sums), pooled, layout], 1);
+        self.head.forward(features).reshape([batch, 2])
     }
 
-    /// What the encoder sees in both discs, on average: `[batch, DEEPEST, 1, 1]`.
-    pub(super) fn encode(&self, discs: &Tensor<4>) -> Tensor<4> {
-        let [first, second] = [0, 1].map(|index| self.encode_disc(pick(discs, vec![index])));
-        (first + second).mul_scalar(0.5)
-    }
-
-    fn encode_disc(&self, disc: Tensor<4>) -> Tensor<4> {
+    /// What the encoder sees in a disc, `[batch, DEEPEST, 1, 1]`.
+    pub(super) fn encode(&self, disc: Tensor<4>) -> Tensor<4> {
         let mask = disc_mask(disc.dims()[2] / 2, &disc.device());
         let (directions, luma) = see(disc, &mask);
         adaptive_avg_pool2d(self.down(Tensor::cat(vec![directions, luma], 1)).deepest, [1, 1])
@@ -172,13 +126,32 @@ impl RotationNet {
         let deepest = more(deepest, &self.sixteenth_most);
         Encoded { half, quarter, eighth, deepest }
     }
-}
 
-/// The first disc of each photo as it is and the second mirrored. (Seeing each both ways costs twice as much and lowered the mean error
-/// by 2 % only.)
-fn plain_and_mirrored(discs: &Tensor<4>) -> [Tensor<4>; 2] {
-    let reversed: Vec<i64> = (0..discs.dims()[3] as i64).rev().collect();
-    [pick(discs, vec![0]), pick(discs, vec![1]).select(3, Tensor::from_data(reversed.as_slice(), &discs.device()))]
+    /// All discs of a photo, `[batch, discs, side, side]`, to `[batch, 2]`: every other disc is seen mirrored and counts with
+    /// the opposite sign, so that what the network believes of left and right cancels. (Seeing each both ways costs twice as
+    /// much and lowered the mean error by 2 % only.) Each look counts by the inverse of its expected error.
+    pub(super) fn serve(&self, discs: &Tensor<4>) -> Tensor<2> {
+        let [_, count, side, _] = discs.dims();
+        let device = discs.device();
+        let column = |outputs: &Tensor<2>, index: i64| outputs.clone().select(1, Tensor::from_data([index], &device));
+        let reversed: Vec<i64> = (0..side as i64).rev().collect();
+        let (mut raws, mut log_scales) = (Vec::new(), Vec::new());
+        for index in 0..count {
+            let disc = pick(discs, vec![index]);
+            let mirrored = index % 2 == 1;
+            let disc = if mirrored { disc.select(3, Tensor::from_data(reversed.as_slice(), &device)) } else { disc };
+            let seen = self.look(disc, sums_one_by_one);
+            let raw = column(&seen, 0);
+            raws.push(if mirrored { -raw } else { raw });
+            log_scales.push(column(&seen, 1));
+        }
+        let looks = raws.len() as f32;
+        let weight = (-Tensor::cat(log_scales, 1)).exp();
+        let total = weight.clone().sum_dim(1);
+        let raw = (Tensor::cat(raws, 1) * weight).sum_dim(1) / total.clone();
+        let log_scale = -log_in_full_lanes(total.div_scalar(looks));
+        Tensor::cat(vec![raw, log_scale], 1)
+    }
 }
 
 /// Direction maps of a disc and its luma about its mean, both at half the resolution and zero outside the disc.

@@ -5,7 +5,7 @@ mod picture;
 use clearshot_core::turn::turn_and_cut;
 use clearshot_core::view::{self, LONG_SIDE};
 use fast_image_resize::FilterType;
-use image::{RgbImage, imageops};
+use image::RgbImage;
 use imageproc::geometric_transformations::{Border, Interpolation, rotate_about_center};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -70,54 +70,34 @@ impl Transformation for Rotation {
         frame: Frame,
         rng: &mut ChaCha8Rng,
     ) -> Degraded {
-        let largest = range[0].abs().max(range[1].abs());
         let pixels = match frame {
-            Frame::Part => turned_part(photo, magnitude, largest, rng),
-            Frame::Whole => turned_photo(photo, magnitude, largest),
+            Frame::Part => turned_disc(photo, magnitude, rng),
+            Frame::Whole => turned_photo(photo, magnitude, range[0].abs().max(range[1].abs())),
         };
         Degraded { long_side: pixels.width().max(pixels.height()), pixels }
     }
 }
 
-/// A part of the photo, turned. Only the discs at its two ends are ever looked at, and they are filled at every angle, so that
-/// neither corners nor crop size tell the angle. The part is finer than the view, which then scales it down; the
+/// A square of the photo, turned. Only the inscribed disc is ever looked at, and it is filled at every angle, so that
+/// neither corners nor crop size tell the angle. The square is finer than the view, which then scales it down; the
 /// interpolation varies and a little noise hides what is left of its signature.
-fn turned_part(photo: &RgbImage, degrees: f32, largest: f32, rng: &mut ChaCha8Rng) -> RgbImage {
+fn turned_disc(photo: &RgbImage, degrees: f32, rng: &mut ChaCha8Rng) -> RgbImage {
     let (width, height) = (f64::from(photo.width()), f64::from(photo.height()));
-    let wide = (width >= height) != rng.random_bool(0.1);
-    // Long side by short side. Of a square, as some uploads are, both discs show the same. Most are little longer, since the discs of
-    // a longer part that is turned far are smaller than those of an upload.
-    let shape = if rng.random_bool(0.15) { 1.0 } else { 1.0 + 0.75 * rng.random_range(0.0..1.0f64).powi(2) };
-    // What the discs reach across the long side where the part is turned farthest.
-    let reach = 1.0 + (shape - 1.0) * f64::from(largest).min(90.0).to_radians().sin();
-    let [across, down] = if wide { [shape, reach] } else { [reach, shape] };
-    // Some are stretched, so that lines that slant in perspective slant otherwise.
-    let stretch = if rng.random_bool(0.12) { rng.random_range(0.8..1.25f64) } else { 1.0 };
-    // Most are nearly as large as they can be, as the service sees photos; some down to half of it: what is left of a wide photo that
-    // was straightened and cut by hand.
+    // Most are nearly as high as the photo, as the service sees it; some down to half of it: what is left of a wide photo that was
+    // straightened and cut by hand.
     let smallest = if rng.random_bool(0.6) { 0.8 } else { 0.5 };
-    let most = (width / (across * stretch)).min(height / down);
-    let diameter = (most * rng.random_range(smallest..=1.0f64)).max(1.0);
-    let shown = [(across * stretch * diameter).min(width), (down * diameter).min(height)];
-    let left = rng.random_range(0.0..=width - shown[0]);
-    let top = rng.random_range(0.0..=height - shown[1]);
+    let diameter = (width.min(height) * rng.random_range(smallest..=1.0f64)).floor().max(2.0);
+    let left = rng.random_range(0.0..=width - diameter);
+    let top = rng.random_range(0.0..=height - diameter);
     // Some are as small as the smallest uploads, the others at least 1.5 times the view.
     let wanted = if rng.random_bool(0.2) { rng.random_range(150.0..288.0) } else { rng.random_range(288.0..400.0f64) };
-    let side = wanted.min(diameter).floor().max(2.0);
-    let [wide_side, high_side] = [across, down].map(|share| (share * side).round() as u32);
-    let part = [left, top, shown[0], shown[1]];
-    let mut around = view::resize_part(photo, part, wide_side, high_side, raster::any_filter(rng));
-    if rng.random_bool(0.12) {
-        picture::hang_crooked(&mut around, rng);
+    let side = wanted.min(diameter).floor() as u32;
+    let mut square = view::resize_part(photo, [left, top, diameter, diameter], side, side, raster::any_filter(rng));
+    if rng.random_bool(0.1) {
+        picture::hang_crooked(&mut square, rng);
     }
     let interpolation = if rng.random_bool(0.75) { Interpolation::Bilinear } else { Interpolation::Bicubic };
-    let turned = rotate_about_center(&around, degrees.to_radians(), interpolation, Border::Replicate);
-    let side = side as u32;
-    let turned = if wide {
-        imageops::crop_imm(&turned, 0, (high_side - side) / 2, wide_side, side).to_image()
-    } else {
-        imageops::crop_imm(&turned, (wide_side - side) / 2, 0, side, high_side).to_image()
-    };
+    let turned = rotate_about_center(&square, degrees.to_radians(), interpolation, Border::Replicate);
     let mut planes = Planes::from_image(&turned);
     // Exposure and softness vary between photos and must not be read as tilt.
     if rng.random_bool(0.3) {
