@@ -208,7 +208,7 @@ impl Runtime {
         });
         match tried {
             Ok(runtime) => Ok(runtime),
-            // As it should be on most machines: no words of a failure, which somebody would set out to mend.
+            // As it should be on most machines: nothing that reads like a failure, which somebody would try to correct.
             Err(reason) if config.device == Device::Auto => {
                 tracing::info!(reason, "the models run on the CPU; `--device cuda` says what a GPU would take");
                 Ok(self)

@@ -1,13 +1,14 @@
 //! Share of the picture that is not as it was taken: a broken upload, a bad disk, a file that was copied in part.
 //!
 //! The file's coded data tell (see `ingest`): they end early, or hold what no encoder writes. Where a damaged picture was saved
-//! again, its pixels tell: decoders put one gray, those of video green or pink, some programs black, in the place of what is not there, down
-//! to the last row, also where it was scaled or marked afterwards.
+//! again, its pixels tell: decoders put one gray, those of video green or pink, some programs black, in the place of what is not
+//! there, down to the last row, also where it was scaled or marked afterwards.
 
 use image::RgbImage;
 
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
+use crate::view::{difference, median_colour};
 
 /// The middle of the range, as compression and scaling leave it.
 const GRAY: std::ops::RangeInclusive<u8> = 118..=138;
@@ -17,10 +18,10 @@ const BLACK: u8 = 8;
 const NEAR: u8 = 4;
 /// Share of a row's pixels that have the fill's colour.
 const OF_A_ROW: f32 = 0.98;
-/// The same of a row where something small is written over the fill, and the smallest share of the picture that then counts: banners with
-/// writing are lower.
+/// The same of a row where something small is written over the fill.
 const OF_A_MARKED_ROW: f32 = 0.25;
-const LEAST_MARKED: f32 = 0.15;
+/// Share of the picture that banners and strips are lower than.
+const HIGHEST_BANNER: f32 = 0.15;
 /// Rows that lie between fill and photo, at most: the fill begins within a row of blocks, and saving it again mixes the colours of
 /// another.
 const BLOCK: u32 = 34;
@@ -29,6 +30,8 @@ const BLOCK: u32 = 34;
 const FAR: u8 = 20;
 const ENDS: f32 = 0.4;
 const GOES_ON: f32 = 0.15;
+/// Smallest part of a row that is filled, and smallest that is not, where the fill begins within the row.
+const OF_A_BROKEN_ROW: f32 = 0.02;
 
 pub(super) fn check() -> Check {
     Check {
@@ -39,6 +42,7 @@ pub(super) fn check() -> Check {
         high: Some(fault("damaged", Severity::Retake, "Send the photo again: the file is damaged.")),
         of_photos: false,
         certainty: 1.0,
+        bins: &[0.0, 0.02, 0.05, 0.1, 0.25, 0.5],
         measure: |Evidence { reference, damage, .. }| Some(damage.max(tail(reference.pixels()))),
     }
 }
@@ -46,17 +50,22 @@ pub(super) fn check() -> Check {
 /// Smallest share of the picture that counts of a colour that is put in the place of what is not there; `None` of any other.
 fn least(colour: [u8; 3]) -> Option<f32> {
     let [red, green, blue] = colour;
-    if colour.iter().all(|level| GRAY.contains(level)) {
+    if is_gray(colour) {
         return Some(0.015);
     }
     // Night photos have dark rows.
     if is_black(colour) {
         return Some(0.08);
     }
-    // All zeros, by BT.709 or BT.601; planes of colours that are lost.
-    let is_green = red.max(blue) <= 12 && (70..=145).contains(&green);
-    let is_pink = red.min(blue).saturating_sub(green) >= 60;
+    // All zeros, by BT.709 or BT.601.
+    let is_green = red.max(blue) <= 12 && ((65..=90).contains(&green) || (123..=147).contains(&green));
+    // Lost planes drive red or blue to the end of their range.
+    let is_pink = red.max(blue) >= 240 && red.min(blue).saturating_sub(green) >= 60;
     (is_green || is_pink).then_some(0.06)
+}
+
+fn is_gray(colour: [u8; 3]) -> bool {
+    colour.iter().all(|level| GRAY.contains(level))
 }
 
 fn is_black(colour: [u8; 3]) -> bool {
@@ -67,15 +76,10 @@ fn is_black(colour: [u8; 3]) -> bool {
 fn tail(view: &RgbImage) -> f32 {
     let (width, height) = view.dimensions();
     let row = |y: u32| (0..width).map(move |x| view.get_pixel(x, y).0);
-    let fill = [0, 1, 2].map(|channel| {
-        let mut levels: Vec<u8> = row(height - 1).map(|pixel| pixel[channel]).collect();
-        *levels.select_nth_unstable(width as usize / 2).1
-    });
+    let fill = median_colour(row(height - 1));
     let Some(least) = least(fill) else { return 0.0 };
-    let difference =
-        |pixel: [u8; 3]| pixel.into_iter().zip(fill).map(|(one, other)| one.abs_diff(other)).max().unwrap_or(0);
     let share = |y: u32, matches: &dyn Fn(u8) -> bool| {
-        row(y).filter(|pixel| matches(difference(*pixel))).count() as f32 / width as f32
+        row(y).filter(|pixel| matches(difference(*pixel, fill))).count() as f32 / width as f32
     };
     let filled = |y: u32| share(y, &|difference| difference <= NEAR);
     // Lights in the dark are no marks.
@@ -89,10 +93,25 @@ fn tail(view: &RgbImage) -> f32 {
         }
     }
     let found = rows as f32 / height as f32;
-    let least = if whole < rows { least.max(LEAST_MARKED) } else { least };
+    // Strips of green and of pink are drawn, too.
+    let is_drawn = || !is_gray(fill) && !is_black(fill) && !begins_within_a_row(view, fill, height - rows);
+    let least = if whole < rows || is_drawn() { least.max(HIGHEST_BANNER) } else { least };
     let above = height.checked_sub(1 + rows + BLOCK);
     let ends = above.is_some_and(|y| share(y, &|difference| difference > FAR) >= ENDS && filled(y) <= GOES_ON);
     if found >= least && 2 * whole >= rows && ends { found } else { 0.0 }
+}
+
+/// Whether a fill begins within a row of blocks, as what is lost does and no strip: of some row above the first that is whole, it takes
+/// the right end alone.
+fn begins_within_a_row(view: &RgbImage, fill: [u8; 3], first_whole: u32) -> bool {
+    let width = view.width();
+    (first_whole.saturating_sub(BLOCK)..first_whole).any(|y| {
+        let from_fill = |x: u32| difference(view.get_pixel(x, y).0, fill);
+        let filled = (0..width).rev().take_while(|x| from_fill(*x) <= NEAR).count() as u32;
+        let others = (0..width - filled).filter(|x| from_fill(*x) > FAR).count() as f32;
+        let [filled, left] = [filled, width - filled].map(|count| count as f32);
+        filled.min(left) >= OF_A_BROKEN_ROW * width as f32 && others >= ENDS * left
+    })
 }
 
 #[cfg(test)]
@@ -156,6 +175,40 @@ mod tests {
             assert!(tail(&compressed(&with_marks(sign, 180), 85)) == 0.0, "{sign:?}");
         }
         assert!(tail(&compressed(&with_marks([0; 3], 180), 85)) == 0.0, "lights in the dark");
+    }
+
+    /// Brands have colours like those that are left where planes are lost.
+    #[test]
+    fn a_strip_of_one_colour_is_no_damage() {
+        let brands = [[226, 0, 116], [128, 0, 128], [150, 60, 150], [0, 100, 0]];
+        let fills = [[0, 135, 0], [0, 77, 0], [250, 90, 180], [255, 0, 144], [255, 0, 255]];
+        let strips = brands.into_iter().flat_map(|brand| [(brand, 60), (brand, 150)]);
+        for (colour, rows) in strips.chain(fills.map(|fill| (fill, 60))) {
+            let mut picture = photo(800, 600);
+            for (_, _, pixel) in picture.enumerate_pixels_mut().filter(|(_, y, _)| *y >= 600 - rows) {
+                *pixel = Rgb(colour);
+            }
+            for picture in [compressed(&picture, 75), compressed(&picture, 92), picture] {
+                assert!(tail(&picture) == 0.0, "{rows} rows of {colour:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_low_fill_of_green_or_pink_is_damage_where_it_begins_within_a_row_of_blocks() {
+        for fill in [[0, 135, 0], [0, 77, 0], [250, 90, 180], [255, 0, 255]] {
+            let mut picture = photo(800, 600);
+            for (x, y, pixel) in picture.enumerate_pixels_mut() {
+                if y >= 528 || (y >= 512 && x > 300) {
+                    *pixel = Rgb(fill);
+                }
+            }
+            let scaled = image::imageops::resize(&picture, 560, 420, image::imageops::FilterType::Triangle);
+            for picture in [compressed(&picture, 75), compressed(&picture, 92), compressed(&scaled, 92), picture] {
+                let found = tail(&picture);
+                assert!((found - 0.12).abs() < 0.04, "{found} of {fill:?}");
+            }
+        }
     }
 
     #[test]

@@ -157,15 +157,15 @@ struct Opened<'a> {
 
 impl<'a> Opened<'a> {
     fn new(bytes: &'a [u8], format: Format, budget: &Budget) -> Result<Self, IngestError> {
+        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
+        if format == Format::Jpeg {
+            jpeg::check_head(bytes).map_err(undecodable)?;
+        }
         let (bytes, profile_dropped) = match format {
             Format::Png => png::cleaned(bytes),
             Format::Jpeg => (jpeg::cleaned(bytes), false),
             _ => (Cow::Borrowed(bytes), false),
         };
-        let undecodable = |reason: &str| IngestError::Undecodable { format, reason: reason.into() };
-        if format == Format::Jpeg {
-            jpeg::check_head(&bytes).map_err(undecodable)?;
-        }
         let header = match format.image_format() {
             Some(known) => Header::of(&known_decoder(&bytes, format, known, budget)?, 0),
             None => {

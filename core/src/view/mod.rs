@@ -78,3 +78,18 @@ pub(crate) fn level(pixel: [u8; 3]) -> u8 {
     let [red, green, blue] = pixel.map(u32::from);
     ((77 * red + 150 * green + 29 * blue) >> 8) as u8
 }
+
+/// Largest difference of a channel between two pixels, in levels.
+pub(crate) fn difference(one: [u8; 3], other: [u8; 3]) -> u8 {
+    one.into_iter().zip(other).map(|(one, other)| one.abs_diff(other)).max().unwrap_or(0)
+}
+
+/// Median of each channel of one or more pixels; of an even number of them the upper one.
+pub(crate) fn median_colour(pixels: impl Iterator<Item = [u8; 3]>) -> [u8; 3] {
+    let pixels: Vec<[u8; 3]> = pixels.collect();
+    std::array::from_fn(|channel| {
+        let mut levels: Vec<u8> = pixels.iter().map(|pixel| pixel[channel]).collect();
+        let middle = levels.len() / 2;
+        *levels.select_nth_unstable(middle).1
+    })
+}

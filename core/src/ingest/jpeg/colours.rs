@@ -13,29 +13,30 @@ const APP14: u8 = 0xEE;
 const TRANSFORM: usize = 11;
 const LUMA_AND_CHROMA: u8 = 1;
 
-/// The file with an Adobe segment that says what JFIF says, so that decoders agree on the colours; the file itself where they do.
+/// The file with Adobe segments that say what JFIF says, so that decoders agree on the colours; the file itself where they do.
 pub(in crate::ingest) fn cleaned(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let (mut is_jfif, mut planes, mut transform) = (false, 0, None);
+    let (mut is_jfif, mut planes, mut transforms) = (false, 0, Vec::new());
     let mut segments = Segments::of(bytes);
     while let Some(Segment { marker, payload, .. }) = segments.next_of_head() {
         match marker {
             APP0 => is_jfif |= payload.len() >= 14 && payload.starts_with(b"JFIF\0"),
-            // The last one counts.
+            // The last one counts, and none may say what zune-jpeg does not know.
             APP14 if payload.len() > TRANSFORM && payload.starts_with(b"Adobe") => {
-                transform = Some(segments.at - payload.len() + TRANSFORM);
+                transforms.push(segments.at - payload.len() + TRANSFORM);
             }
             0xC0..=0xC2 => planes = payload.get(5).copied().unwrap_or_default(),
             _ => {}
         }
     }
-    match transform.filter(|at| is_jfif && planes == 3 && bytes[*at] != LUMA_AND_CHROMA) {
-        Some(at) => {
-            let mut agreed = bytes.to_vec();
-            agreed[at] = LUMA_AND_CHROMA;
-            Cow::Owned(agreed)
-        }
-        None => Cow::Borrowed(bytes),
+    transforms.retain(|at| is_jfif && planes == 3 && bytes[*at] != LUMA_AND_CHROMA);
+    if transforms.is_empty() {
+        return Cow::Borrowed(bytes);
     }
+    let mut agreed = bytes.to_vec();
+    for at in transforms {
+        agreed[at] = LUMA_AND_CHROMA;
+    }
+    Cow::Owned(agreed)
 }
 
 #[cfg(test)]
@@ -74,9 +75,10 @@ mod tests {
                 assert!(pixels(&with) == plain, "{transform} at {at}: {:?}", pixels(&with).each_ref().map(mean));
             }
         }
-        // It does not change what was said before it.
-        let two = [&PHOTO[..JFIF.end], &adobe(1), &adobe(0), &PHOTO[JFIF.end..]].concat();
-        assert!(pixels(&two) == plain);
+        for [first, second] in [[1, 0], [3, 1], [2, 3]] {
+            let two = [&PHOTO[..JFIF.end], &adobe(first), &adobe(second), &PHOTO[JFIF.end..]].concat();
+            assert!(pixels(&two) == plain, "{first}, then {second}");
+        }
     }
 
     #[test]

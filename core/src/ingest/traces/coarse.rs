@@ -15,8 +15,8 @@ pub(super) fn coarse(pixels: &RgbImage, unit: usize) -> f32 {
     /// Share of the blocks of each row that are flat, and largest share of those above: strong compression thins out by and by.
     const FLAT: f32 = 0.9;
     const ABOVE: f32 = 0.65;
-    /// Mean step between neighbours beside and below each other, in levels: those of a wall and a sky are flat, too, and those of a shaded one
-    /// have steps along one side alone. And the largest share of it that levels differ by within a block.
+    /// Mean step between neighbours beside and below each other, in levels: those of a wall and a sky are flat, too, and those of a
+    /// shaded one have steps along one side alone. And the largest share of it that levels differ by within a block.
     const STEP: f32 = 2.0;
     const STEP_DOWN: f32 = 1.0;
     const WITHIN: f32 = 0.6;

@@ -2,6 +2,8 @@
 
 use image::RgbImage;
 
+use crate::view::difference;
+
 /// Share of the picture in holes: rectangles of whole units that have one colour, in the midst of something else.
 pub(super) fn holes(pixels: &RgbImage, unit: usize) -> f32 {
     /// Difference of levels within a hole, and from what lies around it.
@@ -13,8 +15,6 @@ pub(super) fn holes(pixels: &RgbImage, unit: usize) -> f32 {
     const LEAST: usize = 4;
     let (across, down) = (pixels.width() as usize / unit, pixels.height() as usize / unit);
     let at = |x: usize, y: usize| pixels.get_pixel(x as u32, y as u32).0;
-    let difference =
-        |one: [u8; 3], other: [u8; 3]| one.into_iter().zip(other).map(|(a, b)| a.abs_diff(b)).max().unwrap_or(0);
     let colour = |column: usize, row: usize| {
         // The outermost pixels have some of the colour beside them: colour planes were enlarged.
         let inner = |from: usize| from * unit + 1..(from + 1) * unit - 1;

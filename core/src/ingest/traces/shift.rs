@@ -1,9 +1,9 @@
 //! Rows of blocks whose colour is shifted from some block on.
 //!
-//! The mean of a block is coded as its difference from the one before, so that a wrong one shifts the colour of all that follow, in reading order.
-//! That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other. Edges of the scene are
-//! rarely as even, do not lie on the grid alone, and have no such stair. Edges of frames, banners and collages may be as even, and where they
-//! were laid on the grid; but then the texture does not go on across them.
+//! The mean of a block is coded as its difference from the one before, so that a wrong one shifts the colour of all that follow, in
+//! reading order. That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other.
+//! Edges of the scene are rarely as even, do not lie on the grid alone, and have no such stair. Edges of frames, banners and collages
+//! may be as even, and where they were laid on the grid; but then the texture does not go on across them.
 
 use image::RgbImage;
 
