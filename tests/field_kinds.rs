@@ -193,6 +193,45 @@ async fn a_cut_out_thing_with_a_white_margin_is_not_too_bright() {
     assert!(!codes(&answer).iter().any(|code| code.ends_with("too_bright")), "{answer}");
 }
 
+/// Kind 31: a fogged lens lays a veil over the photo. What to do is to wipe it; darkening would not help.
+#[tokio::test]
+async fn a_fogged_photo_lacks_contrast_and_is_not_too_bright() {
+    let built_in = std::fs::read(root().join("core/src/scoring/profiles.json")).expect("it is there");
+    let mut profiles: Value = serde_json::from_slice(&built_in).expect("JSON");
+    let list = profiles["profiles"].as_array_mut().expect("a list");
+    let built_in: Vec<String> = list.iter().map(|profile| profile["name"].as_str().expect("text").to_owned()).collect();
+    // The default one, but that it asks for no contrast.
+    let mut silent = list[0].clone();
+    silent["name"] = "silent".into();
+    silent["checks"].as_object_mut().expect("an object").remove("contrast").expect("it is bounded");
+    list.push(silent);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), profiles.to_string()).expect("it is written");
+    let server = Server::start(&["--profiles", file.path().to_str().expect("text")]);
+    let judged = async |upload: &[u8], profile: &str| {
+        let request = server.client.post(format!("{}/score?profile={profile}", server.url)).body(upload.to_vec());
+        request.send().await.expect("an answer").json::<Value>().await.expect("JSON")
+    };
+    for photo in textured() {
+        for share in [0.3, 0.6, 0.7] {
+            let mut fogged = photo.clone();
+            for channel in fogged.pixels_mut().flat_map(|pixel| &mut pixel.0) {
+                *channel = (f32::from(*channel) * (1.0 - share) + 240.0 * share).round() as u8;
+            }
+            let upload = jpeg(&fogged, 90);
+            for profile in &built_in {
+                let answer = judged(&upload, profile).await;
+                let found = (&answer["verdict"], codes(&answer), &answer["reasons"][0]["severity"]);
+                assert_eq!(found, (&"fail".into(), vec!["low_contrast"], &"retake".into()), "{share}: {answer}");
+            }
+            // A thin veil alone does not make a photo too bright.
+            let answer = judged(&upload, "silent").await;
+            let too_bright = codes(&answer).iter().any(|code| code.ends_with("too_bright"));
+            assert!(too_bright || share < 0.5, "{share}: {answer}");
+        }
+    }
+}
+
 /// Kind 33: a page with a large photo in it, blurred or sharp, is no photo, and not one that is too bright.
 #[tokio::test]
 async fn a_screenshot_of_a_listing_is_no_photo() {

@@ -1,13 +1,14 @@
-//! Michelson contrast of luma (BT.601, of the pixels as they are stored): of the 1st percentile d and the 95th l it is
-//! (l - d) / (l + d + 1 level), 0 to 1. Fog on a lens and light that shines into it lift the black point, and little contrast is left
-//! (field/README.md, kind 31); a dark photo keeps its own. Percentiles, since a lamp or a reflection would span the whole
-//! range of a fogged photo.
+//! Michelson contrast (l - d) / (l + d + 1 level), 0 to 1, of the light l, the 95th percentile of luma (BT.601, of the pixels as they
+//! are stored), and the dark d, which 0.3 % of the pixels reach with the smallest of red, green and blue: nearly every clear photo has
+//! some shadow or deep colour of which one channel is almost black (He, Sun and Tang, "Single image haze removal using dark channel
+//! prior", CVPR 2009). Fog on a lens and light that shines into it lift that black point everywhere (field/README.md, kind 31); a dark
+//! photo keeps its own. Percentiles, since a lamp, a reflection or a speck would span the whole range of a fogged photo.
 
 use super::sample::Sample;
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
 
-const DARK: f32 = 0.01;
+const DARK: f32 = 0.003;
 const LIGHT: f32 = 0.95;
 
 pub(super) fn check() -> Check {
@@ -23,6 +24,7 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: true,
         certainty: 1.0,
+        bins: &[0.4, 0.58, 0.7, 0.8, 0.85, 0.9, 0.95],
         measure: |Evidence { sample, .. }| contrast(sample),
     }
 }
@@ -32,7 +34,7 @@ fn contrast(sample: &Sample) -> Option<f32> {
     if sample.blocks.is_empty() {
         return None;
     }
-    let [dark, light] = [DARK, LIGHT].map(|share| f32::from(sample.luma_at(share)));
+    let (dark, light) = (f32::from(sample.darkest_at(DARK)), f32::from(sample.luma_at(LIGHT)));
     Some((light - dark) / (light + dark + 1.0))
 }
 
@@ -60,6 +62,14 @@ mod tests {
         assert!((fogged - 0.08).abs() < 0.03, "{fogged}");
         let dark = of(ramp(0.0, 40.0));
         assert!(dark > 0.85, "dark is not fogged: {dark}");
+        let mut deep = ramp(90.0, 215.0);
+        let thin = of(deep.clone());
+        assert!((thin - 0.39).abs() < 0.03, "a thin veil: {thin}");
+        // As luma these are as light as what the veil leaves.
+        deep.enumerate_pixels_mut()
+            .filter(|(x, y, _)| x / 40 == 5 && y / 40 == 5)
+            .for_each(|(.., pixel)| *pixel = Rgb([240, 90, 4]));
+        assert!(of(deep) > 0.95, "a deep colour is not fogged");
         assert!(of(RgbImage::from_pixel(300, 200, Rgb([90; 3]))).abs() < 1e-6);
         for (width, height) in [(3, 3), (1024, 7), (7, 1024)] {
             assert_eq!(told(RgbImage::new(width, height)), None, "narrower than a block");

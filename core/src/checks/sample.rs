@@ -45,6 +45,8 @@ pub(super) struct Sample {
     pub(super) blocks: Vec<Block>,
     /// Number of pixels by luma.
     pub(super) histogram: [u32; 256],
+    /// Number of pixels by the smallest of red, green and blue.
+    darkest: [u32; 256],
     /// Sums over pixels of rg and yb (see `colourfulness`) and of their squares.
     opponent: [f64; 4],
 }
@@ -54,7 +56,7 @@ impl Sample {
         let pixels = view.pixels();
         let (columns, rows) = (pixels.width() as usize / SIDE, pixels.height() as usize / SIDE);
         let step = if columns * rows > MANY { 2 } else { 1 };
-        let mut sample = Self { blocks: Vec::new(), histogram: [0; 256], opponent: [0.0; 4] };
+        let mut sample = Self { blocks: Vec::new(), histogram: [0; 256], darkest: [0; 256], opponent: [0.0; 4] };
         for row in (0..rows).step_by(step) {
             for column in (0..columns).step_by(step) {
                 sample.take(view, column * SIDE, row * SIDE);
@@ -72,6 +74,7 @@ impl Sample {
             let start = (top + y) * stride + left;
             line.copy_from_slice(&view.levels()[start..start + SIDE]);
             for &pixel in view.pixels().as_raw()[3 * start..3 * (start + SIDE)].as_chunks::<3>().0 {
+                self.darkest[usize::from(pixel[0].min(pixel[1]).min(pixel[2]))] += 1;
                 let [red, green, blue] = pixel.map(i32::from);
                 sums = [sums[0] + red, sums[1] + green, sums[2] + blue];
                 // Twice yb, to stay whole.
@@ -90,7 +93,7 @@ impl Sample {
     /// a few colours stand for.
     pub(super) fn smoothed(&self) -> Self {
         let blocks = Vec::with_capacity(self.blocks.len());
-        let mut smoothed = Self { blocks, histogram: [0; 256], opponent: self.opponent };
+        let mut smoothed = Self { blocks, histogram: [0; 256], darkest: self.darkest, opponent: self.opponent };
         for block in &self.blocks {
             let luma = block.smoothed();
             luma.iter().for_each(|luma| smoothed.histogram[usize::from(*luma)] += 1);
@@ -106,13 +109,22 @@ impl Sample {
 
     /// Luma that a share of the pixels do not exceed.
     pub(super) fn luma_at(&self, share: f32) -> u8 {
+        self.level_at(&self.histogram, share)
+    }
+
+    /// Likewise of the smallest of red, green and blue.
+    pub(super) fn darkest_at(&self, share: f32) -> u8 {
+        self.level_at(&self.darkest, share)
+    }
+
+    fn level_at(&self, histogram: &[u32; 256], share: f32) -> u8 {
         let wanted = (share * self.pixels() as f32).ceil() as u32;
         let mut below = 0;
-        let found = self.histogram.iter().position(|count| {
+        let found = histogram.iter().position(|count| {
             below += count;
             below >= wanted
         });
-        found.map_or(255, |luma| luma as u8)
+        found.map_or(255, |level| level as u8)
     }
 
     /// See the check of that name.

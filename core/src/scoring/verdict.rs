@@ -20,6 +20,9 @@ const ORIENTATION: &str = "orientation";
 
 const BRIGHTNESS: &str = "brightness";
 
+/// The check that tells fog, see [`name_fog`].
+const CONTRAST: &str = "contrast";
+
 /// What stands before the code of a reason that is not certain.
 pub const POSSIBLY: &str = "possibly_";
 
@@ -225,6 +228,7 @@ pub fn judge(findings: &Findings, profile: &Profile) -> Judgement {
         found.extend(profile.checks.get(check.name).and_then(|bound| violated(check, value, bound.low, bound.high)));
     }
     found.retain(|(_, reason)| reason.probability >= profile.review_at);
+    name_fog(&mut found);
     let mut found: Vec<(bool, u8, Reason)> = found
         .into_iter()
         .map(|(quality, mut reason)| {
@@ -298,6 +302,14 @@ fn name_backlight(mut reason: Reason, checks: &[(&Check, f32)]) -> Reason {
         reason.advice = fault.advice_for(*stops);
     }
     reason
+}
+
+/// A photo that is bright since fog, or light that shines into the lens, lies over it is called what it is: darkened, it would still lack
+/// contrast. The check is certain, so that the photo fails all the same.
+fn name_fog(found: &mut Vec<(u8, Reason)>) {
+    if found.iter().any(|(_, reason)| reason.metric == CONTRAST) {
+        found.retain(|(_, reason)| reason.metric != BRIGHTNESS || reason.threshold < 0.0);
+    }
 }
 
 /// A photo that is turned by a right angle is not acceptable at all.
@@ -407,6 +419,7 @@ mod tests {
             high: None,
             of_photos: true,
             certainty: 1.0,
+            bins: &[0.5],
             measure: |_| None,
         };
         let metrics = required();
@@ -445,6 +458,37 @@ mod tests {
         assert_eq!(codes(GOOD[1], 4.0), []);
     }
 
+    /// field/README.md, kind 31: the veil is the fault, not the light that it adds.
+    #[test]
+    fn a_photo_that_is_bright_for_lack_of_contrast_is_told_that_and_no_other_fault_is_hidden() {
+        let metrics = required();
+        let check = crate::checks::find(CONTRAST).expect("it is listed");
+        let told = |profile: &Profile, [brightness, rotation]: [(f32, f32, f32); 2], contrast: f32| {
+            let intervals = [GOOD[0], brightness, rotation];
+            let findings = Findings { checks: vec![(check, contrast)], ..findings(&metrics, intervals) };
+            let Judgement { verdict, quality, scores, reasons } = judge(&findings, profile);
+            assert_eq!(quality, scores.iter().map(|(_, score)| score.quality).min().expect("three"), "of all scores");
+            (verdict, reasons.into_iter().map(|reason| reason.code).collect::<Vec<_>>())
+        };
+        let [bright, perhaps, dark] = [(0.3, 0.4, 0.5), (0.2, 0.28, 0.36), (-0.45, -0.36, -0.27)];
+        let mut profile = default_profile();
+        // Without the veil.
+        assert_eq!(told(&profile, [bright, GOOD[2]], 0.8), (Verdict::Fail, vec!["too_bright".to_owned()]));
+        assert_eq!(told(&profile, [perhaps, GOOD[2]], 0.8), (Verdict::Unsure, vec!["possibly_too_bright".to_owned()]));
+        // With it.
+        for brightness in [bright, perhaps, GOOD[1]] {
+            let fogged = told(&profile, [brightness, GOOD[2]], 0.3);
+            assert_eq!(fogged, (Verdict::Fail, vec!["low_contrast".to_owned()]), "{brightness:?}");
+        }
+        // What a veil does not explain is told as before.
+        let codes = |told: (Verdict, Vec<String>)| told.1;
+        assert_eq!(codes(told(&profile, [dark, GOOD[2]], 0.3)), ["low_contrast", "too_dark"]);
+        assert_eq!(codes(told(&profile, [bright, (9.0, 10.0, 11.0)], 0.3)), ["low_contrast", "tilted"]);
+        // Where nobody asks for contrast, the light alone tells of the veil.
+        profile.checks.remove(CONTRAST);
+        assert_eq!(codes(told(&profile, [bright, GOOD[2]], 0.3)), ["too_bright"]);
+    }
+
     /// field/README.md, kind 20: a plan is neither too bright nor tilted nor without contrast.
     #[test]
     fn what_is_no_photo_is_not_judged_as_one() {
@@ -460,7 +504,13 @@ mod tests {
         };
         let mut profile = default_profile();
         assert_eq!(with(0.9, &profile), (Verdict::Unsure, vec!["not_a_photo".to_owned()]));
-        assert_eq!(with(0.5, &profile).1.len(), 4, "a photo, and spoilt");
+        let spoilt_photo = ["low_contrast", "sideways", "tilted"];
+        let of_photo = |profile: &Profile, drawn: f32| {
+            let mut codes = with(drawn, profile).1;
+            codes.sort();
+            codes
+        };
+        assert_eq!(of_photo(&profile, 0.5), spoilt_photo, "a photo, and spoilt");
         profile.not_a_photo = NoPhoto::Fail;
         assert_eq!(with(0.9, &profile), (Verdict::Fail, vec!["not_a_photo".to_owned()]));
         profile.not_a_photo = NoPhoto::Ignore;
@@ -469,7 +519,7 @@ mod tests {
         profile.not_a_photo = NoPhoto::Unsure;
         profile.messages.insert("not_a_photo".to_owned(), "Photos only.".to_owned());
         profile.checks.insert("not_a_photo".to_owned(), crate::scoring::profile::Bound { low: None, high: Some(0.95) });
-        assert_eq!(with(0.9, &profile).1.len(), 4);
+        assert_eq!(of_photo(&profile, 0.9), spoilt_photo);
         let checks = vec![(check("damage"), 0.3), (check("not_a_photo"), 0.97)];
         let judgement = judge(&Findings { checks, ..findings(&metrics, spoilt) }, &profile);
         let codes: Vec<&str> = judgement.reasons.iter().map(|reason| reason.code.as_str()).collect();

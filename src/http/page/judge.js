@@ -90,7 +90,11 @@ export function judge(answer, profile, models, described) {
     const reason = ofCheck(check, bound);
     if (reason) found.push({ quality: 0, reason });
   }
-  const counted = found.filter(({ reason }) => reason.probability >= profile.review_at);
+  let counted = found.filter(({ reason }) => reason.probability >= profile.review_at);
+  // Bright since fog, or light that shines into the lens, lies over it.
+  if (counted.some(({ reason }) => reason.metric === "contrast")) {
+    counted = counted.filter(({ reason }) => reason.metric !== "brightness" || reason.threshold < 0);
+  }
   for (const entry of counted) {
     const { reason } = entry;
     const least = reason.metric === "orientation" ? TURN_FAILS_AT : 0;

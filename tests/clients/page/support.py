@@ -17,7 +17,7 @@ UNREADABLE = "README.md"
 # Photos made of one by a canvas, each with what is wrong with it, and dropped as files, all at once. They stay in `window.dropped`.
 MAKE_AND_DROP = """async ([url, wanted]) => {
     const photo = await createImageBitmap(await (await fetch(url)).blob());
-    const made = async ({name, turn = 0, light = 1, blur = 0, scale = 1, part = [0, 0, 1, 1], quality = 0.92}) => {
+    const made = async ({name, turn = 0, light = 1, blur = 0, veil = 0, scale = 1, part = [0, 0, 1, 1], quality = 0.92}) => {
         const canvas = document.createElement("canvas");
         const [left, top, width, height] = part.map((share, at) => share * (at % 2 ? photo.height : photo.width));
         const cut = turn ? 0.7 : 1;
@@ -26,7 +26,11 @@ MAKE_AND_DROP = """async ([url, wanted]) => {
         context.filter = `brightness(${light}) blur(${blur}px)`;
         context.translate(canvas.width / 2, canvas.height / 2);
         context.rotate((turn * Math.PI) / 180);
-        context.drawImage(photo, left, top, width, height, -width * scale / 2, -height * scale / 2, width * scale, height * scale);
+        const place = [-width * scale / 2, -height * scale / 2, width * scale, height * scale];
+        context.drawImage(photo, left, top, width, height, ...place);
+        // Fog.
+        Object.assign(context, {filter: "none", globalAlpha: veil, fillStyle: "rgb(240, 240, 240)"});
+        context.fillRect(...place);
         const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", quality));
         return new File([blob], name);
     };
