@@ -304,15 +304,23 @@ fn columns_follow_from_the_models_in_every_format() {
     assert_eq!(header, columns);
     let at = |name: &str| header.iter().position(|column| column == name).expect(name);
     assert!(at("rotation_raw") < at("exposure") && at("exposure") < at("turn"), "{header:?}");
+    assert_eq!(at("probability"), at("reasons") + 1, "{header:?}");
     let from_csv: Vec<BTreeMap<String, String>> = csv.deserialize().collect::<Result<_, _>>().expect("rows");
     assert_eq!([rows.len(), from_csv.len(), from_parquet.len()], [5; 3]);
+    let mut judged_by_a_reason = 0;
     for ((row, from_csv), from_parquet) in rows.iter().zip(&from_csv).zip(&from_parquet) {
         assert_eq!(from_parquet["path"], from_csv["path"]);
         if row.get("problem").is_some() {
             assert!(columns_of("exposure").iter().all(|column| from_csv[column].is_empty()), "{from_csv:?}");
             assert!(columns_of("exposure").iter().all(|column| !from_parquet.contains_key(column)), "{from_parquet:?}");
+            assert!(from_csv["probability"].is_empty() && !from_parquet.contains_key("probability"), "{from_csv:?}");
             continue;
         }
+        let worst = row["reasons"].get(0).map(|reason| reason["probability"].as_f64().expect("a number") as f32);
+        let read = |text: Option<&String>| text.and_then(|text| text.parse::<f32>().ok());
+        let found = [from_csv.get("probability"), from_parquet.get("probability")].map(read);
+        assert_eq!(found, [worst; 2], "{row}");
+        judged_by_a_reason += usize::from(worst.is_some());
         let (exposure, brightness) = (&row["scores"]["exposure"], &row["scores"]["brightness"]);
         assert_eq!(exposure["raw"], brightness["raw"], "the fourth metric is brightness by another name");
         for (column, part) in columns_of("exposure").iter().zip(["value", "low", "high", "raw"]) {
@@ -324,6 +332,7 @@ fn columns_follow_from_the_models_in_every_format() {
         assert_eq!(from_parquet["exposure_model"], from_csv["exposure_model"]);
         assert_eq!(from_parquet["width"], from_csv["width"]);
     }
+    assert!(judged_by_a_reason >= 2, "one is blurred, one is turned: {rows:?}");
     // A profile may bound the fourth metric; results that lack it are judged by the others. Rendered rooms may pass for drawings.
     let profiles = folder.path().join("profiles.json");
     let profile = r#"{"version": 1, "profiles": [{"name": "default", "not_a_photo": "ignore",
@@ -804,6 +813,44 @@ fn the_contact_sheet_shows_the_worst_first() {
     score(&[&[text(folder.path())], &how[..]].concat());
     let page = std::fs::read_to_string(&sheet).expect("a sheet");
     assert_eq!(page.matches("<li>Exposure ").count(), 5, "a further metric stands beside the others");
+}
+
+#[test]
+fn the_contact_sheet_shows_area_checks_and_probability() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let photo = blurred(&image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8(), 4.0);
+    let mut framed = image::RgbImage::from_pixel(photo.width() + 320, photo.height(), image::Rgb([20, 60, 160]));
+    image::imageops::replace(&mut framed, &photo, 160, 0);
+    std::fs::write(folder.path().join("framed.jpg"), jpeg(&framed, 92)).expect("it is written");
+    std::fs::write(folder.path().join("pavilion.jpg"), pavilion()).expect("it is written");
+    let (output, sheet) = (folder.path().join("results.csv"), folder.path().join("sheet.html"));
+    let (said, code) = score(&[text(folder.path()), "-o", text(&output), "--html", text(&sheet)]);
+    assert_eq!(code, Some(0), "{said}");
+    let mut csv = csv::Reader::from_path(&output).expect("CSV");
+    let rows: Vec<BTreeMap<String, String>> = csv.deserialize().collect::<Result<_, _>>().expect("rows");
+    let row = rows.iter().find(|row| row["path"].ends_with("framed.jpg")).expect("it has a row");
+    let page = std::fs::read_to_string(&sheet).expect("a sheet");
+    let figure = |name: &str| page.split("<figure").find(|figure| figure.contains(name)).expect("it is shown");
+    let (framed, plain) = (figure("framed.jpg"), figure("pavilion.jpg"));
+
+    let number = |column: &str| row[column].parse::<f32>().expect("a number");
+    let (worst, share) = (row["reasons"].split(' ').next().expect("it is blurred"), 100.0 * number("probability"));
+    assert!(framed.contains(&format!(": {} ({share:.0} %)", worst.replace('_', " "))), "{framed}");
+    // What compression mixes with the bars is no part of the photo.
+    let (_, outline) = framed.split_once("<svg viewBox=\"0 0 960 427\"").expect("an outline in pixels of the upload");
+    let drawn = |side: &str| -> u32 {
+        let (_, rest) = outline.split_once(&format!(" {side}=\"")).expect("a side of the outline");
+        rest.split('"').next().and_then(|pixels| pixels.parse().ok()).expect("a number")
+    };
+    let (left, right) = (drawn("x"), drawn("x") + drawn("width"));
+    assert!((160..176).contains(&left) && (785..=800).contains(&right), "{left} to {right}");
+    assert_eq!((drawn("y"), drawn("height")), (0, 427));
+    assert!(framed.contains(&format!("<li>frame: {}</li>", row["frame"])), "{framed}");
+    // Three digits of 640 / 427; nothing of what every photo has, or has none of.
+    assert!(plain.contains("<li>aspect: 1.5</li>") && plain.contains("<li>short side: 427</li>"), "{plain}");
+    for usual in ["<svg", "<li>frame", "<li>damage", "<li>collage", "<li>upscale"] {
+        assert!(!plain.contains(usual), "{usual}: {plain}");
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn every_flag_of_the_other_commands_is_listed() {
     let own =
         ["batch", "html", "html-photos", "output", "profile", "readers", "shard", "threads"].map(|flag| (flag, ""));
     assert_eq!(flags("score"), with(twins(SCORE), &[&files[..], &own].concat()));
-    let own = ["compare", "decisions", "json", "profiles", "show"].map(|flag| (flag, ""));
+    let own = ["compare", "compare-profile", "decisions", "json", "profiles", "show"].map(|flag| (flag, ""));
     assert_eq!(flags("backtest"), with(twins("models"), &own));
     let own = "scores decisions max-refused-good max-passed-bad output profiles name show html html-photos json";
     let own: Vec<_> = own.split_whitespace().map(|flag| (flag, "")).chain([files[1]]).collect();

@@ -185,6 +185,50 @@ fn decisions_become_a_profile_that_keeps_its_promises_on_other_photos() {
 }
 
 #[test]
+fn a_profile_is_compared_with_one_of_another_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut draws = Draws(7);
+    let photos: Vec<Photo> = (0..2000).map(|number| photo(number, &mut draws)).collect();
+    let scores = results(folder, "results.jsonl", &photos);
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let changes = |judged: &Value, from: &str, to: &str| -> Vec<[String; 3]> {
+        let changes = judged["changes"].as_array().expect("a list");
+        changes.iter().map(|change| [&change["path"], &change[from], &change[to]].map(text)).collect()
+    };
+
+    // Of the same file: verdicts differ by what is listed, photo by photo.
+    let found = told(&["backtest", "--json", "--compare-profile", "real-estate", &scores]);
+    let [default, stricter] = [&found["profiles"][0], &found["profiles"][1]];
+    assert_eq!([&default["profile"], &stricter["profile"]], ["default", "real-estate"]);
+    let changed = changes(default, "from", "to");
+    for verdict in ["pass", "unsure", "fail"] {
+        let of = |judged: &Value| judged["verdicts"][verdict].as_f64().expect("a share");
+        let gained = changed.iter().filter(|[_, _, to]| to == verdict).count() as f64;
+        let lost = changed.iter().filter(|[_, from, _]| from == verdict).count() as f64;
+        let moved = (gained - lost) / photos.len() as f64;
+        assert!((of(stricter) - of(default) - moved).abs() < 1e-9, "{verdict}: {moved}");
+    }
+    assert!(changed.iter().any(|[_, from, to]| from == "pass" && to != "pass"), "its thresholds are tighter");
+    assert_eq!(changes(stricter, "from", "to"), [[""; 3]; 0], "it decides as itself");
+
+    // Of another file, which holds that one alone: the same, the other way round.
+    let mut shipped: Value = serde_json::from_str(include_str!("../core/src/scoring/profiles.json")).expect("JSON");
+    shipped["profiles"].as_array_mut().expect("a list").retain(|profile| profile["name"] == "default");
+    let one = write(folder, "one.json", &shipped.to_string());
+    let back = told(&["backtest", "--json", "--compare", &one, "--compare-profile", "default", &scores]);
+    assert_eq!(changes(&back["profiles"][1], "to", "from"), changed);
+    // By its own name each profile but `default` has nothing to be compared with.
+    let same = told(&["backtest", "--json", "--compare", &one, &scores]);
+    assert!(same["profiles"][0].get("changes").is_some() && same["profiles"][1].get("changes").is_none(), "{same}");
+
+    let said = refused(&["backtest", "--compare-profile", "nobody", &scores]);
+    assert!(said.contains("there is no profile `nobody`, but default, real-estate, car-dealer"), "{said}");
+    let said = refused(&["backtest", "--compare", &one, "--compare-profile", "real-estate", &scores]);
+    assert!(said.contains("there is no profile `real-estate`, but default"), "{said}");
+}
+
+#[test]
 fn too_few_decisions_say_how_many_it_takes() {
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();

@@ -14,7 +14,7 @@ use crate::name::Name;
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
 /// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 28] = [
+const RESERVED: [&str; 29] = [
     "area",
     "bytes",
     "checks",
@@ -32,6 +32,7 @@ const RESERVED: [&str; 28] = [
     "name",
     "orientation",
     "path",
+    "probability",
     "problem",
     "profile",
     "quality",
@@ -239,6 +240,16 @@ pub(crate) mod tests {
     fn a_placeholder_that_is_none_stays_as_it_is() {
         assert_eq!(fault("a", "From {value to {value:.x} 50 %").advice_for(2.0), "From 2 50 %");
         assert_eq!(fault("a", "{value").advice_for(2.0), "{value");
+    }
+
+    #[test]
+    fn no_metric_has_the_name_of_what_stands_beside_it() {
+        let named =
+            |name: &str| Metric { name: name.parse().expect("a name"), ..metric([0.0, 1.0], None, fault("high", "")) };
+        assert!(named("exposure").check().is_ok());
+        for name in ["probability", "quality", "contrast", "turn_probability", "label_room"] {
+            assert!(named(name).check().is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -113,6 +113,7 @@ class Assessment:
         row: dict[str, Any] = {
             "verdict": self.verdict,
             "reasons": " ".join(reason.code for reason in self.reasons),
+            "probability": self.reasons[0].probability if self.reasons else None,
             "quality": self.quality,
         }
         for metric, score in self.scores.items():

@@ -45,7 +45,7 @@ pub struct Judged {
     /// How often it errs, where it was told what was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided: Option<Rates>,
-    /// What the other profile of its name decides otherwise, where there is one to compare with.
+    /// What the profile that it is compared with decides otherwise, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<Change>>,
     #[serde(skip)]
@@ -72,7 +72,8 @@ pub struct Change {
 /// intervals are known, and more verdicts may differ.
 ///
 /// # Errors
-/// [`BulkError`] when profiles, models, decisions or results cannot be read, the results are empty, or no decision is on a photo of them.
+/// [`BulkError`] when profiles, models, decisions or results cannot be read, the results are empty, no decision is on a photo of them, or
+/// there is no profile of the name to compare with.
 pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     let models = ModelSet::load(&config.models).map_err(LoadError::from)?;
     let load = |path: Option<&Path>| -> Result<Profiles, LoadError> {
@@ -82,7 +83,12 @@ pub fn backtest(config: &BacktestConfig) -> Result<Backtest, BulkError> {
     };
     let profiles = load(config.profiles.as_deref())?;
     let others = config.compare.as_deref().map(|path| load(Some(path))).transpose()?;
-    let other = |profile: &Profile| others.as_ref().and_then(|others| others.find(profile.name.as_str()));
+    let find = |name: &str| {
+        let known = others.as_ref().unwrap_or(&profiles);
+        known.find(name).ok_or_else(|| BulkError::unknown_profile(name, known))
+    };
+    let named = config.compare_profile.as_deref().map(find).transpose()?;
+    let other = |profile: &Profile| named.or_else(|| others.as_ref()?.find(profile.name.as_str()));
     let decisions = config.decisions.as_deref().map(Decisions::read).transpose()?;
     let mut lookup = decisions.as_ref().map(Lookup::new);
     let new = |profile: &Profile| Judged {

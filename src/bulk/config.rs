@@ -82,7 +82,11 @@ pub struct BacktestConfig {
     /// Another file of profiles: adds, photo by photo, what the profile of the same name there decides otherwise.
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
-    /// Photos listed that `--compare` finds.
+    /// Name of one profile to compare each with, of the file that `--compare` names or else of `--profiles`: adds, photo by photo, what
+    /// that one decides otherwise.
+    #[arg(long, value_name = "NAME")]
+    pub compare_profile: Option<String>,
+    /// Photos listed that the comparison finds.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     pub show: usize,
     /// As JSON.

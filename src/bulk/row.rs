@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use clearshot_core::area::Area;
 use clearshot_core::assessment::Assessment;
 use clearshot_core::checks::CHECKS;
 use clearshot_core::metric::LABEL;
@@ -67,7 +68,8 @@ pub fn columns(metrics: &[&str], labels: &[&str]) -> Vec<Column> {
     let column = |name: &str, kind| Column { name: name.to_owned(), kind };
     let text = |name: &str| column(name, Kind::Text);
     let count = |name: &str| column(name, Kind::Count);
-    let mut columns = vec![text("path"), text("verdict"), text("reasons"), count("quality")];
+    let probability = column("probability", Kind::Real);
+    let mut columns = vec![text("path"), text("verdict"), text("reasons"), probability, count("quality")];
     for metric in metrics {
         columns.extend(["", "_low", "_high", "_raw"].map(|part| column(&format!("{metric}{part}"), Kind::Real)));
     }
@@ -158,6 +160,9 @@ impl From<Row> for FlatRow {
         let Some(assessment) = row.assessment else { return flat };
         let Assessment { image, scores, orientation, labels, checks, coverage, quality, .. } = assessment;
         flat.text("verdict", assessment.verdict.name().to_owned());
+        if let Some(worst) = assessment.reasons.first() {
+            flat.set("probability".into(), Cell::Real(worst.probability));
+        }
         let codes: Vec<String> = assessment.reasons.into_iter().map(|reason| reason.code).collect();
         flat.text("reasons", codes.join(" "));
         flat.count("quality", quality.into());
@@ -265,6 +270,13 @@ impl FlatRow {
     #[must_use]
     pub fn scene_hash(&self) -> Option<SceneHash> {
         self.text_of("scene_hash")?.parse().ok()
+    }
+
+    /// Where the photo is within its picture; results of older versions do not say.
+    #[must_use]
+    pub fn area(&self) -> Option<Area> {
+        let [left, top, width, height] = AREA.map(|part| self.number_of(part));
+        Some(Area { left: left?, top: top?, width: width?, height: height? })
     }
 
     /// How the photo is turned by right angles, where a model says so.

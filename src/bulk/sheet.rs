@@ -11,6 +11,7 @@ use std::thread;
 use askama::Template;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use clearshot_core::checks::{CHECKS, UPSCALE};
 use clearshot_core::ingest::{self, Limits};
 use clearshot_core::metric::Metric;
 use clearshot_core::thumbnail;
@@ -40,7 +41,18 @@ struct Entry {
     quality: Option<u32>,
     reasons: String,
     scores: Vec<String>,
+    facts: Vec<String>,
     thumbnail: Option<String>,
+    outline: Option<Outline>,
+}
+
+/// Where a photo is within its picture, in pixels of the picture.
+struct Outline {
+    view_box: String,
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
 }
 
 /// What every sheet begins with; only a file that does is written over.
@@ -198,7 +210,13 @@ fn entry(row: &FlatRow, note: Option<String>, metrics: &[Metric], thumbnail: Opt
         let Metric { title, unit, .. } = metric;
         Some(format!("{title} {:.2} {unit} ({:.2} to {:.2})", estimate.value, estimate.low, estimate.high))
     };
-    let reasons = row.text_of("reasons").map(|codes| codes.replace(' ', ", ").replace('_', " "));
+    // Results of older versions do not say how probable a reason is.
+    let probability =
+        row.number_of("probability").map(|share| format!(" ({:.0} %)", 100.0 * share)).unwrap_or_default();
+    let reasons = row.text_of("reasons").map(|codes| {
+        let (first, others) = codes.split_at(codes.find(' ').unwrap_or(codes.len()));
+        format!("{first}{probability}{}", others.replace(' ', ", ")).replace('_', " ")
+    });
     Entry {
         path: row.path().to_owned(),
         note,
@@ -206,8 +224,30 @@ fn entry(row: &FlatRow, note: Option<String>, metrics: &[Metric], thumbnail: Opt
         quality: row.number_of("quality").map(|quality| quality as u32),
         reasons: reasons.or_else(|| row.text_of("detail").map(str::to_owned)).unwrap_or_default(),
         scores: metrics.iter().filter_map(score).collect(),
+        facts: facts(row),
         thumbnail,
+        outline: outline(row),
     }
+}
+
+/// What checks found that is not usual, in words, with three digits; the page chooses alike.
+fn facts(row: &FlatRow) -> Vec<String> {
+    let fact = CHECKS.iter().filter_map(|check| {
+        let value = row.number_of(check.name)?;
+        let is_usual = value == 0.0 || (value == 1.0 && [UPSCALE, "collage"].contains(&check.name));
+        let rounded: f32 = format!("{value:.2e}").parse().unwrap_or(value);
+        (!is_usual).then(|| format!("{}: {rounded}", check.name.replace('_', " ")))
+    });
+    fact.collect()
+}
+
+/// Nothing where the photo fills its picture.
+fn outline(row: &FlatRow) -> Option<Outline> {
+    let area = row.area().filter(|area| !area.is_whole())?;
+    let side = |column: &str| row.number_of(column).map(|pixels| pixels as u32).filter(|pixels| *pixels > 0);
+    let (picture_width, picture_height) = (side("width")?, side("height")?);
+    let [left, top, width, height] = area.pixels(picture_width, picture_height);
+    Some(Outline { view_box: format!("0 0 {picture_width} {picture_height}"), left, top, width, height })
 }
 
 /// A small JPEG as a data URI; `None` where the photo does not decode.

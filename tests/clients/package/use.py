@@ -1,7 +1,9 @@
 """Uses the installed Python package and compares it with the running service: use.py URL."""
 
+import contextlib
 import io
 import json
+import re
 import sys
 import threading
 import time
@@ -18,6 +20,7 @@ from PIL import Image
 
 URL = sys.argv[1]
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "pavilion.jpg"
+ROOT = Path(__file__).parents[3]
 
 
 def served(body: bytes, profile: str) -> dict[str, Any]:
@@ -128,9 +131,31 @@ def main() -> None:
     counting.join()
     assert ticks > 100 * spent, f"{ticks} ticks in {spent} s"
 
-    table = pandas.DataFrame(outcome.to_row() for outcome in scorer.score_many(many))
+    rows = [outcome.to_row() for outcome in scorer.score_many(many)]
+    probabilities = [answer["reasons"][0]["probability"] if answer["reasons"] else None for answer in expected_answers]
+    assert [row["probability"] for row in rows] == probabilities and set(probabilities) > {None}, probabilities
+    table = pandas.DataFrame(rows)
+    assert list(table.columns)[:4] == ["verdict", "reasons", "probability", "quality"], list(table.columns)
     assert len(table) == len(many) and {"blur", "blur_low", "rotation_model", "area_width", "contrast"} <= set(table.columns)
     assert set(table["verdict"]) >= {"pass", "fail"}, table["verdict"]
 
 
+def printed(page: str) -> str:
+    """What the Python of a page prints, run from top to bottom where its reader is: in the project's root."""
+    said = io.StringIO()
+    names: dict[str, Any] = {}
+    with contextlib.chdir(ROOT), contextlib.redirect_stdout(said):
+        for block in re.findall(r"^```python\n(.*?)^```", Path(page).read_text(), re.DOTALL | re.MULTILINE):
+            exec(compile(block, page, "exec"), names)
+    return said.getvalue()
+
+
+def pages() -> None:
+    assert printed("README.md") == "fail\n"
+    first, *table = printed("docs/python.md").splitlines()
+    assert re.fullmatch(r"fail -?\d+\.\d+ \[.*'tilted'.*\]", first), first
+    assert [line.split()[:2] for line in table] == [["verdict", "blur"], ["0", "pass"], ["1", "fail"]], table
+
+
 main()
+pages()
