@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clearshot_core::checks::CHECKS;
 use serde_json::Value;
 use support::photos::pavilion;
 use support::server::{Server, client, key, models_with_a_fourth_metric, root};
@@ -114,8 +115,9 @@ async fn results(port: u16, query: &str) -> usize {
     answer["data"]["result"].as_array().map_or(0, Vec::len)
 }
 
-/// Queries of all panels, for each of these metrics where a panel is repeated by metric.
+/// Queries of all panels, for each of these metrics where a panel is repeated by metric, and for each check where it is by check.
 fn queries(metrics: &[&str]) -> Vec<String> {
+    let checks: Vec<&str> = CHECKS.iter().map(|check| check.name).collect();
     let dashboard =
         std::fs::read_to_string(root().join("deploy/grafana/dashboards/clearshot.json")).expect("it is there");
     let dashboard: Value = serde_json::from_str(&dashboard).expect("JSON");
@@ -123,8 +125,14 @@ fn queries(metrics: &[&str]) -> Vec<String> {
     let targets = panels.flat_map(|panel| panel["targets"].as_array().expect("targets").clone());
     let queries = targets.flat_map(|target| {
         let query = target["expr"].as_str().expect("an expression").replace("$__rate_interval", "10s");
-        let repeated = query.contains("$metric");
-        metrics[..if repeated { metrics.len() } else { 1 }].iter().map(move |metric| query.replace("$metric", metric))
+        let names: &[&str] = if query.contains("$metric") {
+            metrics
+        } else if query.contains("$check") {
+            &checks
+        } else {
+            &[""]
+        };
+        names.iter().map(|name| query.replace("$metric", name).replace("$check", name)).collect::<Vec<_>>()
     });
     queries.collect()
 }
@@ -167,6 +175,9 @@ async fn every_panel_has_data_of_the_service_behind_it() {
     // What the dashboard lists metrics by, and the rules that no metric is named in.
     for query in ["clearshot_score_count", "clearshot:score_drift_from_card:6h"] {
         assert_eq!(results(port, query).await, 4, "{query}");
+    }
+    for query in ["clearshot_check_count", "count by (check) (clearshot:check_share:6h)"] {
+        assert_eq!(results(port, query).await, CHECKS.len(), "{query}");
     }
     assert_eq!(results(port, "ALERTS{alertstate=\"firing\", alertname=~\"ClearshotDown|ClearshotFailing\"}").await, 0);
 }

@@ -2,11 +2,15 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use support::photos::pavilion;
+use image::imageops::{self, FilterType};
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::Value;
+use support::photos::{encoded, jpeg, pavilion};
 use support::raw::Raw;
 use support::server::{Server, models_copy, problem, refusal, root};
 
@@ -47,6 +51,74 @@ async fn probes_models_and_document_answer() {
     }
     let document: serde_json::Value = server.get("/openapi.json").await.json().await.expect("JSON");
     assert!(document["paths"]["/score"]["post"].is_object());
+}
+
+/// Photos by check and upper bound, as `/metrics` counts them: those with values up to the bound.
+fn counted(metrics: &str) -> BTreeMap<String, Vec<(f64, usize)>> {
+    let mut counted: BTreeMap<String, Vec<(f64, usize)>> = BTreeMap::new();
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("clearshot_check_bucket{le=\"")) {
+        let (bound, rest) = line.split_once("\",check=\"").expect("two labels");
+        let (check, count) = rest.split_once("\"} ").expect("a count");
+        let bin = (bound.parse().expect("a bound"), count.parse().expect("a count"));
+        counted.entry(check.to_owned()).or_default().push(bin);
+    }
+    counted
+}
+
+fn grained(photo: &RgbImage) -> RgbImage {
+    let mut grained = photo.clone();
+    for (x, y, pixel) in grained.enumerate_pixels_mut() {
+        let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(40_503) ^ (x * y)) % 25;
+        pixel.0 = pixel.0.map(|level| level.saturating_add(grain as u8));
+    }
+    grained
+}
+
+fn on_white(photo: &RgbImage) -> RgbImage {
+    let mut sheet = RgbImage::from_pixel(photo.width() + 80, photo.height() + 80, Rgb([255; 3]));
+    imageops::replace(&mut sheet, photo, 40, 40);
+    sheet
+}
+
+/// A portal whose tools change sends the same photos as before, but smaller, framed, grained or compressed harder: no model need see it.
+#[tokio::test]
+async fn metrics_tell_what_checks_measured_and_where_uploads_change() {
+    let server = Server::start(&[]);
+    let described: Value = server.get("/checks").await.json().await.expect("JSON");
+    let names = described["checks"].as_array().expect("a list").iter().map(|check| check["name"].as_str());
+    let names: BTreeSet<&str> = names.map(|name| name.expect("a name")).collect();
+    let nothing = counted(&server.metrics().await);
+    assert_eq!(nothing.keys().map(String::as_str).collect::<BTreeSet<_>>(), names);
+    assert!(nothing.values().flatten().all(|(_, count)| *count == 0), "{nothing:?}");
+
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let half = imageops::resize(&photo, photo.width() / 2, photo.height() / 2, FilterType::Triangle);
+    let mut answers = vec![server.score(jpeg(&photo, 92)).await];
+    let first = counted(&server.metrics().await);
+    let mut before = first.clone();
+    for (check, upload) in [
+        ("jpeg_quality", jpeg(&photo, 55)),
+        ("noise", encoded(&grained(&photo), ImageFormat::Png)),
+        ("frame", encoded(&on_white(&photo), ImageFormat::Png)),
+        ("short_side", encoded(&half, ImageFormat::Png)),
+    ] {
+        answers.push(server.score(upload).await);
+        let after = counted(&server.metrics().await);
+        let came = after[check].iter().zip(&before[check]).map(|((_, now), (_, then))| now - then);
+        assert!(came.ne(first[check].iter().map(|(_, count)| *count)), "{check} is in the bin of the first: {after:?}");
+        before = after;
+    }
+
+    // Each photo is in the bins of what its answer says, and in none of what it has no value of, as a PNG of a quality.
+    assert!(answers.iter().any(|answer| answer["checks"]["jpeg_quality"].is_null()), "{answers:#?}");
+    for (check, bins) in before {
+        let value = |answer: &Value| answer["checks"][&check].as_f64().map(|value| f64::from(value as f32));
+        let values: Vec<f64> = answers.iter().filter_map(value).collect();
+        for (bound, count) in bins {
+            let expected = values.iter().filter(|value| **value <= bound).count();
+            assert_eq!(count, expected, "{check}: {values:?} up to {bound}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What the service counts and times, for Prometheus: `GET /metrics` in the OpenMetrics text format.
 //!
-//! Labels hold only values of small fixed sets (matched routes, known methods, codes, metrics, profiles), never what a client sent;
-//! what is reloaded (keys, models) takes its old values away.
+//! Labels hold only values of small fixed sets (matched routes, known methods, codes, metrics, checks, profiles), never what a client
+//! sent; what is reloaded (keys, models) takes its old values away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use clearshot_core::assessment::Assessment;
+use clearshot_core::checks::CHECKS;
 use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::card::ModelCard;
 use prometheus_client::encoding::text::encode;
@@ -138,7 +139,8 @@ pub struct Metrics {
     labels: Family<PhotoLabels, Counter>,
     /// Labels that the models in use may give.
     known_labels: Mutex<Vec<PhotoLabels>>,
-    scores: Scores,
+    scores: ValuesByName,
+    checks: ValuesByName,
     score_reference: Family<BinLabels, Gauge<f64, AtomicU64>>,
     models: Family<ModelLabels, Gauge>,
     /// Labels of `models`: those in use and those before them.
@@ -176,7 +178,8 @@ impl Metrics {
             probability: Family::new_with_constructor(probabilities),
             labels: Family::default(),
             known_labels: Mutex::default(),
-            scores: Scores::default(),
+            scores: ValuesByName::labelled("metric"),
+            checks: ValuesByName::labelled("check"),
             score_reference: Family::default(),
             models: Family::default(),
             shown_models: Mutex::default(),
@@ -209,6 +212,10 @@ impl Metrics {
         registry.register("labels", help, metrics.labels.clone());
         let help = "Calibrated values by metric, in its unit; a shift tells of drift";
         registry.register("score", help, metrics.scores.clone());
+        let bins = CHECKS.iter().map(|check| (check.name.to_owned(), check.bins.to_vec()));
+        metrics.checks.expect(bins);
+        let help = "What the checks measured, by check, in its unit; a shift tells of other uploads";
+        registry.register("check", help, metrics.checks.clone());
         let reference = metrics.score_reference.clone();
         let help = "Share of good photos with values up to the bound, from the model's card; compare with score";
         registry.register("score_reference", help, reference);
@@ -275,7 +282,7 @@ impl Metrics {
 
     /// A photo was judged.
     pub fn judged(&self, assessment: &Assessment) {
-        let Assessment { profile, verdict, reasons, scores, labels, .. } = assessment;
+        let Assessment { profile, verdict, reasons, scores, checks, labels, .. } = assessment;
         let of_verdict = VerdictLabels { profile: profile.clone(), verdict: verdict.name().to_owned() };
         self.verdicts.get_or_create(&of_verdict).inc();
         for reason in reasons {
@@ -285,6 +292,9 @@ impl Metrics {
         }
         for (metric, score) in scores.iter() {
             self.scores.observe(metric, f64::from(score.value));
+        }
+        for (check, value) in checks {
+            self.checks.observe(check, f64::from(*value));
         }
         for (model, found) in labels {
             let labels = PhotoLabels { model: model.clone(), label: found.label.clone() };
@@ -332,7 +342,7 @@ impl Metrics {
         *shown = former.chain(labels.iter().cloned()).collect();
         drop(shown);
         self.labels(models);
-        self.scores.expect(models);
+        self.scores.expect(models.metrics().map(|metric| (metric.name.to_string(), metric.bin_bounds())));
         self.score_reference.clear();
         models.cards().for_each(|card| self.reference(card));
     }
@@ -393,36 +403,42 @@ fn of(metric: &str) -> MetricLabel {
     MetricLabel { metric: metric.to_owned() }
 }
 
-/// Histograms of values, one for each metric that is served, each with the bins of its own range.
-#[derive(Clone, Debug, Default)]
-struct Scores(Arc<RwLock<BTreeMap<String, Histogram>>>);
+/// Histograms of values, one for each metric or check, each with the bins of its own range.
+#[derive(Clone, Debug)]
+struct ValuesByName {
+    /// Label that has the name.
+    label: &'static str,
+    histograms: Arc<RwLock<BTreeMap<String, Histogram>>>,
+}
 
-impl Scores {
-    /// Values of these models' metrics will come, and no others. A metric that is known already goes on counting.
-    fn expect(&self, models: &ModelSet) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+impl ValuesByName {
+    fn labelled(label: &'static str) -> Self {
+        Self { label, histograms: Arc::default() }
+    }
+
+    /// Values of these names will come, and of no others, each with the bounds of its bins. A name that is known already goes on counting.
+    fn expect(&self, bins: impl Iterator<Item = (String, Vec<f64>)>) {
+        let mut known = self.histograms.write().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
-        *known = models
-            .metrics()
-            .map(|metric| {
-                let name = metric.name.to_string();
-                let histogram = before.remove(&name).unwrap_or_else(|| Histogram::new(metric.bin_bounds()));
+        *known = bins
+            .map(|(name, bounds)| {
+                let histogram = before.remove(&name).unwrap_or_else(|| Histogram::new(bounds));
                 (name, histogram)
             })
             .collect();
     }
 
-    fn observe(&self, metric: &str, value: f64) {
-        if let Some(histogram) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(metric) {
+    fn observe(&self, name: &str, value: f64) {
+        if let Some(histogram) = self.histograms.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             histogram.observe(value);
         }
     }
 }
 
-impl EncodeMetric for Scores {
+impl EncodeMetric for ValuesByName {
     fn encode(&self, mut encoder: MetricEncoder) -> Result<(), std::fmt::Error> {
-        for (metric, histogram) in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            histogram.encode(encoder.encode_family(&of(metric))?)?;
+        for (name, histogram) in &*self.histograms.read().unwrap_or_else(PoisonError::into_inner) {
+            histogram.encode(encoder.encode_family(&[(self.label, name.as_str())])?)?;
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ pub(super) fn check() -> Check {
         high: Some(fault("bad_aspect", Severity::Fixable, "Send a photo that is higher for its width.")),
         of_photos: false,
         certainty: 1.0,
+        // Between 9:16, 2:3, 3:4, 1:1, 4:3, 3:2, 16:9 and what is wider.
+        bins: &[0.6, 0.7, 0.9, 1.1, 1.4, 1.6, 1.9],
         measure: |Evidence { size: [width, height], .. }| Some(*width as f32 / *height as f32),
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: true,
         certainty: 1.0,
+        bins: &[0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0],
         measure: |Evidence { sample, .. }| Some(backlight(sample)),
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn check() -> Check {
         high: Some(fault("collage", Severity::Fixable, "Send each photo by itself.")),
         of_photos: true,
         certainty: 1.0,
+        bins: &[1.0, 2.0, 3.0, 4.0, 6.0],
         measure: |Evidence { parts, .. }| Some((parts[0] * parts[1]) as f32),
     }
 }

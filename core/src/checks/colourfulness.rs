@@ -14,6 +14,7 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: true,
         certainty: 1.0,
+        bins: &[3.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0],
         // A strip whose view is narrower than a block is not gray.
         measure: |Evidence { sample, .. }| (!sample.blocks.is_empty()).then(|| sample.colourfulness()),
     }

@@ -13,6 +13,7 @@ pub(super) fn check() -> Check {
         high: Some(fault("framed", Severity::Fixable, "Send the photo without bars or a frame around it.")),
         of_photos: false,
         certainty: 1.0,
+        bins: &[0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5],
         measure: |Evidence { area, .. }| Some(area.frame_share()),
     }
 }

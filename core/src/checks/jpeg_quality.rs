@@ -18,6 +18,7 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: false,
         certainty: 1.0,
+        bins: &[50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0],
         measure: |Evidence { jpeg_quality, .. }| jpeg_quality.map(f32::from),
     }
 }

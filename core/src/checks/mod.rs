@@ -94,6 +94,9 @@ pub struct Check {
     pub of_photos: bool,
     /// How probable the fault is where a bound is crossed: 1 unless what is measured may be meant.
     pub certainty: f32,
+    /// Upper bounds of the bins that `/metrics` counts values in, ascending; what lies above the last has a bin of its own. Eight at
+    /// most, close together where most photos are, so that a shift of them moves a share of photos across one.
+    pub bins: &'static [f64],
     /// Measures a photo; nothing where the check does not apply (the quality of a PNG).
     pub measure: fn(&Evidence) -> Option<f32>,
 }
@@ -139,6 +142,15 @@ mod tests {
         for check in CHECKS.iter() {
             assert!(std::ptr::eq(find(check.name).expect("it is listed"), check), "{} is there twice", check.name);
             assert!(check.low.is_some() || check.high.is_some(), "{} judges nothing", check.name);
+        }
+    }
+
+    /// Each bound is a series of every replica.
+    #[test]
+    fn each_check_has_a_few_bins_in_ascending_order() {
+        for Check { name, bins, .. } in CHECKS.iter() {
+            assert!((1..=8).contains(&bins.len()), "{name}: {bins:?}");
+            assert!(bins.windows(2).all(|pair| pair[0] < pair[1]), "{name}: {bins:?}");
         }
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn check() -> Check {
         high: Some(fault("noisy", Severity::Retake, "Take the photo again, with more light.")),
         of_photos: true,
         certainty: 1.0,
+        bins: &[0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0],
         measure: |Evidence { sample, .. }| noise(sample),
     }
 }

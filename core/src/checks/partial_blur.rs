@@ -25,6 +25,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: true,
         certainty: CERTAINTY,
+        bins: &[0.0, 0.1, 0.2, 0.3, 0.5, 0.7],
         measure: |Evidence { cells, parts, .. }| Some(blurred_in_part(cells.as_ref()?, *parts)),
     }
 }

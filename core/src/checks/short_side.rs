@@ -17,6 +17,8 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: false,
         certainty: 1.0,
+        // Between the sizes that tools scale photos to: 480, 600, 768, 900, 1080, 1440, 2160 pixels.
+        bins: &[320.0, 500.0, 700.0, 800.0, 1000.0, 1300.0, 2000.0, 3000.0],
         measure: |Evidence { size: [width, height], .. }| Some(*width.min(height) as f32),
     }
 }

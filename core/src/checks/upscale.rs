@@ -51,6 +51,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: true,
         certainty: 1.0,
+        bins: &[1.0, 2.5, 3.5, 4.5],
         measure: |Evidence { reference, size, jpeg_quality, .. }| {
             let scale = reference.pixels().width() as f32 / size[0] as f32;
             Some(factor(reference, scale, jpeg_quality.is_some_and(|quality| quality < BLOCKY)))

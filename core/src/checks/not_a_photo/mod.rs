@@ -39,6 +39,7 @@ pub(super) fn check() -> Check {
         )),
         of_photos: false,
         certainty: 1.0,
+        bins: &[0.01, 0.1, 0.3, 0.5, 0.7, 0.9],
         measure: |Evidence { reference, sample, .. }| Some(drawn(sample).max(page(reference, sample))),
     }
 }
