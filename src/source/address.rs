@@ -59,13 +59,28 @@ impl Addresses {
     }
 }
 
+/// What a name leads to, as the system says.
+pub(super) fn look_up(name: Name) -> Resolving {
+    Box::pin(async move {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+        Ok(Box::new(found.into_iter()) as Addrs)
+    })
+}
+
 /// What a name leads to is checked where the connection takes its address from: between the check and the connection nobody is asked
 /// again, so that a name that changes its mind (DNS rebinding) gains nothing.
-impl Resolve for Addresses {
+pub(super) struct Checked<L> {
+    /// What may be connected to.
+    pub(super) addresses: Addresses,
+    /// Who is asked what a name leads to: [`look_up`], or a test.
+    pub(super) lookup: L,
+}
+
+impl<L: Fn(Name) -> Resolving + Send + Sync> Resolve for Checked<L> {
     fn resolve(&self, name: Name) -> Resolving {
-        let addresses = self.clone();
+        let (addresses, answer) = (self.addresses.clone(), (self.lookup)(name));
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = answer.await?.collect();
             // One that is not allowed discredits the others.
             if found.iter().all(|found| addresses.permit(found.ip())) {
                 Ok(Box::new(found.into_iter()) as Addrs)
@@ -78,6 +93,8 @@ impl Resolve for Addresses {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
 
     fn permitted(networks: &[&str], address: &str) -> bool {
@@ -127,10 +144,33 @@ mod tests {
     #[tokio::test]
     async fn names_that_lead_home_are_not_resolved() {
         let resolve = async |networks: &[String]| {
-            let addresses = Addresses::of(networks).expect("networks");
-            addresses.resolve("localhost".parse().expect("a name")).await.map(Iterator::count)
+            let checked = Checked { addresses: Addresses::of(networks).expect("networks"), lookup: look_up };
+            checked.resolve("localhost".parse().expect("a name")).await.map(Iterator::count)
         };
         assert!(resolve(&[]).await.is_err());
         assert!(resolve(&["127.0.0.0/8".into(), "::1".into()]).await.is_ok_and(|found| found > 0));
+    }
+
+    #[tokio::test]
+    async fn one_address_that_is_not_allowed_discredits_the_others() {
+        let resolve = async |answer: &[&str]| {
+            let parse = |address: &&str| SocketAddr::new(address.parse().expect("an address"), 0);
+            let answer: Vec<SocketAddr> = answer.iter().map(parse).collect();
+            let lookup = |_: Name| -> Resolving { Box::pin(ready(Ok(Box::new(answer.clone().into_iter()) as Addrs))) };
+            let checked = Checked { addresses: Addresses::of(&["10.1.0.0/16".into()]).expect("a network"), lookup };
+            let found = checked.resolve("photos.example".parse().expect("a name")).await;
+            found.map(|found| found.map(|address| address.ip().to_string()).collect::<Vec<_>>())
+        };
+        for sound in [&["93.184.216.34"][..], &["93.184.216.34", "2606:2800:220:1::1", "10.1.2.3"]] {
+            assert!(resolve(sound).await.is_ok_and(|found| found == sound), "{sound:?}");
+        }
+        for mixed in [
+            &["93.184.216.34", "169.254.169.254"][..],
+            &["169.254.169.254", "93.184.216.34"],
+            &["2606:2800:220:1::1", "93.184.216.34", "::1"],
+            &["10.1.2.3", "10.2.0.1"],
+        ] {
+            assert!(resolve(mixed).await.is_err(), "{mixed:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use object_store::Error;
 use url::Url;
 
-use super::address::Addresses;
+use super::address::{Addresses, look_up};
 use super::allowed::Allowed;
 use super::web::Web;
 use super::{Opened, SourceConfig};
@@ -22,7 +22,7 @@ pub(super) struct Fetcher {
 impl Fetcher {
     pub(super) fn new(config: &SourceConfig) -> Result<Self, String> {
         let allowed = Allowed::of(&config.allow_source)?;
-        let web = Web::new(allowed.clone(), Addresses::of(&config.allow_source_network)?)?;
+        let web = Web::new(allowed.clone(), Addresses::of(&config.allow_source_network)?, look_up)?;
         Ok(Self { allowed, web, stores: Stores::default() })
     }
 
