@@ -6,7 +6,7 @@ import math
 import cv2
 import numpy
 
-from .common import jpeg, view
+from .common import THUMBNAIL, jpeg, view
 
 FONTS = [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX]
 
@@ -224,6 +224,7 @@ def after(hide, sigma):
 
 KINDS = {
     "untouched": lambda image, chance: (jpeg(view(image)), 0.0),
+    f"thumbnail of {THUMBNAIL} px [32]": lambda image, chance: (jpeg(view(image, THUMBNAIL)), 0.0),
     "Gaussian 0 to 5 px": spread_over(0, 5, gaussian),
     "disk 0 to 4 px": spread_over(0, 4, disk),
     "shake 5 to 18 px long, any direction [12]": shaken(5, 18),
@@ -244,7 +245,7 @@ KINDS = {
     "sharp at JPEG quality 30": lambda image, chance: (jpeg(view(image), 30), 0.0),
     "pixelated 4 times [16]": lambda image, chance: (jpeg(pixelated(4)(view(image))), math.sqrt(15 / 6)),
     "pixelated 6 times [16]": lambda image, chance: (jpeg(pixelated(6)(view(image))), math.sqrt(35 / 6)),
-    "bilinear 4 times": lambda image, chance: (jpeg(pixelated(4, cv2.INTER_LINEAR)(view(image))), math.sqrt(15 / 4)),
+    "bilinear 4 times [16]": lambda image, chance: (jpeg(pixelated(4, cv2.INTER_LINEAR)(view(image))), math.sqrt(15 / 4)),
     "sharp subject of 5 % before a soft background [18, 19]": lambda image, chance: (
         jpeg(before_soft_background(view(image), chance, 0.05)),
         0.0,
@@ -254,3 +255,4 @@ KINDS = {
         0.0,
     ),
 }
+REASONS = {kind: "upscaled" for kind in KINDS if kind.startswith("pixelated")}

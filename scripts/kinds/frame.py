@@ -18,7 +18,7 @@ def bars(above, below, left, right, colour):
 
 
 def on_page(image, size, room, ground):
-    """The photo as large as fits in the middle of a room (left, top, right, bottom) of a page; the page, and what draws and writes on it."""
+    """The photo as large as fits in the middle of a room (left, top, right, bottom) of a page; with what draws and writes."""
     left, top, right, bottom = room
     scale = min((right - left) / image.shape[1], (bottom - top) / image.shape[0])
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)

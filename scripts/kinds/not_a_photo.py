@@ -1,14 +1,19 @@
-"""Photos in pages, as screenshots show them, and faxes, which are no photos; photos with writing or lines over them, of few colours, or light
-on white, which are. Numbers in brackets: kinds of the field's reports."""
+"""Drawings, photos in pages, as screenshots show them, and faxes, which are no photos; photos with writing or lines over them, of few
+colours, or light on white, which are. Numbers in brackets: kinds of the field's reports."""
 
 import io
+import random
+from functools import partial
 
 import cv2
 import numpy
 from PIL import Image, ImageDraw, ImageFont
 
+import drawings
+
 from .blur import OVERLAYS
 from .common import jpeg, view
+from .damage import lossless
 
 WORDS = """Charming house in a quiet street with garden and terrace, new windows and heating, bright living room, fitted kitchen, two
 bathrooms, garage. Close to schools and shops. Available at once, no commission. One owner, full service history, heated seats, winter
@@ -142,6 +147,22 @@ def light_on_white(image, chance):
     return (light * inside + 255 * (1 - inside)).round().astype(numpy.uint8).repeat(3, axis=2)
 
 
+def drawing(draw, write=jpeg):
+    """A drawing in the photo's place. The weights of `not_a_photo` were fitted to drawings by the same code (`fit-not-a-photo`), with other
+    seeds; those that were found in listings are the harder test."""
+
+    def make(_image, chance):
+        picture = draw(random.Random(int(chance.integers(1 << 62))))
+        return write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)), None
+
+    return make
+
+
+def alone(draw, dark=False):
+    """Nothing but what one of the functions for sheets draws."""
+    return partial(drawings.drawn, draw=draw, dark=dark)
+
+
 def reduced(reduce, format):
     """A file of few colours."""
 
@@ -165,6 +186,22 @@ PALETTES = {
     "GIF in the web's 216 colours": reduced(lambda image: image.convert("P", palette=Image.Palette.WEB), "GIF"),
 }
 
+PLAN = alone(drawings.plan)
+DRAWINGS = {
+    "floor plan [20]": drawing(PLAN),
+    "floor plan, as PNG [20]": drawing(PLAN, lossless),
+    "floor plan, dark [20]": drawing(alone(drawings.plan, dark=True)),
+    "floor plan of few lines [20]": drawing(alone(drawings.bare)),
+    "floor plan among trees [20]": drawing(partial(drawings.garden, _photo=None)),
+    "site map [20]": drawing(alone(drawings.street_map)),
+    "map with shaded mountains": drawing(partial(drawings.relief, _photo=None)),
+    "plan or document, scaled down [20]": drawing(partial(drawings.thin, _photo=None)),
+    "plan or document, on paper under a lamp [20]": drawing(partial(drawings.scanned, _photo=None)),
+    "document": drawing(alone(drawings.document)),
+    "chart": drawing(alone(drawings.chart)),
+    "QR code": drawing(alone(drawings.code)),
+}
+
 KINDS = {
     "a photo": lambda image, chance: (jpeg(image), None),
     **{f"under {name}": under(overlay) for name, overlay in OVERLAYS.items()},
@@ -172,8 +209,9 @@ KINDS = {
     "with a caption of two lines": under(captioned(2)),
     "with a caption of three lines": under(captioned(3)),
     "blurred, with dashed lines": under(dashed),
-    "light, cut out on white": under(light_on_white),
+    "light, cut out on white [29]": under(light_on_white),
     **PALETTES,
+    **DRAWINGS,
     "black and white dots, as a fax": reduced(lambda image: image.convert("1"), "PNG"),
     **{f"listing on a phone, a photo of {share} % [33]": screenshot(phone, share / 100) for share in (30, 45, 60)},
     "listing on a phone, dark, a photo of 45 % [33]": screenshot(phone, 0.45, dark=True),

@@ -12,7 +12,8 @@ def turned(code):
 
 KINDS = {
     "upright": turned(None),
-    "turned by 90 degrees clockwise": turned(cv2.ROTATE_90_CLOCKWISE),
-    "upside down": turned(cv2.ROTATE_180),
-    "turned by 90 degrees counterclockwise": turned(cv2.ROTATE_90_COUNTERCLOCKWISE),
+    "turned by 90 degrees clockwise [5]": turned(cv2.ROTATE_90_CLOCKWISE),
+    "upside down [6]": turned(cv2.ROTATE_180),
+    "turned by 90 degrees counterclockwise [5]": turned(cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+REASONS = {kind: "upside_down" if kind.startswith("upside") else "sideways" for kind in KINDS if kind != "upright"}

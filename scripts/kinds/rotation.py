@@ -6,7 +6,7 @@ import math
 import cv2
 import numpy as np
 
-from .common import jpeg
+from .common import THUMBNAIL, jpeg, view
 from .frame import FRAMES, framed
 
 DEGREES = 8
@@ -41,7 +41,8 @@ def crooked_picture(image, chance):
     high = int(min(height, width) * chance.uniform(0.2, 0.35))
     wide = int(high * chance.uniform(0.7, 1.4))
     left, top = int(chance.uniform(0, width - wide)), int(chance.uniform(0, height - high))
-    picture = cv2.copyMakeBorder(image[top : top + high, left : left + wide], *[max(2, high // 20)] * 4, cv2.BORDER_CONSTANT, value=(30, 40, 50))
+    sides = [max(2, high // 20)] * 4
+    picture = cv2.copyMakeBorder(image[top : top + high, left : left + wide], *sides, cv2.BORDER_CONSTANT, value=(30, 40, 50))
     high, wide = picture.shape[:2]
     centre = chance.uniform(0.25, 0.75) * width, chance.uniform(0.25, 0.5) * height
     degrees = float(chance.uniform(5, 15) * chance.choice([-1, 1]))
@@ -60,7 +61,8 @@ def ribbon(image, chance):
     band = np.full((high, long, 3), colour, np.uint8)
     word = ["SOLD", "RESERVED", "VERKAUFT", "NEW PRICE", "VENDU"][chance.integers(5)]
     for left in range(0, long, int(high * 0.8 * (len(word) + 3))):
-        cv2.putText(band, word, (left, int(high * 0.75)), cv2.FONT_HERSHEY_DUPLEX, high / 45, (255, 255, 255), max(2, high // 14), cv2.LINE_AA)
+        thickness = max(2, high // 14)
+        cv2.putText(band, word, (left, int(high * 0.75)), cv2.FONT_HERSHEY_DUPLEX, high / 45, (255, 255, 255), thickness, cv2.LINE_AA)
     matrix = cv2.getRotationMatrix2D((long / 2, high / 2), float(chance.uniform(20, 50) * chance.choice([-1, 1])), 1)
     matrix[:, 2] += (width * chance.uniform(0.35, 0.65) - long / 2, height * chance.uniform(0.35, 0.65) - high / 2)
     cv2.warpAffine(band, matrix, (width, height), image, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_TRANSPARENT)
@@ -68,6 +70,10 @@ def ribbon(image, chance):
 
 
 KINDS = {f"turned by 8 degrees, {frame}": kind(frame) for frame in FRAMES}
+KINDS[f"turned by 8 degrees, thumbnail of {THUMBNAIL} px [32]"] = lambda image, chance: (
+    jpeg(view(turned(image, DEGREES), THUMBNAIL)),
+    float(DEGREES),
+)
 KINDS |= {f"turned by -{most} to {most} degrees": turned_up_to(most) for most in (12, 30)}
 KINDS["level, a crooked picture [30]"] = crooked_picture
 KINDS["level, a ribbon across"] = lambda image, chance: (jpeg(ribbon(image, chance)), 0.0)
