@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::server::{Server, root};
+use support::server::{Server, models_copy, on_a_free_port, root};
 use support::skipped::has_tool;
 
 fn read(path: &Path) -> String {
@@ -99,16 +100,34 @@ fn links_lead_somewhere() {
     assert!(followed > 50, "{followed} links were found");
 }
 
-/// Commands that are not run here, by how they begin, and what runs them.
-const ELSEWHERE: [(&str, &str); 8] = [
+/// Pages whose commands are not run: they build for minutes, or train on photos that may not be redistributed.
+const LEFT_OUT: [&str; 2] = ["CONTRIBUTING.md", "training.md"];
+
+/// Commands that are not run here, by how they begin, and what runs them, or covers what they are for.
+const ELSEWHERE: [(&str, &str); 23] = [
     ("make ", "CI"),
-    ("docker ", "tests/container.rs"),
+    ("docker build ", "tests/container.rs"),
+    ("docker compose ", "tests/monitoring.rs"),
+    ("kubectl ", "tests/kubernetes.rs"),
+    ("helm ", "tests/helm.rs"),
+    ("promtool ", "tests/monitoring.rs"),
     ("sh examples/", "tests/generated_clients.rs"),
     ("python3 examples/", "tests/generated_clients.rs"),
+    ("python3 -m venv ", "tests/clients/package/install"),
+    ("pip install ./python", "tests/clients/package/install"),
+    ("MATURIN_PEP517_ARGS=", "tests/clients/package/install"),
+    ("pip install 'ray", "tests/clients/ray/run"),
+    ("pip install 'pyspark", "tests/clients/spark/install"),
     ("cargo run --release --example", "tests/generated_clients.rs"),
+    ("cargo build ", "CI, with every feature"),
+    ("cargo deny ", "CI"),
+    ("cargo cyclonedx ", "a release, for the Python package"),
     ("AWS_ACCESS_KEY_ID=", "tests/generated_clients.rs"),
     ("target/release/clearshot serve --listen", "every test of the service"),
+    ("target/release/clearshot serve --otlp-endpoint", "tests/tracing.rs"),
     ("target/release/clearshot doctor", "tests/doctor.rs"),
+    ("clearshot serve --allow-source", "tests/sources.rs"),
+    ("curl -H 'Content-Type: application/json' -d '{\"source\"", "tests/sources.rs"),
 ];
 
 /// The part of a page from one text to another.
@@ -161,31 +180,128 @@ fn every_route_that_keys_guard_is_said_to_be() {
     }
 }
 
-/// A folder that looks like the checkout after `make run`, where commands may leave what they write, with what the pages say
-/// that the reader has: photos that were decided on, and a worker's part of a list.
-fn checkout() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for name in ["core", "models", "openapi", "tests", "README.md", ".onnxruntime"] {
-        symlink(root().join(name), folder.path().join(name)).expect("it is linked");
+#[test]
+fn limits_of_pictures_are_those_that_are_stated() {
+    let limits = clearshot_core::ingest::Limits::default();
+    let grouped = |number: u64| {
+        let digits = number.to_string();
+        let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+        groups.join(",")
+    };
+    let stated = [
+        grouped(limits.max_pixels),
+        grouped(limits.max_side.into()),
+        format!("{} million", limits.most_scaled() / 1_000_000),
+    ];
+    for text in [
+        part("operations.md", "| images that grow when decoded |", "\n"),
+        part("correcting.md", "Photos beyond 52 megapixels", "corrected"),
+    ] {
+        assert!(stated.iter().all(|limit| text.contains(limit)), "{stated:?} in {text}");
     }
-    std::fs::create_dir_all(folder.path().join("target/release")).expect("it is made");
-    symlink(env!("CARGO_BIN_EXE_clearshot"), folder.path().join("target/release/clearshot")).expect("it is linked");
-    for (decision, photo) in [("accepted", "pavilion.jpg"), ("rejected", "tilted.jpg")] {
-        let decided = folder.path().join("decided").join(decision);
-        std::fs::create_dir_all(&decided).expect("it is made");
-        std::fs::copy(root().join("tests/fixtures").join(photo), decided.join(photo)).expect("it is copied");
-    }
-    std::fs::write(folder.path().join("part-17.txt"), "tests/fixtures/pavilion.jpg\n").expect("it is written");
+}
+
+/// The shipped models, of which one has a version of its own.
+fn other_models() -> tempfile::TempDir {
+    let folder = models_copy();
+    let path = folder.path().join("brightness.json");
+    let mut card: Value = serde_json::from_str(&read(&path)).expect("a card is JSON");
+    card["version"] = "brightness-other".into();
+    std::fs::write(path, card.to_string()).expect("it is written");
     folder
 }
 
-fn run(command: &str, folder: &Path, server: &Server) -> Output {
+/// A folder that looks like the checkout after `make run`, where commands may leave what they write, with what the pages say
+/// that the reader has: photos, of which some were decided on, a worker's part of a list, and other models.
+fn checkout(other_models: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    for name in ["core", "models", "openapi", "tests", "README.md", ".onnxruntime"] {
+        symlink(root().join(name), path(name)).expect("it is linked");
+    }
+    for (name, models) in [("models-1", root().join("models")), ("models-2", other_models.to_owned())] {
+        symlink(models, path(name)).expect("it is linked");
+    }
+    symlink(other_models, path("new-models")).expect("it is linked");
+    for name in ["target/release", "deploy/kubernetes/base", "photos", "decided/accepted", "decided/rejected"] {
+        std::fs::create_dir_all(path(name)).expect("it is made");
+    }
+    symlink(env!("CARGO_BIN_EXE_clearshot"), path("target/release/clearshot")).expect("it is linked");
+    let copy = |from: &str, to: &str| std::fs::copy(root().join(from), path(to)).expect("it is copied");
+    copy("deploy/kubernetes/base/keys.json", "deploy/kubernetes/base/keys.json");
+    for (decision, photo) in [("accepted", "pavilion.jpg"), ("rejected", "tilted.jpg")] {
+        copy(&format!("tests/fixtures/{photo}"), &format!("decided/{decision}/{photo}"));
+        copy(&format!("tests/fixtures/{photo}"), &format!("photos/{photo}"));
+    }
+    std::fs::write(path("part-17.txt"), "tests/fixtures/pavilion.jpg\n").expect("it is written");
+    folder
+}
+
+/// What the commands of a page ask: a service without flags, or the one that the page has started last.
+struct Service {
+    server: Server,
+    /// The listener of operators, where there is one.
+    admin: Option<String>,
+}
+
+impl Service {
+    /// Starts what a command starts, on free ports; `None` where it starts no service.
+    fn of(command: &str, folder: &Path) -> Option<Self> {
+        let (before, arguments) = command.split_once("clearshot serve").filter(|(_, rest)| !rest.contains("--help"))?;
+        let arguments = arguments.replace("127.0.0.1:9090", "127.0.0.1:0");
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut service = support::server::command(&on_a_free_port(&arguments));
+        service.current_dir(folder).envs(before.split_whitespace().filter_map(|word| word.split_once('=')));
+        let mut server = Server::start_as(service);
+        let admin = arguments.contains(&"--admin-listen").then(|| server.second_line());
+        Some(Self { server, admin })
+    }
+}
+
+/// What a container is started for, without the container: `/keys` is the folder that the page mounts there.
+fn without_container(command: &str) -> String {
+    let Some(rest) = command.strip_prefix("docker run ") else { return command.to_owned() };
+    let (options, arguments) = rest.rsplit_once(" clearshot").expect("the image's name");
+    let variables = options.split(" -e ").skip(1).filter_map(|set| set.split(' ').next());
+    let words: Vec<&str> = variables.chain(["clearshot"]).collect();
+    let arguments = if arguments.is_empty() { " serve" } else { arguments };
+    (words.join(" ") + arguments).replace("/keys/", "keys/")
+}
+
+fn run(command: &str, folder: &Path, service: &Service) -> Output {
+    let port = |url: &str| format!(":{}", url.rsplit(':').next().expect("an address has a port"));
+    let mut command = command.replace(":8080", &port(&service.server.url));
+    if let Some(admin) = &service.admin {
+        command = command.replace(":9090", &port(admin));
+    }
     let path = std::env::var("PATH").expect("text");
     let mut shell = Command::new("bash");
-    shell.args(["-o", "pipefail", "-c", &command.replace("http://127.0.0.1:8080", &server.url)]).current_dir(folder);
+    shell.args(["-o", "pipefail", "-c", &command]).current_dir(folder);
     shell.env("PATH", format!("{}:{path}", folder.join("target/release").display()));
     shell.env("ORT_DYLIB_PATH", root().join(".onnxruntime/libonnxruntime.so"));
     shell.output().expect("bash is there")
+}
+
+/// What the comment beside a command that swaps models says: SIGHUP takes the others, and the same with the first ones goes back.
+fn swap_and_back(command: &str, folder: &Path, service: &Service) {
+    let takes = |version: &Value| {
+        service.server.signal("HUP");
+        let started = Instant::now();
+        loop {
+            let output = run("curl http://127.0.0.1:8080/models", folder, service);
+            let found = String::from_utf8_lossy(&output.stdout).into_owned();
+            if found.contains(&version.to_string()) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{version} is not in use: {found}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    takes(&"brightness-other".into());
+    let back = run(&command.replace("models-2", "models-1"), folder, service);
+    assert!(back.status.success(), "{back:?}");
+    let card: Value = serde_json::from_str(&read(&root().join("models/brightness.json"))).expect("a card is JSON");
+    takes(&card["version"]);
 }
 
 /// The JSON that a command printed, as its body or in its receipt; formats as the default build lists them.
@@ -224,17 +340,20 @@ fn assert_like(shown: &Value, found: &Value, at: &str) {
 
 #[test]
 fn commands_do_what_is_written() {
-    if !has_tool(&["curl"]) {
+    if !["curl", "openssl"].into_iter().all(|tool| has_tool(&[tool])) {
         return;
     }
-    let server = Server::start(&[]);
+    let without_flags = Service { server: Server::start(&[]), admin: None };
+    let other_models = other_models();
     let mut begun = BTreeSet::new();
     let mut shown_answers = 0;
-    for page in
-        ["README.md", "docs/start.md", "docs/deciding.md", "docs/correcting.md", "docs/clients.md", "docs/scale.md"]
-    {
-        let folder = checkout();
-        let text = read(&root().join(page));
+    let mut pages = [markdown_in("."), markdown_in("docs")].concat();
+    pages.retain(|page| !LEFT_OUT.iter().any(|name| page.ends_with(name)));
+    for path in pages {
+        let folder = checkout(other_models.path());
+        let mut started = None;
+        let text = read(&path);
+        let page = path.strip_prefix(root()).expect("it lies there").display();
         let blocks = blocks(&text).0;
         for (index, (_, commands)) in blocks.iter().enumerate().filter(|(_, (language, _))| *language == "sh") {
             for command in commands.replace("\\\n", "").lines().filter(|line| !line.is_empty()) {
@@ -242,7 +361,13 @@ fn commands_do_what_is_written() {
                     begun.insert(*start);
                     continue;
                 }
-                let output = run(command, folder.path(), &server);
+                let command = without_container(command);
+                if let Some(service) = Service::of(&command, folder.path()) {
+                    started = Some(service);
+                    continue;
+                }
+                let service = started.as_ref().unwrap_or(&without_flags);
+                let output = run(&command, folder.path(), service);
                 let said = String::from_utf8_lossy(&output.stdout).into_owned();
                 let error = String::from_utf8_lossy(&output.stderr);
                 // 3: some photos were not scored, as broken ones among the fixtures.
@@ -259,9 +384,13 @@ fn commands_do_what_is_written() {
                     let shown = serde_json::from_str(shown).or_else(|_| lines()).expect("JSON");
                     assert_like(&shown, &found, &format!("{page}: {command}: "));
                     shown_answers += 1;
+                } else if command.contains("curl") && command.ends_with("/metrics") {
+                    assert!(said.ends_with("# EOF\n"), "{page}: {command}: {said}{error}");
                 } else if command.contains("curl") {
                     let found = answer(&said).unwrap_or_else(|| panic!("{page}: {command}: {said}{error}"));
                     assert!(found.get("type").is_none(), "{page}: {command}: {found}");
+                } else if command.contains("# then SIGHUP") {
+                    swap_and_back(&command, folder.path(), service);
                 }
             }
         }
@@ -269,4 +398,7 @@ fn commands_do_what_is_written() {
     assert_eq!(shown_answers, 5, "scores in part and in full, a decision, a receipt and a problem");
     let unused: Vec<_> = ELSEWHERE.iter().filter(|(start, _)| !begun.contains(start)).collect();
     assert!(unused.is_empty(), "no page has {unused:?}");
+    let tests = ELSEWHERE.iter().filter(|(_, test)| test.starts_with("tests/"));
+    let gone: Vec<_> = tests.filter(|(_, test)| !root().join(test).exists()).collect();
+    assert!(gone.is_empty(), "there is no test any more of {gone:?}");
 }
