@@ -29,7 +29,7 @@ pub(crate) struct Ready {
     #[schema(example = "cpu")]
     provider: String,
     /// Version of the service.
-    #[schema(example = "0.1.0")]
+    #[schema(example = "0.2.0")]
     version: String,
 }
 
