@@ -129,7 +129,8 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::super::Area;
-    use super::super::samples::{assert_found, compressed, fill, framed, letterboxed_night, photo, write};
+    use super::super::samples::{assert_found, fill, framed, letterboxed_night, photo, write};
+    use crate::ingest::samples::compressed;
     use crate::view::shrink_to;
 
     #[test]

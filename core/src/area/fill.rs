@@ -67,7 +67,8 @@ mod tests {
     use image::imageops::{self, FilterType};
     use image::{Rgb, RgbImage};
 
-    use super::super::samples::{assert_found, compressed};
+    use super::super::samples::assert_found;
+    use crate::ingest::samples::compressed;
 
     #[test]
     fn blurred_fills_of_the_sides_are_no_photo() {

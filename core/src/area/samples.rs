@@ -2,7 +2,6 @@
 
 use image::imageops;
 use image::{Rgb, RgbImage};
-use jpeg_encoder::{ColorType, Encoder};
 
 use super::Area;
 
@@ -19,14 +18,6 @@ pub(super) fn framed(photo: &RgbImage, [left, top, right, bottom]: [u32; 4], col
     let mut upload = RgbImage::from_pixel(photo.width() + left + right, photo.height() + top + bottom, Rgb(colour));
     imageops::replace(&mut upload, photo, left.into(), top.into());
     upload
-}
-
-/// Compressed and read again, as uploads are.
-pub(super) fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
-    let mut bytes = Vec::new();
-    let [width, height] = [image.width(), image.height()].map(|side| u16::try_from(side).expect("it is small"));
-    Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
-    image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
 }
 
 /// The photo is found to within a few pixels, none of the frame is left, and little of the photo is lost.

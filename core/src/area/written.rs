@@ -77,7 +77,8 @@ mod tests {
     use image::{Rgb, RgbImage};
 
     use super::super::Area;
-    use super::super::samples::{assert_found, compressed, fill, framed, letterboxed_night, photo, write};
+    use super::super::samples::{assert_found, fill, framed, letterboxed_night, photo, write};
+    use crate::ingest::samples::compressed;
 
     /// A phone's gallery: clock, battery and date above the photo, icons with names and a stripe below.
     fn gallery(photo: &RgbImage, bars: [u32; 2], ground: [u8; 3], ink: [u8; 3]) -> RgbImage {

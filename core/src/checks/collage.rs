@@ -132,8 +132,8 @@ fn differing(view: &RgbImage, across: bool, places: RangeInclusive<usize>, step:
 mod tests {
     use image::{Rgb, imageops};
 
-    use super::super::samples::compressed;
     use super::*;
+    use crate::ingest::samples::compressed;
 
     fn photos(view: &RgbImage) -> usize {
         parts(view).iter().product()

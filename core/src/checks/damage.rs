@@ -118,8 +118,8 @@ fn begins_within_a_row(view: &RgbImage, fill: [u8; 3], first_whole: u32) -> bool
 mod tests {
     use image::Rgb;
 
-    use super::super::samples::compressed;
     use super::*;
+    use crate::ingest::samples::compressed;
 
     fn photo(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {

@@ -14,8 +14,6 @@ mod noise;
 mod not_a_photo;
 mod partial_blur;
 mod sample;
-#[cfg(test)]
-mod samples;
 mod sharp_share;
 mod short_side;
 mod upscale;

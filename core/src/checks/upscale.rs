@@ -144,8 +144,8 @@ mod tests {
     use image::imageops::{self, FilterType};
     use image::{Rgb, RgbImage};
 
-    use super::super::samples::compressed;
     use super::*;
+    use crate::ingest::samples::compressed;
 
     fn scene(width: u32, height: u32) -> RgbImage {
         RgbImage::from_fn(width, height, |x, y| {

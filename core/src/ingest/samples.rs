@@ -1,6 +1,16 @@
 //! What tests of several modules share.
 
+use image::RgbImage;
+use jpeg_encoder::{ColorType, Encoder};
 use moxcms::{ColorProfile, Layout, TransformOptions};
+
+/// Compressed and read again, as uploads are.
+pub(crate) fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
+    let mut bytes = Vec::new();
+    let [width, height] = [image.width(), image.height()].map(|side| u16::try_from(side).expect("it is small"));
+    Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
+    image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
+}
 
 /// The profile of linear light.
 pub(crate) fn linear() -> ColorProfile {

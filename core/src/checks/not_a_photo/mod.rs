@@ -83,20 +83,13 @@ fn regression(features: &[f32; COUNT]) -> f32 {
 #[cfg(test)]
 mod tests {
     use image::{Rgb, RgbImage};
-    use jpeg_encoder::{ColorType, Encoder};
 
     use super::*;
+    use crate::ingest::samples::compressed;
     use crate::view::ReferenceView;
 
     fn of(image: &RgbImage) -> f32 {
         drawn(&Sample::of(&ReferenceView::new(image.clone())))
-    }
-
-    fn compressed(image: &RgbImage, quality: u8) -> RgbImage {
-        let mut bytes = Vec::new();
-        let [width, height] = [image.width(), image.height()].map(|side| side as u16);
-        Encoder::new(&mut bytes, quality).encode(image.as_raw(), width, height, ColorType::Rgb).expect("it encodes");
-        image::load_from_memory(&bytes).expect("it decodes").into_rgb8()
     }
 
     /// Walls of some rooms, a window in each, and dashes in the place of text.

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use crate::area::Area;
     use crate::checks::Evidence;
-    use crate::checks::samples::compressed;
+    use crate::ingest::samples::compressed;
 
     fn of(picture: &RgbImage) -> f32 {
         let view = ReferenceView::new(picture.clone());
