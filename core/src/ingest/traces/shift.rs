@@ -3,18 +3,19 @@
 //! The mean of a block is coded as its difference from the one before, so that a wrong one shifts the colour of all that follow, in
 //! reading order. That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other.
 //! Edges of the scene are rarely as even, do not lie on the grid alone, and have no such stair. Edges of frames, banners and collages
-//! may be as even, and where they were laid on the grid; but then the texture does not go on across them.
+//! may be as even, and where they were laid on the grid, but they are straight: what makes a stair of one is a photo that has the frame's
+//! colour in a corner. So near the sides, where a corner would do, the texture has to go on across the step, too.
 
 use image::RgbImage;
 
 use crate::view::level;
 
-/// Units across and down that a picture has at least: of 930 good photos three had a shift, all of fewer units.
-const FEWEST: usize = 24;
+/// Units across and down that a picture has at least: the fewer, the more often an edge of the scene has the shape of a stair.
+const FEWEST: usize = 17;
 /// Evidence of a shift from which on it is one: height of its step in comparison with how even it is.
-const EVIDENCE: f32 = 0.5;
+const EVIDENCE: f32 = 0.35;
 /// The same in comparison with what lies beside the grid, at these sixteenths of a unit.
-const BESIDE: f32 = 3.0;
+const BESIDE: f32 = 2.0;
 const OFFSETS: [usize; 5] = [3, 5, 8, 11, 13];
 /// Share of the units of a row that are beyond the step's lower height; and beyond its upper height.
 const LOWER: f32 = 0.15;
@@ -22,11 +23,13 @@ const LOWER: f32 = 0.15;
 const STEP: f32 = 1.5;
 /// Part of the step that there may be before it begins and after it ends.
 const OUTSIDE: f32 = 0.4;
+/// Part of the step that its upper and its lower tread have each.
+const TREAD: f32 = 0.5;
 /// Share of the width beside the edges of the picture where there is next to no stair: such a step is no evidence.
 const EDGE: f32 = 0.08;
 
 /// Correlation of luma along both sides of the step, of what is left of each unit without its mean, from which on the texture goes on; and
-/// what is added to each variance, in squared levels: smooth areas go on, too.
+/// what is added to each variance, in squared levels: smooth areas go on, too. Asked where one tread is shorter than `LOWER`.
 const LIKENESS: f32 = 0.35;
 const ROWS: usize = 3;
 const SMOOTH: f32 = 1.0;
@@ -48,7 +51,8 @@ pub(super) fn shifted(pixels: &RgbImage, unit: usize) -> f32 {
     };
     let (evidence, at) = found(0);
     let is_beside_the_grid = || OFFSETS.iter().any(|offset| found(offset * unit / 16).0 * BESIDE > evidence);
-    if evidence < EVIDENCE || is_beside_the_grid() || !goes_on(pixels, unit, at..at + across) {
+    let has_short_tread = from_edge(at, across) < LOWER;
+    if evidence < EVIDENCE || is_beside_the_grid() || has_short_tread && !goes_on(pixels, unit, at..at + across) {
         return 0.0;
     }
     1.0 - (at + across) as f32 / (across * down) as f32
@@ -115,6 +119,12 @@ fn steps(pixels: &RgbImage, unit: usize, offset: usize) -> [Vec<f32>; 3] {
     steps
 }
 
+/// Distance of a unit from the closer side, as a share of the width.
+fn from_edge(at: usize, across: usize) -> f32 {
+    let column = at % across;
+    column.min(across - column) as f32 / across as f32
+}
+
 /// The best evidence of a step along as many units as a row has, in reading order, and where it begins.
 fn stair(steps: &[f32], across: usize) -> (f32, usize) {
     let mut best = (0.0, 0);
@@ -160,9 +170,15 @@ fn evidence(steps: &[f32], across: usize, at: usize, sign: f32) -> f32 {
     let outside = ((0.06 * across as f32) as usize).max(3);
     let before = at.checked_sub(outside + 1).map_or(0.0, |from| median(&sorted(from, outside)));
     let after = median(&sorted(at + across, outside));
-    let column = at % across;
-    let at_edge = (column.min(across - column) as f32) < EDGE * across as f32;
-    if at_edge || middle - usual < STEP || before.max(after) >= OUTSIDE * middle {
+    if from_edge(at, across) < EDGE || middle - usual < STEP || before.max(after) >= OUTSIDE * middle {
+        return 0.0;
+    }
+    // Along both rows of the stair: where it is a step, and where it is none.
+    let (row, turn) = (at - at % across, at - at % across + across);
+    let of = |range: std::ops::Range<usize>| median(&sorted(range.start, range.len()));
+    let treads = of(at..turn).min(of(turn..at + across));
+    let beside = of(row..at).max(of(at + across..turn + across));
+    if treads < TREAD * middle || beside >= OUTSIDE * middle {
         return 0.0;
     }
     (low - usual) / (high - low + STEP)
@@ -173,6 +189,10 @@ mod tests {
     use super::super::damage;
     use super::super::samples::{compressed, scene};
     use super::*;
+
+    fn shift(picture: &RgbImage) -> f32 {
+        shifted(picture, 16)
+    }
 
     /// From unit (20, 14) on, in reading order.
     fn with_shift(mut picture: RgbImage, levels: [i16; 3]) -> RgbImage {
@@ -217,6 +237,34 @@ mod tests {
             for picture in [compressed(picture, 90), picture.clone()] {
                 assert!(damage(&picture, 800) == 0.0, "{index}");
             }
+        }
+    }
+
+    /// Wrong bytes that shift colours leave other detail, too: above and below the step nothing is alike.
+    #[test]
+    fn a_shift_is_found_where_the_texture_does_not_go_on() {
+        let mut picture = with_shift(scene(), [20; 3]);
+        for (x, y, pixel) in picture.enumerate_pixels_mut() {
+            if (y / 16, x / 16) >= (14, 20) && x / 2 % 2 == 0 {
+                pixel.0 = pixel.0.map(|level| level.saturating_add(10));
+            }
+        }
+        let at = 13 * 50 + 20;
+        assert!(!goes_on(&picture, 16, at..at + 50));
+        assert!(shift(&compressed(&picture, 85)) > 0.0);
+    }
+
+    #[test]
+    fn the_edge_of_a_banner_that_ends_within_the_picture_is_no_shift() {
+        for (columns, is_left) in [(640, true), (640, false), (720, true)] {
+            let mut picture = scene();
+            for (x, y, pixel) in picture.enumerate_pixels_mut() {
+                let x = if is_left { x } else { 799 - x };
+                if x < columns && (192..288).contains(&y) {
+                    pixel.0 = pixel.0.map(|level| level / 2 + 90);
+                }
+            }
+            assert!(shift(&compressed(&picture, 90)) == 0.0, "{columns} {is_left}");
         }
     }
 
