@@ -9,7 +9,7 @@ use support::{
     assert_a_grid_whose_time_is_up_is_given_up, assert_colours_are_right, assert_cut_off_is_an_error,
     assert_flipped_bytes_are_an_answer, assert_gray_is_gray, assert_is, assert_sizes_are_checked_first,
     assert_transparent_lies_on_white_and_profiles_are_kept, assert_turns_mirrors_and_crops_are_applied, compared,
-    decoded, fixture, original, undecodable,
+    decoded, fixture, original, recorded, undecodable,
 };
 
 fn avif(name: &str) -> Vec<u8> {
@@ -25,7 +25,7 @@ fn colours_are_in_the_range_that_the_stream_or_the_container_says() {
 #[test]
 fn pixels_are_those_of_libavif() {
     for (name, most, mean) in [("full_colour", 2, 0.5), ("half_colour", 40, 2.0), ("moving", 60, 2.0)] {
-        let expected = image::load_from_memory(&fixture(&format!("avif/{name}.png"))).expect("it decodes").into_rgb8();
+        let expected = recorded(&format!("avif/{name}.png"));
         let found = decoded(&avif(name)).upright();
         let largest = found.iter().zip(expected.iter()).map(|(found, expected)| found.abs_diff(*expected)).max();
         let (difference, _) = compared(&found, &expected);

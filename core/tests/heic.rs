@@ -2,14 +2,14 @@
 
 mod support;
 
-use clearshot_core::ingest::{Format, Limits, decode};
+use clearshot_core::ingest::{Format, Limits, decode, decode_original};
 use image::RgbImage;
 use image::imageops::rotate90;
 use support::{
     assert_a_grid_whose_time_is_up_is_given_up, assert_colours_are_right, assert_cut_off_is_an_error,
     assert_flipped_bytes_are_an_answer, assert_gray_is_gray, assert_sizes_are_checked_first,
     assert_transparent_lies_on_white_and_profiles_are_kept, assert_turns_mirrors_and_crops_are_applied, compared,
-    decoded, fixture, original, undecodable,
+    decoded, fixture, original, recorded, undecodable,
 };
 
 fn heic(name: &str) -> Vec<u8> {
@@ -19,6 +19,39 @@ fn heic(name: &str) -> Vec<u8> {
 #[test]
 fn colours_are_in_the_range_that_the_stream_or_the_container_says() {
     assert_colours_are_right(heic, Format::Heic, &["unsaid", "limited", "deep", "phone"]);
+}
+
+/// The shapes that phones and editors give a photo. Levels differ since both decoders enlarge halved planes of colours, by filters of
+/// their own.
+#[test]
+fn pixels_are_those_of_libheif() {
+    for name in [
+        "profile",
+        "small_phone",
+        "small_deep",
+        "turned",
+        "small_mirrored",
+        "small_cropped",
+        "small_alpha",
+        "thumbnail",
+        "gain_map",
+        "burst",
+    ] {
+        let (difference, _) = compared(&decoded(&heic(name)).upright(), &recorded(&format!("heic/{name}.png")));
+        println!("{name}: {difference:.2} levels");
+        assert!(difference <= 1.0, "{name}: {difference} levels");
+    }
+}
+
+/// The photo is coded alike in all of them: behind its thumbnail, before a gain map that is as large, and amid a burst.
+#[test]
+fn neither_a_thumbnail_nor_a_gain_map_nor_the_rest_of_a_burst_is_taken_for_the_photo() {
+    let original = |name: &str| decode_original(&heic(name), &Limits::default()).expect("it decodes");
+    let alone = original("profile").photo.upright();
+    for name in ["thumbnail", "gain_map", "burst"] {
+        let found = original(name);
+        assert!(!found.transparent && found.photo.upright() == alone, "{name}");
+    }
 }
 
 /// What these tests are for: the decoder alone takes limited range where only the stream says that it is full.
@@ -86,5 +119,6 @@ fn what_is_cut_off_or_not_read_is_an_error_that_says_so() {
 
 #[test]
 fn flipped_bytes_are_an_answer_in_time_and_no_panic() {
-    assert_flipped_bytes_are_an_answer(&["phone", "unsaid", "alpha", "cropped"].map(heic));
+    let names = ["phone", "unsaid", "alpha", "cropped", "thumbnail", "gain_map", "burst"];
+    assert_flipped_bytes_are_an_answer(&names.map(heic));
 }

@@ -13,6 +13,11 @@ pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).expect("the fixture is there")
 }
 
+/// What another decoder makes of a file, upright and on white.
+pub(crate) fn recorded(name: &str) -> RgbImage {
+    image::load_from_memory_with_format(&fixture(name), ImageFormat::Png).expect("it decodes").into_rgb8()
+}
+
 /// What the files were made of.
 pub(crate) fn original() -> RgbImage {
     let photo = image::load_from_memory_with_format(&fixture("pavilion.jpg"), ImageFormat::Jpeg);
