@@ -4,7 +4,9 @@ use anyhow::{Result, anyhow};
 use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::card::MagnitudeFigures;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::reliability::Tenth;
 use crate::run::Validated;
 
 const SIZE: (u32, u32) = (360, 300);
@@ -59,6 +61,30 @@ pub fn widths(bins: &[MagnitudeFigures], unit: &str) -> Result<String> {
         chart.draw_series(bins.iter().map(|bin| bar(bin, 0.0, bin.mean_interval_width)))?;
         let errors = bins.iter().map(|bin| (f32::midpoint(bin.from, bin.to), bin.mean_absolute_error));
         chart.draw_series(LineSeries::new(errors, ORANGE.stroke_width(2)))?;
+        Ok(())
+    })
+}
+
+/// Stated probability of a fault against the share that has it, by tenths with their 95 % intervals; a line where both are the same.
+/// Below each tenth, how many samples lie in it.
+///
+/// # Errors
+/// When the chart cannot be drawn.
+pub fn reliability(tenths: &[Tenth], title: &str) -> Result<String> {
+    let labels = ["stated probability of a fault", "share that has it"];
+    draw(title, [0.0, 1.0], [-0.1, 1.0], labels, |chart| {
+        chart.draw_series(LineSeries::new([(0.0f32, 0.0f32), (1.0, 1.0)], GRAY))?;
+        let at = |tenth: &Tenth, share: f64| (tenth.stated as f32, share as f32);
+        let interval =
+            |tenth: &Tenth| PathElement::new(tenth.interval.map(|end| at(tenth, end)), ORANGE.stroke_width(2));
+        chart.draw_series(tenths.iter().map(interval))?;
+        chart.draw_series(tenths.iter().map(|tenth| Circle::new(at(tenth, tenth.observed), 3, BLUE.filled())))?;
+        let small = TextStyle::from(("sans-serif", 9)).pos(Pos::new(HPos::Center, VPos::Center));
+        let count = |tenth: &Tenth| {
+            let middle = (10.0 * tenth.stated as f32).floor().min(9.0) / 10.0 + 0.05;
+            Text::new(tenth.samples.to_string(), (middle, -0.05f32), small.clone())
+        };
+        chart.draw_series(tenths.iter().map(count))?;
         Ok(())
     })
 }

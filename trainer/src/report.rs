@@ -13,6 +13,7 @@ use clearshot_core::scoring::calibration::Estimate;
 use clearshot_core::scoring::card::{ModelCard, VerifiedModel};
 use clearshot_core::scoring::orientation::{Orientation, TURN};
 use clearshot_core::scoring::output::COPIES;
+use clearshot_core::scoring::profile::Profiles;
 use clearshot_core::session::{BranchSession, Runtime};
 use clearshot_core::thumbnail;
 use clearshot_core::view::ReferenceView;
@@ -22,6 +23,7 @@ use crate::chart;
 use crate::generator::Recipe;
 use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
+use crate::reliability::{Reliability, Tenth, reliability};
 use crate::run::Run;
 use crate::transform::{Frame, Transformation, by_right_angles};
 
@@ -58,8 +60,17 @@ struct Section {
     samples: usize,
     sweep: Vec<Picture>,
     charts: Vec<String>,
+    reliability: Vec<Panel>,
     learning_curve: Option<String>,
     by_score: Vec<Picture>,
+}
+
+/// How often faults are there that are stated under some profiles' thresholds.
+struct Panel {
+    chart: String,
+    /// What the chart shows, for whoever does not see it.
+    described: String,
+    caption: String,
 }
 
 /// A photo and what the model says of it.
@@ -127,7 +138,8 @@ fn section(
         let sweep = turned_more_and_more(&recipe, &card, &mut session, sweep)?;
         let by_score = if options.without_photos { Vec::new() } else { called_turned(library, &card, &mut session)? };
         let samples = library.part(Part::Test).len();
-        return Ok(Section { charts: Vec::new(), samples, card, sweep, learning_curve, by_score });
+        let (charts, reliability) = (Vec::new(), Vec::new());
+        return Ok(Section { charts, reliability, samples, card, sweep, learning_curve, by_score });
     }
     let plan = MeasurePlan { part: Part::Test, per_photo: options.per_photo, levelled: false, baselines: false };
     let samples = measure(library, &recipe, plan, &mut session)?;
@@ -141,7 +153,10 @@ fn section(
     };
     let sweep = (0..SWEEP).map(degraded).collect::<Result<_>>()?;
     let by_score = if options.without_photos { Vec::new() } else { by_score(library, &card, &mut session)? };
-    Ok(Section { charts: charts(&card, &samples)?, samples: samples.len(), card, sweep, learning_curve, by_score })
+    let reliability = reliability(&card, &samples, recipe.range, &Profiles::built_in());
+    let reliability = reliability.iter().map(|found| panel(found, spec.unit)).collect::<Result<_>>()?;
+    let charts = charts(&card, &samples)?;
+    Ok(Section { charts, reliability, samples: samples.len(), card, sweep, learning_curve, by_score })
 }
 
 fn charts(card: &ModelCard, samples: &[Sample]) -> Result<Vec<String>> {
@@ -155,6 +170,21 @@ fn charts(card: &ModelCard, samples: &[Sample]) -> Result<Vec<String>> {
         charts.extend([chart::coverage(&all.by_magnitude, unit)?, chart::widths(&all.by_magnitude, unit)?]);
     }
     Ok(charts)
+}
+
+fn panel(found: &Reliability, unit: &str) -> Result<Panel> {
+    let Reliability { profiles, band, share_beyond, tenths } = found;
+    let title = profiles.join(", ");
+    let of_tenth = |Tenth { samples, stated, observed, interval: [low, high] }: &Tenth| {
+        format!("stated {stated:.2}, observed {observed:.2} ({low:.2} to {high:.2}) of {samples}")
+    };
+    let points: Vec<String> = tenths.iter().map(of_tenth).collect();
+    let described = format!("Stated probability of a fault and share that has it, {title}: {}.", points.join("; "));
+    let (low, high) = (band.low.map_or_else(String::new, |low| format!("{low} or ")), band.high);
+    let [expected, counted] = [f64::from(band.expected_share), *share_beyond].map(|share| 100.0 * share);
+    let caption =
+        format!("Beyond {low}{high} {unit}: expected of {expected:.0} % of uploads, {counted:.0} % of these samples.");
+    Ok(Panel { chart: chart::reliability(tenths, &title)?, described, caption })
 }
 
 /// Held-out photos as they are, evenly taken from the order of their scores.

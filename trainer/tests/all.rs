@@ -16,6 +16,7 @@ use clearshot_core::models::ModelSet;
 use clearshot_core::scoring::card::VerifiedModel;
 use clearshot_core::scoring::orientation::TURN;
 use clearshot_core::scoring::output::Output;
+use clearshot_core::scoring::profile::Profiles;
 use clearshot_core::session::{BranchSession, Runtime};
 use clearshot_core::view::ReferenceView;
 use clearshot_trainer::generator::Recipe;
@@ -259,8 +260,23 @@ fn the_report_is_one_page_that_needs_nothing_else() {
     assert!(!html.contains("http://") || html.matches("http://").count() == html.matches("http://www.w3.org/").count());
     assert!(!html.contains("https://") && !html.contains("<script"));
     // Scatter, two charts by magnitude and a learning curve for each branch; seven degradations and the sorted photos.
-    assert_eq!(html.matches("<svg").count(), 12);
+    let panels: Vec<&str> = html.split("role=\"img\" aria-label=\"").skip(1).collect();
+    assert_eq!(html.matches("<svg").count(), 12 + panels.len());
     assert!(html.matches("<img").count() >= 3 * 8);
+    // Whether faults are there as often as stated, under every built-in profile; described for whoever does not see the chart.
+    for panel in &panels {
+        let (described, chart) = panel.split_once('"').unwrap();
+        let chart = chart.split_once("</svg>").unwrap().0;
+        let points = described.matches("observed ").count();
+        assert!(points > 0 && chart.matches("<circle").count() == points, "{described}");
+    }
+    for section in html.split("<section").skip(1) {
+        for profile in Profiles::built_in().iter() {
+            let titles = section.split("share that has it, ").skip(1).map(|title| title.split(':').next().unwrap());
+            let mut names = titles.flat_map(|title| title.split(", "));
+            assert!(names.any(|name| profile.name == name), "{} is not there", profile.name);
+        }
+    }
 }
 
 /// Turned images without a direction of their own must not tell how far they were turned: what a network finds in their

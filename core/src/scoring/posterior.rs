@@ -61,10 +61,8 @@ struct Part {
 const PARTS: u16 = 64;
 
 fn parts(distribution: &Distribution, band: Band) -> impl Iterator<Item = Part> {
-    let range = distribution.range().map(f64::from);
-    let thresholds =
-        [band.low.map_or(range[0], f64::from), f64::from(band.high)].map(|at| at.clamp(range[0], range[1]));
-    let expected = Expected::of(range, thresholds, f64::from(band.expected_share));
+    let expected = Expected::of_band(distribution.range(), band);
+    let Expected { range, thresholds, .. } = expected;
     let zero = 0f64.clamp(thresholds[0], thresholds[1]);
     let stretches = [
         (Side::Low, range[0], thresholds[0]),
@@ -84,9 +82,11 @@ fn parts(distribution: &Distribution, band: Band) -> impl Iterator<Item = Part> 
     })
 }
 
-/// What is expected of values before a photo is seen; not normalised.
-#[derive(Clone, Copy)]
-struct Expected {
+/// What a band expects of a metric's true values before a photo is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    range: [f64; 2],
+    thresholds: [f64; 2],
     width: f64,
     /// What values within and beyond the thresholds count besides: 1, unless the thresholds leave less of the range beyond them
     /// than the share, which no width can bring about.
@@ -95,9 +95,24 @@ struct Expected {
 }
 
 impl Expected {
+    /// What a band expects of values within `range`.
+    #[must_use]
+    pub fn of_band(range: [f32; 2], band: Band) -> Self {
+        let range = range.map(f64::from);
+        let thresholds =
+            [band.low.map_or(range[0], f64::from), f64::from(band.high)].map(|at| at.clamp(range[0], range[1]));
+        Self::of(range, thresholds, f64::from(band.expected_share))
+    }
+
+    /// The share of photos whose true value is expected to lie between two values.
+    #[must_use]
+    pub fn share(self, ends: [f64; 2]) -> f64 {
+        self.weighed(ends) / self.weighed(self.range)
+    }
+
     /// The expectation of which the share `share` within the range lies beyond the thresholds.
     fn of(range: [f64; 2], thresholds: [f64; 2], share: f64) -> Self {
-        let of_width = |width| Self { width, within: 1.0, beyond: 1.0 };
+        let of_width = |width| Self { range, thresholds, width, within: 1.0, beyond: 1.0 };
         let beyond = |expected: Self| {
             let out = expected.mass([range[0], thresholds[0]]) + expected.mass([thresholds[1], range[1]]);
             out / (out + expected.mass(thresholds))
@@ -117,7 +132,15 @@ impl Expected {
         Self { within: (1.0 - share) / (1.0 - reached), beyond: share / reached, ..found }
     }
 
-    /// Integral between two values.
+    /// Integral between two values, each side of the thresholds with what it counts; not normalised.
+    fn weighed(self, ends: [f64; 2]) -> f64 {
+        let [from, to] = ends.map(|end| end.clamp(self.range[0], self.range[1]));
+        let [low, high] = self.thresholds;
+        let beyond = self.mass([from, to.min(low)]) + self.mass([from.max(high), to]);
+        self.beyond * beyond + self.within * self.mass([from.max(low), to.min(high)])
+    }
+
+    /// Integral of Cauchy's distribution between two values; not normalised.
     fn mass(self, [from, to]: [f64; 2]) -> f64 {
         if to <= from { 0.0 } else { self.width * ((to / self.width).atan() - (from / self.width).atan()) }
     }
@@ -162,6 +185,23 @@ mod tests {
         let found = fault(&about(7.0, std::f32::consts::LN_10), band(5.0, 0.2));
         assert!((found - expected).abs() < 2e-3, "{found} {expected}");
         assert!((found - 0.816).abs() < 0.003, "{found}");
+    }
+
+    #[test]
+    fn what_is_expected_adds_up_and_is_most_at_zero() {
+        let [low, high] = RANGE.map(f64::from);
+        // Near the range's end no width leaves that much beyond, and what lies there counts more besides.
+        for (threshold, share) in [(5.0f32, 0.25f32), (0.5, 0.9), (39.0, 0.6)] {
+            let expected = Expected::of_band(RANGE, band(threshold, share));
+            let at = f64::from(threshold);
+            let [below, within, above] = [[low, -at], [-at, at], [at, high]].map(|ends| expected.share(ends));
+            assert!((below + above - f64::from(share)).abs() < 1e-6 && (below - above).abs() < 1e-9, "{below} {above}");
+            assert!((below + within + above - 1.0).abs() < 1e-9);
+            assert!((expected.share([low, 0.0]) - 0.5).abs() < 1e-9, "a part may lie on both sides of a threshold");
+            assert!(expected.share([high, high + 1.0]).abs() < 1e-12);
+        }
+        let usual = Expected::of_band(RANGE, band(5.0, 0.25));
+        assert!(usual.share([0.0, 1.0]) > 2.0 * usual.share([4.0, 5.0]));
     }
 
     #[test]

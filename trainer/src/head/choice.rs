@@ -131,16 +131,6 @@ impl Sample<'_> {
     }
 }
 
-/// Wilson's 95 % interval of a share among so many independent trials.
-#[must_use]
-pub(super) fn wilson(share: f64, trials: usize) -> [f64; 2] {
-    const Z: f64 = 1.96;
-    let trials = trials.max(1) as f64;
-    let middle = share + Z * Z / (2.0 * trials);
-    let reach = Z * (share * (1.0 - share) / trials + Z * Z / (4.0 * trials * trials)).sqrt();
-    [-1.0, 1.0].map(|sign| ((middle + sign * reach) / (1.0 + Z * Z / trials)).clamp(0.0, 1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,13 +171,5 @@ mod tests {
         let [telling, silent] = [true, false].map(|telling| sample(&groups, telling).accuracy());
         assert!(telling > 0.9 && silent < 0.7, "{telling} {silent}");
         assert!(sample(&groups, true).choose().strength < sample(&groups, false).choose().strength);
-    }
-
-    #[test]
-    fn wilsons_interval_is_that_of_the_tables() {
-        let [low, high] = wilson(0.8, 50);
-        assert!((low - 0.670).abs() < 1e-3 && (high - 0.888).abs() < 1e-3, "{low} {high}");
-        let [low, high] = wilson(1.0, 10);
-        assert!((low - 0.722).abs() < 1e-3 && high > 0.999, "{low} {high}");
     }
 }

@@ -21,7 +21,6 @@ use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Tra
 use clearshot_core::scoring::label::Labels;
 use clearshot_core::session::Runtime;
 
-use self::choice::wilson;
 use self::export::{compare, to_onnx};
 use self::labelled::Labelled;
 pub use self::made::Made;
@@ -30,6 +29,7 @@ use self::trial::Trial;
 use crate::calibrate::write_card;
 use crate::encoder;
 use crate::model::{Branch, LabelNet};
+use crate::share::wilson;
 use crate::temperature;
 use crate::transform::{self, Transformation};
 
@@ -88,7 +88,7 @@ pub fn make(options: &HeadOptions, runtime: &Runtime, out: &Path) -> Result<Made
         photos,
         groups,
         accuracy: own.accuracy as f32,
-        accuracy_interval: wilson(own.accuracy, groups).map(|end| end as f32),
+        accuracy_interval: wilson(own.accuracy, groups as f64).map(|end| end as f32),
         accuracy_of_random_encoder: mean(|trial| trial.accuracy) as f32,
         share_of_commonest: labelled.share_of(labelled.commonest()) as f32,
     };
