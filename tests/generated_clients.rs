@@ -28,8 +28,10 @@ fn run_on(name: &str, tools: &[&[&str]], arguments: &[&str]) {
     let server = Server::start(arguments);
     // A client that waits for ever fails as itself, and not as a check that ran out of time.
     let script = root().join(format!("tests/clients/{name}/run"));
-    let output = Command::new("timeout").args(["--kill-after=10", "1200"]).arg(script).arg(&server.url).output();
-    let output = output.expect("coreutils are there");
+    let mut client = Command::new("timeout");
+    client.args(["--kill-after=10", "1200"]).arg(script).arg(&server.url);
+    client.env("CLEARSHOT_PROGRAM", env!("CARGO_BIN_EXE_clearshot"));
+    let output = client.output().expect("coreutils are there");
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
 }

@@ -95,7 +95,7 @@ pub struct Assessment {
     #[schema(nullable = false)]
     pub tiles: Option<BlurMap>,
     /// Versions of the models that scored, by metric.
-    #[schema(example = json!({"blur": "blur-e4f47fac"}))]
+    #[schema(example = json!({"blur": "blur-0123abcd"}))]
     pub models: BTreeMap<String, String>,
 }
 

@@ -13,17 +13,21 @@ use crate::name::Name;
 /// The metrics that every answer has, in the order in which answers list them; further ones follow by name.
 pub const REQUIRED: [&str; 3] = ["blur", "brightness", "rotation"];
 
-/// What stands beside metrics in profiles and result files.
-const RESERVED: [&str; 29] = [
+/// What stands beside metrics in profiles, result files (the page's, too) and rows of the Python package; tests beside these find what is missing.
+const RESERVED: [&str; 32] = [
+    "advice",
     "area",
     "bytes",
     "checks",
     "coverage",
     "description",
     "detail",
+    "duplicate_of",
     "fail_at",
     "format",
     "height",
+    // Its `label_low` would be that of labels by a model called `low`.
+    "label",
     "labels",
     "max_attempts",
     "max_usable_width",
@@ -49,6 +53,8 @@ const RESERVED: [&str; 29] = [
 const PARTS: [&str; 5] = ["_low", "_high", "_raw", "_model", "_probability"];
 /// How columns of labels begin in result files.
 pub const LABEL: &str = "label_";
+/// How columns that belong together begin: labels, where the photo is within its frame, what made the row.
+const GROUPS: [&str; 3] = [LABEL, "area_", "scored_by_"];
 
 /// Bins in which distributions of values are counted.
 const BINS: u32 = 20;
@@ -131,7 +137,8 @@ impl Metric {
     /// What is wrong.
     pub fn check_name(&self) -> Result<(), String> {
         let name = self.name.as_str();
-        let is_part = name.starts_with(LABEL) || PARTS.iter().any(|part| name.ends_with(part));
+        let is_part =
+            GROUPS.iter().any(|group| name.starts_with(group)) || PARTS.iter().any(|part| name.ends_with(part));
         if RESERVED.contains(&name) || checks::find(name).is_some() || is_part {
             return Err(format!("`{name}` means something else where metrics are listed; choose another name"));
         }
@@ -247,7 +254,7 @@ pub(crate) mod tests {
         let named =
             |name: &str| Metric { name: name.parse().expect("a name"), ..metric([0.0, 1.0], None, fault("high", "")) };
         assert!(named("exposure").check().is_ok());
-        for name in ["probability", "quality", "contrast", "turn_probability", "label_room"] {
+        for name in ["probability", "quality", "contrast", "turn_probability", "label", "label_room", "area_left"] {
             assert!(named(name).check().is_err(), "{name}");
         }
     }

@@ -127,7 +127,7 @@ class Assessment:
         row |= {"coverage": self.coverage, "max_usable_width": self.max_usable_width}
         row |= {name: value for name, value in self.image.items() if name != "area"}
         row["profile"] = self.profile
-        return row | {f"{metric}_model": version for metric, version in self.models.items()}
+        return row | {f"{metric}_model": self.models[metric] for metric in self.scores}
 
 
 class Scorer:

@@ -299,3 +299,34 @@ impl FlatRow {
         Some(ScoredBy { version: version?, build: build?, limits: limits?, models: models?, profile: profile? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clearshot_core::metric::{Metric, REQUIRED};
+    use clearshot_core::models::ModelSet;
+
+    use super::*;
+
+    /// What the service really answers: tests/api_document.rs sees to it.
+    const ANSWER: &str = include_str!("../../openapi/examples/score.json");
+
+    #[test]
+    fn no_metric_has_the_name_of_a_column() {
+        let models = ModelSet::load("models".as_ref()).expect("models are shipped");
+        let metric = models.metrics().next().expect("there is one");
+        let refused = |name: &str| {
+            let name = name.parse().expect("a column's name is a name");
+            Metric { name, ..metric.clone() }.check_name().is_err()
+        };
+        let mut names: Vec<String> = columns(&REQUIRED, &["room"]).into_iter().map(|column| column.name).collect();
+        // Rows of the Python package have the fields of `image` beside the scores, as columns are.
+        let answer: serde_json::Value = serde_json::from_str(ANSWER).expect("JSON");
+        let fields = answer["image"].as_object().expect("an object").keys().filter(|field| *field != "area");
+        names.extend(fields.cloned());
+        let assessment: Assessment = serde_json::from_str(ANSWER).expect("an assessment");
+        let row = Row { path: "a.jpg".to_owned(), assessment: Some(assessment), problem: None, scored_by: None };
+        names.extend(FlatRow::from(row).0.into_keys());
+        names.retain(|name| !REQUIRED.contains(&name.as_str()) && !refused(name));
+        assert!(names.is_empty(), "metrics may be called {names:?}");
+    }
+}

@@ -1,10 +1,14 @@
-"""Uses the installed Python package and compares it with the running service: use.py URL."""
+"""Uses the installed Python package and compares it with the running service and the program CLEARSHOT_PROGRAM: use.py URL."""
 
 import contextlib
+import csv
 import io
 import json
+import os
 import re
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -46,6 +50,15 @@ def files(image: Image.Image) -> Iterator[bytes]:
             file = io.BytesIO()
             picture.save(file, form, quality=90)
             yield file.getvalue()
+
+
+def written_columns() -> set[str]:
+    """The columns of CSV that `clearshot score` writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "results.csv")
+        subprocess.run([os.environ["CLEARSHOT_PROGRAM"], "score", str(FIXTURE), "--output", str(output)], cwd=ROOT, check=True)
+        with open(output, newline="") as file:
+            return set(next(csv.reader(file)))
 
 
 def main() -> None:
@@ -138,6 +151,8 @@ def main() -> None:
     assert list(table.columns)[:4] == ["verdict", "reasons", "probability", "quality"], list(table.columns)
     assert len(table) == len(many) and {"blur", "blur_low", "rotation_model", "area_width", "contrast"} <= set(table.columns)
     assert set(table["verdict"]) >= {"pass", "fail"}, table["verdict"]
+    unknown = {"path", "problem", "detail", "scored_by_version", "scored_by_build", "scored_by_limits", "scored_by_models", "scored_by_profile"}
+    assert set(table.columns) == written_columns() - unknown, set(table.columns) ^ written_columns()
 
 
 def printed(page: str) -> str:
