@@ -98,6 +98,8 @@ async fn a_floor_plan_is_not_judged_as_a_photo_and_never_corrected() {
     for (name, side, code) in [
         ("not_a_photo", "high", "not_a_photo"),
         ("contrast", "low", "low_contrast"),
+        ("clipped_highlights", "high", "blown_out"),
+        ("clipped_shadows", "high", "blocked_shadows"),
         ("colourfulness", "low", "grayscale"),
         ("upscale", "high", "upscaled"),
         ("jpeg_quality", "low", "overcompressed"),
@@ -148,4 +150,44 @@ async fn a_portal_may_ask_for_size_shape_colour_and_quality() {
     let mut png = std::io::Cursor::new(Vec::new());
     photo.write_to(&mut png, image::ImageFormat::Png).expect("it encodes");
     assert_eq!(quality(&server.score(png.into_inner()).await), None, "a PNG has none");
+}
+
+/// A photo that is neither too bright nor too dark may have a sky or corners without detail, which no correction brings back.
+#[tokio::test]
+async fn a_portal_may_ask_for_detail_in_what_is_bright_and_what_is_dark() {
+    let mut profiles = tempfile::NamedTempFile::new().expect("a file");
+    let text = r#"{"version": 1, "profiles": [{"name": "default", "blur": {"high": 6.0}, "checks": {
+        "clipped_highlights": {"high": 0.1}, "clipped_shadows": {"high": 0.1}}}]}"#;
+    profiles.write_all(text.as_bytes()).expect("it is written");
+    let server = Server::start(&["--profiles", profiles.path().to_str().expect("text")]);
+    let photo = image::load_from_memory(&pavilion()).expect("a photo").into_rgb8();
+    let of_levels = |change: fn(f32) -> f32| {
+        let mut changed = photo.clone();
+        for level in changed.pixels_mut().flat_map(|pixel| &mut pixel.0) {
+            *level = change(f32::from(*level)) as u8;
+        }
+        changed
+    };
+    let mut on_white = RgbImage::from_pixel(photo.width() + 80, photo.height() + 80, Rgb([255; 3]));
+    imageops::replace(&mut on_white, &photo, 40, 40);
+    for (what, upload, expected) in [
+        ("as it is", photo.clone(), vec![]),
+        ("rendered", room(1200, 800, 9), vec![]),
+        ("overexposed", of_levels(|level| 1.5 * level), vec!["blown_out"]),
+        ("cut off below", of_levels(|level| level - 100.0), vec!["blocked_shadows"]),
+        ("stretched", of_levels(|level| 2.2 * (level - 100.0)), vec!["blown_out", "blocked_shadows"]),
+        ("in a white frame, which is no part of it", on_white, vec![]),
+        ("white, but no photo", floor_plan(), vec!["not_a_photo"]),
+    ] {
+        let answer = server.score(jpeg(&upload, 90)).await;
+        assert_eq!(codes(&answer), expected, "{what}: {answer}");
+        for reason in answer["reasons"].as_array().expect("a list") {
+            assert_eq!(reason["severity"], "retake", "{what}: {answer}");
+        }
+    }
+    // Darkened, what is blown out would be an even gray.
+    let upload = jpeg(&of_levels(|level| 1.5 * level), 90);
+    let response = server.client.post(format!("{}/correct", server.url)).body(upload).send().await;
+    let document = problem(response.expect("it answers"), 409, "not_correctable").await;
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("blown out")), "{document}");
 }

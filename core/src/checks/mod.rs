@@ -4,6 +4,7 @@
 mod aspect;
 mod backlight;
 mod cells;
+mod clipping;
 mod collage;
 mod colourfulness;
 mod contrast;
@@ -100,12 +101,14 @@ pub struct Check {
 }
 
 /// All checks, in the order in which answers list them.
-pub static CHECKS: LazyLock<[Check; 14]> = LazyLock::new(|| {
+pub static CHECKS: LazyLock<[Check; 16]> = LazyLock::new(|| {
     [
         damage::check(),
         frame::check(),
         not_a_photo::check(),
         contrast::check(),
+        clipping::highlights(),
+        clipping::shadows(),
         backlight::check(),
         colourfulness::check(),
         upscale::check(),

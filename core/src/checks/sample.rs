@@ -1,6 +1,7 @@
 //! Some of a view's pixels: blocks of 8x8, every other one across and down of a large view. Several checks count them, so that they
 //! are read once; a quarter of the pixels tells shares to a few thousandths.
 
+use super::clipping::BLACK;
 use crate::view::ReferenceView;
 
 /// Side of a block.
@@ -47,6 +48,8 @@ pub(super) struct Sample {
     pub(super) histogram: [u32; 256],
     /// Number of pixels by the smallest of red, green and blue.
     darkest: [u32; 256],
+    /// Number of pixels of which red, green and blue are all black.
+    pub(super) black: u32,
     /// Sums over pixels of rg and yb (see `colourfulness`) and of their squares.
     opponent: [f64; 4],
 }
@@ -56,7 +59,8 @@ impl Sample {
         let pixels = view.pixels();
         let (columns, rows) = (pixels.width() as usize / SIDE, pixels.height() as usize / SIDE);
         let step = if columns * rows > MANY { 2 } else { 1 };
-        let mut sample = Self { blocks: Vec::new(), histogram: [0; 256], darkest: [0; 256], opponent: [0.0; 4] };
+        let mut sample =
+            Self { blocks: Vec::new(), histogram: [0; 256], darkest: [0; 256], black: 0, opponent: [0.0; 4] };
         for row in (0..rows).step_by(step) {
             for column in (0..columns).step_by(step) {
                 sample.take(view, column * SIDE, row * SIDE);
@@ -69,12 +73,14 @@ impl Sample {
         let stride = view.pixels().width() as usize;
         let mut luma = [0; SIDE * SIDE];
         let mut sums = [0; 3];
+        let mut black = 0;
         let mut opponent = [0i32; 4];
         for (y, line) in luma.chunks_exact_mut(SIDE).enumerate() {
             let start = (top + y) * stride + left;
             line.copy_from_slice(&view.levels()[start..start + SIDE]);
             for &pixel in view.pixels().as_raw()[3 * start..3 * (start + SIDE)].as_chunks::<3>().0 {
                 self.darkest[usize::from(pixel[0].min(pixel[1]).min(pixel[2]))] += 1;
+                black += u32::from(pixel[0].max(pixel[1]).max(pixel[2]) <= BLACK);
                 let [red, green, blue] = pixel.map(i32::from);
                 sums = [sums[0] + red, sums[1] + green, sums[2] + blue];
                 // Twice yb, to stay whole.
@@ -82,6 +88,7 @@ impl Sample {
                 opponent = [opponent[0] + rg, opponent[1] + yb, opponent[2] + rg * rg, opponent[3] + yb * yb];
             }
         }
+        self.black += black;
         luma.iter().for_each(|luma| self.histogram[usize::from(*luma)] += 1);
         for (sum, part) in self.opponent.iter_mut().zip(opponent) {
             *sum += f64::from(part);
@@ -93,7 +100,8 @@ impl Sample {
     /// a few colours stand for.
     pub(super) fn smoothed(&self) -> Self {
         let blocks = Vec::with_capacity(self.blocks.len());
-        let mut smoothed = Self { blocks, histogram: [0; 256], darkest: self.darkest, opponent: self.opponent };
+        let Self { darkest, black, opponent, .. } = *self;
+        let mut smoothed = Self { blocks, histogram: [0; 256], darkest, black, opponent };
         for block in &self.blocks {
             let luma = block.smoothed();
             luma.iter().for_each(|luma| smoothed.histogram[usize::from(*luma)] += 1);
@@ -115,6 +123,11 @@ impl Sample {
     /// Likewise of the smallest of red, green and blue.
     pub(super) fn darkest_at(&self, share: f32) -> u8 {
         self.level_at(&self.darkest, share)
+    }
+
+    /// Number of pixels of which red, green and blue are all at least `level`.
+    pub(super) fn white_from(&self, level: u8) -> u32 {
+        self.darkest[usize::from(level)..].iter().sum()
     }
 
     fn level_at(&self, histogram: &[u32; 256], share: f32) -> u8 {

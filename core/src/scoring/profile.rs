@@ -441,6 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn no_metric_has_the_name_of_a_profiles_field() {
+        let mut profile = Profiles::built_in().find("real-estate").expect("it is there").clone();
+        (profile.not_a_photo, profile.min_photos) = (NoPhoto::Fail, Some(5));
+        let stored = serde_json::to_value(&profile).expect("it serialises");
+        let fields = stored.as_object().expect("an object").keys();
+        let fields = fields.filter(|field| !profile.bands.contains_key(*field));
+        let refused = |field: &String| {
+            let name = field.parse().expect("a name");
+            Metric { name, ..required().remove(0) }.check_name().is_err()
+        };
+        let accepted: Vec<&String> = fields.filter(|field| !refused(field)).collect();
+        assert!(accepted.is_empty(), "{accepted:?}");
+    }
+
+    #[test]
     fn a_file_that_is_silent_on_probabilities_has_the_defaults() {
         let text = r#"{"version": 1, "profiles": [{"name": "default", "blur": {"high": 1.6}}]}"#;
         let profiles = Profiles::parse(text).expect("it is sound");
