@@ -1,6 +1,10 @@
 //! `POST /correct`: the photo straightened and well exposed, with a receipt of what was done to it.
 
+mod output;
+mod receipt;
+
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Bytes;
@@ -9,21 +13,20 @@ use axum::response::{IntoResponse, Response};
 use clearshot_core::area::Area;
 use clearshot_core::assessment::{Assessment, prepare};
 use clearshot_core::checks::{NOT_A_PHOTO, UPSCALE};
-use clearshot_core::ingest::{Budget, Format, IngestError, Limits, Original, decode_original};
+use clearshot_core::ingest::{Budget, Claim, Limits, Original, decode_original};
 use clearshot_core::metric::Severity;
-use clearshot_core::rounding::thousandths;
 use clearshot_core::scoring::attempt::Attempt;
 use clearshot_core::scoring::coverage::Coverage;
 use clearshot_core::scoring::listing::rank;
 use clearshot_core::scoring::orientation::{SIDEWAYS, UPSIDE_DOWN};
-use clearshot_core::scoring::verdict::{Reason, Scores};
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::PngEncoder;
-use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder, ImageResult, RgbImage};
-use serde::{Deserialize, Serialize};
+use clearshot_core::scoring::verdict::Reason;
+use image::RgbImage;
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use self::output::{JpegQuality, OutputFormat, encode};
+pub use self::receipt::Receipt;
+use self::receipt::{Change, Values};
 use super::admit::{Admitted, ScoringQuery, default_profile};
 use super::answer;
 use super::assess::Assessor;
@@ -97,133 +100,6 @@ pub(crate) enum FrameChoice {
     Keep,
 }
 
-/// Quality of a JPEG, 1 to 100.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "u8")]
-struct JpegQuality(u8);
-
-impl Default for JpegQuality {
-    fn default() -> Self {
-        Self(90)
-    }
-}
-
-impl TryFrom<u8> for JpegQuality {
-    type Error = &'static str;
-
-    fn try_from(quality: u8) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&quality) { Ok(Self(quality)) } else { Err("it must lie between 1 and 100") }
-    }
-}
-
-/// A format that is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OutputFormat {
-    /// JPEG.
-    Jpeg,
-    /// PNG.
-    Png,
-    /// Lossless WebP.
-    Webp,
-}
-
-impl OutputFormat {
-    const ALL: [Self; 3] = [Self::Jpeg, Self::Png, Self::Webp];
-
-    /// The format of a corrected photo where none is asked for.
-    fn of(upload: Format) -> Self {
-        match upload {
-            Format::Png => Self::Png,
-            Format::Webp => Self::Webp,
-            Format::Jpeg | Format::Heic | Format::Avif | Format::Gif | Format::Bmp => Self::Jpeg,
-        }
-    }
-
-    /// Its name in a query.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Webp => "webp",
-        }
-    }
-
-    /// Most pixels of a side: a JPEG has 16 bits for it (ITU-T T.81), a lossless WebP 14 for one less (RFC 9649).
-    fn longest_side(self) -> u32 {
-        match self {
-            Self::Jpeg => 65_535,
-            // It has 31 bits: `--max-correct-pixels` ends far below.
-            Self::Png => u32::MAX,
-            Self::Webp => 16_384,
-        }
-    }
-
-    /// Checks that there is room for what comes of an upload of this size, which is no larger.
-    fn check(self, (width, height): (u32, u32)) -> Result<(), ApiError> {
-        let side = width.max(height);
-        if side <= self.longest_side() {
-            return Ok(());
-        }
-        let others = Self::ALL.into_iter().filter(|other| side <= other.longest_side());
-        let others: Vec<String> = others.map(|other| format!("`format={}`", other.name())).collect();
-        let (name, longest) = (self.name(), self.longest_side());
-        let limit = format!("at most {longest} pixels a side with `format={name}`; ask for {}", others.join(" or "));
-        Err(IngestError::TooLarge { width, height, limit }.into())
-    }
-}
-
-/// What was done to a photo: JSON in the header `Clearshot-Receipt`.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Receipt {
-    /// Names the request in the server's log.
-    #[schema(example = "0b8f6a5e-6d0c-4a57-9f0e-0b6b7f5b8a11")]
-    pub request_id: String,
-    /// Degrees by which the photo was turned, clockwise positive.
-    #[schema(example = -4.2)]
-    pub rotation: f32,
-    /// Share of the frame's area that is left after straightening.
-    #[schema(example = 0.82)]
-    pub kept: f32,
-    /// Shift of the mean of V.
-    #[schema(example = 0.12)]
-    pub v_shift: f32,
-    /// True where the upload's ICC profile was left out because it is larger than 4 MB.
-    #[schema(example = false)]
-    pub profile_dropped: bool,
-    /// Width of the corrected photo.
-    #[schema(example = 3650)]
-    pub width: u32,
-    /// Height of the corrected photo.
-    #[schema(example = 2738)]
-    pub height: u32,
-    /// Scores of the upload.
-    pub before: Values,
-    /// Scores of the corrected photo, decoded and scored like an upload.
-    pub after: Values,
-}
-
-/// Calibrated values.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Values {
-    /// Blur in px.
-    #[schema(example = 0.4)]
-    pub blur: f32,
-    /// Brightness in V.
-    #[schema(example = -0.12)]
-    pub brightness: f32,
-    /// Rotation in degrees.
-    #[schema(example = 4.2)]
-    pub rotation: f32,
-}
-
-impl From<&Scores> for Values {
-    fn from(scores: &Scores) -> Self {
-        let Scores { blur, brightness, rotation, .. } = scores;
-        Self { blur: blur.value, brightness: brightness.value, rotation: rotation.value }
-    }
-}
-
 may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, BAD_BASE64, SOURCE_NOT_ALLOWED, SOURCE_NOT_FOUND, SOURCE_UNAVAILABLE, BAD_QUERY, UNKNOWN_PROFILE, UPLOAD_TOO_SLOW,
     NOTHING_TO_CORRECT, NOT_CORRECTABLE, BODY_TOO_LARGE, UNSUPPORTED_FORMAT, UNSUPPORTED_ENCODING, UNDECODABLE_IMAGE,
     IMAGE_TOO_LARGE, IMAGE_TOO_SMALL, RATE_LIMITED, INTERNAL, OVERLOADED, DEADLINE_EXCEEDED);
@@ -232,7 +108,8 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, B
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
 /// highlights off), where that brings the true value nearer to zero with a probability of 0.8 and by a visible step on average; a result
-/// that is no better by its scores, or worse in anything else, is not given out. What the profile does not judge is not changed. A photo
+/// that is no better by its scores, or worse in anything else, is not given out. The straightened photo is looked at again, and what is left of
+/// its tilt is undone in the same turn. What the profile does not judge is not changed. A photo
 /// that is certainly `sideways` or `upside_down` is set upright, and may be sent again for its tilt. The
 /// ICC profile is kept; EXIF, GPS with it, is dropped. What was done stands in the header `Clearshot-Receipt`, a JSON object of the
 /// schema `Receipt`. Send the image as for `/score`.
@@ -296,35 +173,106 @@ async fn correct_upload(
     format.check(claim.size)?;
     let before = assessor.assess_claimed(bytes.clone(), claim, false, deadline, passage).await?;
     let plan = plan(&before, assessor)?;
-    let JpegQuality(quality) = query.quality;
-    let (area, frame) = (before.image.area, query.frame);
+    let upload = UploadToCorrect {
+        assessor,
+        bytes,
+        claim,
+        limits: limits_of_original,
+        query,
+        format,
+        before,
+        deadline,
+        passage,
+    };
     for plan in plan.attempts() {
-        let mut room = room_for_answer(assessor, &before, deadline).await?;
-        let models = Arc::clone(assessor.engine.models());
-        let bytes = bytes.clone();
-        let (encoded, change, prepared) = assessor
-            .decode(claim.of_correction(), deadline, passage, move |budget| {
-                let mut original = decode_original(&bytes, Budget { limits: &limits_of_original, ..budget })?;
-                // Memory for what follows, until the answer is encoded.
-                let lease = original.lease.take();
-                let (pixels, icc_profile, change) = apply(original, area, plan, frame)?;
-                let (content_type, encoded) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
-                    tracing::error!(%error, "a corrected photo could not be encoded");
-                    ApiError::Internal
-                })?;
-                drop((pixels, lease));
-                room.shrink(encoded.len());
-                let encoded = Encoded { content_type, bytes: room.hold(encoded) };
-                let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
-                Ok((encoded, change, prepared))
-            })
-            .await?;
-        let after = assessor.judge(prepared, deadline).await?;
-        if is_better(plan, &before, &after) {
-            return Ok((encoded, change.receipt(&before, &after)));
+        let started = Instant::now();
+        let room = upload.wait_for_room().await?;
+        if let Some(done) = upload.carry_out(plan, room).await? {
+            let done = upload.refined(done, started).await;
+            return Ok((done.encoded, done.change.receipt(&upload.before, &done.after)));
         }
     }
     Err(ApiError::NotCorrectable("The correction did not make the photo better.".to_owned()))
+}
+
+/// An upload that is to be corrected.
+struct UploadToCorrect<'a> {
+    assessor: &'a Assessor,
+    bytes: Bytes,
+    claim: Claim,
+    limits: Limits,
+    query: &'a CorrectQuery,
+    format: OutputFormat,
+    before: Assessment,
+    deadline: Deadline,
+    passage: &'a Passage,
+}
+
+/// What came of a plan.
+struct Corrected {
+    plan: CorrectionPlan,
+    encoded: Encoded,
+    change: Change,
+    after: Assessment,
+}
+
+impl UploadToCorrect<'_> {
+    /// Bytes that the corrected photo takes at most: about what its pixels do.
+    fn room(&self) -> usize {
+        let pixels = u64::from(self.before.image.width) * u64::from(self.before.image.height);
+        let most = self.assessor.app.reading.limits.max_correct_pixels;
+        usize::try_from(3 * pixels.min(most)).unwrap_or(usize::MAX)
+    }
+
+    /// Room for the corrected photo, before it is made.
+    async fn wait_for_room(&self) -> Result<Reserved, ApiError> {
+        // Some time before the deadline: there has to be some left for the work.
+        let reserved = self.assessor.app.answers.reserve(self.room());
+        tokio::time::timeout(self.deadline.left() / 2, reserved).await.unwrap_or(Err(ApiError::Overloaded))
+    }
+
+    /// Carries out a plan and scores what comes of it; nothing where that may not be given out.
+    async fn carry_out(&self, plan: CorrectionPlan, mut room: Reserved) -> Result<Option<Corrected>, ApiError> {
+        let models = Arc::clone(self.assessor.engine.models());
+        let (bytes, limits, area, format) = (self.bytes.clone(), self.limits, self.before.image.area, self.format);
+        let (frame, quality) = (self.query.frame, self.query.quality);
+        let work = move |budget: Budget| {
+            let mut original = decode_original(&bytes, Budget { limits: &limits, ..budget })?;
+            // Memory for what follows, until the answer is encoded.
+            let lease = original.lease.take();
+            let (pixels, icc_profile, change) = apply(original, area, plan, frame)?;
+            let (content_type, encoded) = encode(&pixels, icc_profile, format, quality).map_err(|error| {
+                tracing::error!(%error, "a corrected photo could not be encoded");
+                ApiError::Internal
+            })?;
+            drop((pixels, lease));
+            room.shrink(encoded.len());
+            let encoded = Encoded { content_type, bytes: room.hold(encoded) };
+            let prepared = prepare(&encoded.bytes, budget, models.views(), false)?;
+            Ok((encoded, change, prepared))
+        };
+        let claim = self.claim.of_correction();
+        let (encoded, change, prepared) = self.assessor.decode(claim, self.deadline, self.passage, work).await?;
+        let after = self.assessor.judge(prepared, self.deadline).await?;
+        Ok(is_better(plan, &self.before, &after).then_some(Corrected { plan, encoded, change, after }))
+    }
+
+    /// The same with what is left of the tilt undone, too, where that is worth it and there are time and room without waiting; else what
+    /// is there.
+    async fn refined(&self, done: Corrected, started: Instant) -> Corrected {
+        let took = started.elapsed();
+        let finer = done.plan.finer(&self.before.scores.rotation, &done.after.scores.rotation);
+        let Some(plan) = finer.filter(|_| self.deadline.left() > 3 * took) else { return done };
+        let mut room = self.assessor.app.answers.none();
+        if room.grow(self.room()).is_err() {
+            return done;
+        }
+        let tilt = |corrected: &Corrected| corrected.after.scores.rotation.value.abs();
+        match tokio::time::timeout(2 * took, self.carry_out(plan, room)).await {
+            Ok(Ok(Some(finer))) if tilt(&finer) < tilt(&done) => finer,
+            _ => done,
+        }
+    }
 }
 
 /// True where what came of a plan may be given out: what is put right must not cost elsewhere.
@@ -337,15 +285,6 @@ fn is_better(plan: CorrectionPlan, before: &Assessment, after: &Assessment) -> b
         || is_no_photo
         || (plan.turn == 0 && (after.quality < before.quality || has_new_fault(before, after)));
     is_upright && !is_worse && helps(plan, Values::from(&before.scores), Values::from(&after.scores))
-}
-
-/// Room for the corrected photo, before it is made: it takes at most about what its pixels do.
-async fn room_for_answer(assessor: &Assessor, photo: &Assessment, deadline: Deadline) -> Result<Reserved, ApiError> {
-    let pixels = u64::from(photo.image.width) * u64::from(photo.image.height);
-    let bytes = usize::try_from(3 * pixels.min(assessor.app.reading.limits.max_correct_pixels)).unwrap_or(usize::MAX);
-    // Some time before the deadline: there has to be some left for the work.
-    let reserved = tokio::time::timeout(deadline.left() / 2, assessor.app.answers.reserve(bytes)).await;
-    reserved.unwrap_or(Err(ApiError::Overloaded))
 }
 
 /// What can be done for a photo.
@@ -409,31 +348,6 @@ fn helps(plan: CorrectionPlan, before: Values, after: Values) -> bool {
         && nearer(plan.value_shift.is_some(), before.brightness, after.brightness)
 }
 
-/// What was done to the pixels, see [`Receipt`].
-struct Change {
-    rotation: f32,
-    kept: f32,
-    v_shift: f32,
-    profile_dropped: bool,
-}
-
-impl Change {
-    /// The receipt, but for the request's name.
-    fn receipt(self, before: &Assessment, after: &Assessment) -> Receipt {
-        Receipt {
-            request_id: String::new(),
-            rotation: thousandths(self.rotation),
-            kept: thousandths(self.kept),
-            v_shift: thousandths(self.v_shift),
-            profile_dropped: self.profile_dropped,
-            width: after.image.width,
-            height: after.image.height,
-            before: Values::from(&before.scores),
-            after: Values::from(&after.scores),
-        }
-    }
-}
-
 /// Corrects the photo within an upload; gives its pixels and their ICC profile.
 fn apply(
     original: Original,
@@ -470,38 +384,6 @@ fn apply(
     Ok((pixels, icc_profile, Change { rotation: undone + rotation, kept, v_shift, profile_dropped }))
 }
 
-/// The photo's bytes and their type.
-fn encode(
-    pixels: &RgbImage,
-    icc_profile: Option<Vec<u8>>,
-    format: OutputFormat,
-    quality: u8,
-) -> ImageResult<(&'static str, Vec<u8>)> {
-    fn write(mut encoder: impl ImageEncoder, pixels: &RgbImage, icc_profile: Option<Vec<u8>>) -> ImageResult<()> {
-        if let Some(profile) = icc_profile {
-            // Each of the three encoders has a place for it.
-            encoder.set_icc_profile(profile).map_err(image::ImageError::Unsupported)?;
-        }
-        encoder.write_image(pixels, pixels.width(), pixels.height(), ExtendedColorType::Rgb8)
-    }
-    let mut bytes = Vec::new();
-    let content_type = match format {
-        OutputFormat::Jpeg => {
-            write(JpegEncoder::new_with_quality(&mut bytes, quality), pixels, icc_profile)?;
-            "image/jpeg"
-        }
-        OutputFormat::Png => {
-            write(PngEncoder::new(&mut bytes), pixels, icc_profile)?;
-            "image/png"
-        }
-        OutputFormat::Webp => {
-            write(WebPEncoder::new_lossless(&mut bytes), pixels, icc_profile)?;
-            "image/webp"
-        }
-    };
-    Ok((content_type, bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -515,26 +397,5 @@ mod tests {
         assert!(!helps(both, values(-0.2, 3.0), values(0.3, 0.1)), "too bright instead of too dark");
         let turn = CorrectionPlan { turn: 0, rotation: Some(-3.0), value_shift: None };
         assert!(helps(turn, values(-0.02, 3.0), values(-0.03, 0.1)), "brightness was none of its business");
-    }
-
-    #[test]
-    fn a_side_may_be_as_long_as_its_encoder_takes() {
-        for format in [OutputFormat::Jpeg, OutputFormat::Webp] {
-            let longest = format.longest_side();
-            for (side, fits) in [(longest, true), (longest + 1, false)] {
-                for (width, height) in [(side, 1), (1, side)] {
-                    let encoded = encode(&RgbImage::new(width, height), None, format, 90);
-                    let (checked, encoded) = (format.check((width, height)).is_ok(), encoded.is_ok());
-                    assert_eq!((checked, encoded), (fits, fits), "{format:?}, {width}x{height}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn qualities_beyond_those_of_jpeg_are_refused() {
-        let parsed = |quality: u8| JpegQuality::try_from(quality).map(|JpegQuality(quality)| quality);
-        assert_eq!((parsed(1), parsed(100)), (Ok(1), Ok(100)));
-        assert!(parsed(0).is_err() && parsed(101).is_err());
     }
 }
