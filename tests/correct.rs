@@ -54,6 +54,25 @@ async fn a_tilted_photo_comes_back_straight_whichever_way_it_leaned() {
     }
 }
 
+/// Nearly level, a photo tells its tilt better: what the first look left is undone, too, in one turn of the upload's pixels.
+#[tokio::test]
+async fn what_is_left_of_a_tilt_is_undone_by_a_second_look() {
+    let server = Server::start(&[]);
+    let (mut once, mut twice) = (Vec::new(), Vec::new());
+    for (seed, degrees) in [(5, 19.0), (6, -16.0), (7, 23.0), (8, -21.0), (9, 14.0), (10, -24.0)] {
+        let tilted = jpeg(&turned(&room(1500, 1000, seed), degrees), 92);
+        let (receipt, _) = corrected(correct(&server, "", tilted).await, "image/jpeg").await;
+        let [seen, done] = [&receipt["before"]["rotation"], &receipt["rotation"]].map(number);
+        if (seen + done).abs() > 0.01 {
+            once.push((f64::from(degrees) - seen).abs());
+            twice.push((f64::from(degrees) + done).abs());
+        }
+    }
+    assert!(once.len() >= 2, "so many were looked at twice: {once:?}");
+    let mean = |errors: &[f64]| errors.iter().sum::<f64>() / errors.len() as f64;
+    assert!(mean(&twice) < 0.8 * mean(&once), "{once:?} {twice:?}");
+}
+
 #[tokio::test]
 async fn a_dark_photo_is_brightened_without_clipping() {
     let server = Server::start(&[]);

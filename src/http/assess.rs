@@ -64,7 +64,9 @@ impl Assessor {
         let work = move |budget: Budget| Ok(prepare(&bytes, budget, models.views(), tiles)?);
         let prepared = self.decode(claim, deadline, passage, work).await?;
         passage.enter(Stage::Run);
-        self.judge(prepared, deadline).await
+        let assessment = self.judge(prepared, deadline).await?;
+        self.app.metrics.judged(&assessment);
+        Ok(assessment)
     }
 
     /// What the header of an upload claims; it is checked against the limits before the upload waits for anything.
@@ -94,7 +96,7 @@ impl Assessor {
         .await?
     }
 
-    /// Runs the branches and judges what they say.
+    /// Runs the branches and judges what they say. `/metrics` does not count it: what becomes of a correction is no upload.
     pub(super) async fn judge(&self, mut prepared: Prepared, deadline: Deadline) -> Result<Assessment, ApiError> {
         let outputs = self.engine.run(&prepared.tensors, deadline.instant()).await?;
         let map = prepared.map.take();
@@ -102,7 +104,6 @@ impl Assessor {
         if let Some(attempt) = self.attempt {
             assessment.verdict = attempt.verdict(assessment.verdict, &assessment.reasons, &self.profile);
         }
-        self.app.metrics.judged(&assessment);
         if let Some(map) = map {
             assessment.tiles = Some(self.blur_map(map, deadline).await?);
         }

@@ -81,7 +81,7 @@ pub fn reliability(tenths: &[Tenth], title: &str) -> Result<String> {
         chart.draw_series(tenths.iter().map(|tenth| Circle::new(at(tenth, tenth.observed), 3, BLUE.filled())))?;
         let small = TextStyle::from(("sans-serif", 9)).pos(Pos::new(HPos::Center, VPos::Center));
         let count = |tenth: &Tenth| {
-            let middle = (10.0 * tenth.stated as f32).floor().min(9.0) / 10.0 + 0.05;
+            let middle = (tenth.index as f32 + 0.5) / 10.0;
             Text::new(tenth.samples.to_string(), (middle, -0.05f32), small.clone())
         };
         chart.draw_series(tenths.iter().map(count))?;

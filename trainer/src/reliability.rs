@@ -40,6 +40,8 @@ pub struct Reliability {
 /// Samples whose stated probability lies in one tenth. Shares and means are of samples that count as much as they are expected.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenth {
+    /// Which: 0 for probabilities below 0.1, to 9.
+    pub index: usize,
     /// Number of samples.
     pub samples: usize,
     /// Mean of the stated probabilities.
@@ -87,12 +89,13 @@ fn under(card: &ModelCard, samples: &[Sample], evaluated: [f32; 2], band: Band, 
         let judged = judged(card, sample, weight, band);
         tenths[((10.0 * judged.stated) as usize).min(9)].push(judged);
     }
+    let not_empty = tenths.iter().enumerate().filter(|(_, judged)| !judged.is_empty());
     let is_beyond = |sample: &&Sample| sides(sample.truth, band).contains(&true);
     Reliability {
         profiles: vec![profile],
         band,
         share_beyond: samples.iter().filter(is_beyond).count() as f64 / samples.len().max(1) as f64,
-        tenths: tenths.iter().filter(|judged| !judged.is_empty()).map(|judged| tenth(judged)).collect(),
+        tenths: not_empty.map(|(index, judged)| tenth(index, judged)).collect(),
     }
 }
 
@@ -113,7 +116,7 @@ fn sides(truth: f32, band: Band) -> [bool; 2] {
     [band.low.is_some_and(|low| truth < low), truth > band.high]
 }
 
-fn tenth(judged: &[Judged]) -> Tenth {
+fn tenth(index: usize, judged: &[Judged]) -> Tenth {
     let mut groups = BTreeMap::<&str, f64>::new();
     for one in judged {
         *groups.entry(one.group).or_default() += one.weight;
@@ -124,7 +127,8 @@ fn tenth(judged: &[Judged]) -> Tenth {
     let mean = |of: fn(&Judged) -> f64| judged.iter().map(|one| one.weight * of(one)).sum::<f64>() / whole;
     // Rounding may leave a sum of weights a last digit above one.
     let observed = mean(|one| f64::from(u8::from(one.is_faulty))).min(1.0);
-    Tenth { samples: judged.len(), stated: mean(|one| one.stated), observed, interval: wilson(observed, trials) }
+    let stated = mean(|one| one.stated);
+    Tenth { index, samples: judged.len(), stated, observed, interval: wilson(observed, trials) }
 }
 
 /// Borders of the parts in which samples are counted, ascending from end to end of what the calibration can say. None lies on both sides of a
@@ -138,8 +142,8 @@ fn borders(band: Band, evaluated: [f32; 2], range: [f32; 2]) -> Vec<f64> {
     }
     if band.low.is_some() {
         borders.drain(1..OUTERMOST);
-        borders[0] = f64::from(range[0]);
     }
+    borders[0] = f64::from(range[0]);
     borders.truncate(borders.len() - (OUTERMOST - 1));
     borders.push(f64::from(range[1]));
     borders

@@ -175,7 +175,7 @@ fn charts(card: &ModelCard, samples: &[Sample]) -> Result<Vec<String>> {
 fn panel(found: &Reliability, unit: &str) -> Result<Panel> {
     let Reliability { profiles, band, share_beyond, tenths } = found;
     let title = profiles.join(", ");
-    let of_tenth = |Tenth { samples, stated, observed, interval: [low, high] }: &Tenth| {
+    let of_tenth = |Tenth { samples, stated, observed, interval: [low, high], .. }: &Tenth| {
         format!("stated {stated:.2}, observed {observed:.2} ({low:.2} to {high:.2}) of {samples}")
     };
     let points: Vec<String> = tenths.iter().map(of_tenth).collect();

@@ -4,14 +4,8 @@
 //! count. The two levels of tolerance are for JPEG, which leaves pixels beside an edge a little short of white or black. White cars in
 //! white studios and black paint in the shade are clipped and no fault, which is why no built-in profile bounds either.
 
-use super::sample::Sample;
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
-
-/// Level from which on a channel is clipped to white.
-const WHITE: u8 = 253;
-/// Level up to which a channel is clipped to black.
-pub(super) const BLACK: u8 = 2;
 
 /// Half of all photos lie below the first, nineteen in twenty below the fifth.
 const BINS: &[f64] = &[0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
@@ -30,7 +24,7 @@ pub(super) fn highlights() -> Check {
         of_photos: true,
         certainty: 1.0,
         bins: BINS,
-        measure: |Evidence { sample, .. }| share(sample.white_from(WHITE), sample),
+        measure: |Evidence { sample, .. }| sample.clipped().map(|[white, _]| white),
     }
 }
 
@@ -48,13 +42,8 @@ pub(super) fn shadows() -> Check {
         of_photos: true,
         certainty: 1.0,
         bins: BINS,
-        measure: |Evidence { sample, .. }| share(sample.black, sample),
+        measure: |Evidence { sample, .. }| sample.clipped().map(|[_, black]| black),
     }
-}
-
-/// None where nothing was looked at: a strip whose view is narrower than a block.
-fn share(count: u32, sample: &Sample) -> Option<f32> {
-    (!sample.blocks.is_empty()).then(|| count as f32 / sample.pixels() as f32)
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! Some of a view's pixels: blocks of 8x8, every other one across and down of a large view. Several checks count them, so that they
 //! are read once; a quarter of the pixels tells shares to a few thousandths.
 
-use super::clipping::BLACK;
 use crate::view::ReferenceView;
+
+/// Level from which on a channel is clipped to white, and up to which to black. The two levels of tolerance are for JPEG, which leaves pixels
+/// beside an edge a little short of both.
+const WHITE: usize = 253;
+const BLACK: u8 = 2;
 
 /// Side of a block.
 pub(super) const SIDE: usize = 8;
@@ -49,7 +53,7 @@ pub(super) struct Sample {
     /// Number of pixels by the smallest of red, green and blue.
     darkest: [u32; 256],
     /// Number of pixels of which red, green and blue are all black.
-    pub(super) black: u32,
+    black: u32,
     /// Sums over pixels of rg and yb (see `colourfulness`) and of their squares.
     opponent: [f64; 4],
 }
@@ -125,9 +129,12 @@ impl Sample {
         self.level_at(&self.darkest, share)
     }
 
-    /// Number of pixels of which red, green and blue are all at least `level`.
-    pub(super) fn white_from(&self, level: u8) -> u32 {
-        self.darkest[usize::from(level)..].iter().sum()
+    /// Shares of the pixels of which red, green and blue are all white, and all black; none where nothing was looked at: a strip whose view is
+    /// narrower than a block.
+    pub(super) fn clipped(&self) -> Option<[f32; 2]> {
+        let white = self.darkest[WHITE..].iter().sum();
+        let share = |count: u32| count as f32 / self.pixels() as f32;
+        (!self.blocks.is_empty()).then(|| [white, self.black].map(share))
     }
 
     fn level_at(&self, histogram: &[u32; 256], share: f32) -> u8 {

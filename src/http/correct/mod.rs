@@ -108,8 +108,8 @@ may_answer!(CorrectProblems: EMPTY_BODY, BROKEN_BODY, BAD_MULTIPART, BAD_JSON, B
 ///
 /// Straightens it (turned, then cut to the largest frame of the same shape) and corrects its brightness (a curve that rolls
 /// highlights off), where that brings the true value nearer to zero with a probability of 0.8 and by a visible step on average; a result
-/// that is no better by its scores, or worse in anything else, is not given out. The straightened photo is looked at again, and what is left of
-/// its tilt is undone in the same turn. What the profile does not judge is not changed. A photo
+/// that is no better by its scores, or worse in anything else, is not given out. Where there are time and room for it, the straightened
+/// photo is looked at again, and what is left of its tilt is undone in the same turn. What the profile does not judge is not changed. A photo
 /// that is certainly `sideways` or `upside_down` is set upright, and may be sent again for its tilt. The
 /// ICC profile is kept; EXIF, GPS with it, is dropped. What was done stands in the header `Clearshot-Receipt`, a JSON object of the
 /// schema `Receipt`. Send the image as for `/score`.
@@ -185,9 +185,9 @@ async fn correct_upload(
         passage,
     };
     for plan in plan.attempts() {
-        let started = Instant::now();
         let room = upload.wait_for_room().await?;
-        if let Some(done) = upload.carry_out(plan, room).await? {
+        let started = Instant::now();
+        if let Some(done) = upload.carry_out(plan, room, deadline).await? {
             let done = upload.refined(done, started).await;
             return Ok((done.encoded, done.change.receipt(&upload.before, &done.after)));
         }
@@ -232,7 +232,12 @@ impl UploadToCorrect<'_> {
     }
 
     /// Carries out a plan and scores what comes of it; nothing where that may not be given out.
-    async fn carry_out(&self, plan: CorrectionPlan, mut room: Reserved) -> Result<Option<Corrected>, ApiError> {
+    async fn carry_out(
+        &self,
+        plan: CorrectionPlan,
+        mut room: Reserved,
+        deadline: Deadline,
+    ) -> Result<Option<Corrected>, ApiError> {
         let models = Arc::clone(self.assessor.engine.models());
         let (bytes, limits, area, format) = (self.bytes.clone(), self.limits, self.before.image.area, self.format);
         let (frame, quality) = (self.query.frame, self.query.quality);
@@ -252,13 +257,13 @@ impl UploadToCorrect<'_> {
             Ok((encoded, change, prepared))
         };
         let claim = self.claim.of_correction();
-        let (encoded, change, prepared) = self.assessor.decode(claim, self.deadline, self.passage, work).await?;
-        let after = self.assessor.judge(prepared, self.deadline).await?;
+        let (encoded, change, prepared) = self.assessor.decode(claim, deadline, self.passage, work).await?;
+        let after = self.assessor.judge(prepared, deadline).await?;
         Ok(is_better(plan, &self.before, &after).then_some(Corrected { plan, encoded, change, after }))
     }
 
-    /// The same with what is left of the tilt undone, too, where that is worth it and there are time and room without waiting; else what
-    /// is there.
+    /// The same with what is left of the tilt undone, too, where that is worth it, there is room without waiting, and it takes no more than
+    /// twice as long as the first time, a decoder's and memory's waiting included; else what is there.
     async fn refined(&self, done: Corrected, started: Instant) -> Corrected {
         let took = started.elapsed();
         let finer = done.plan.finer(&self.before.scores.rotation, &done.after.scores.rotation);
@@ -267,11 +272,21 @@ impl UploadToCorrect<'_> {
         if room.grow(self.room()).is_err() {
             return done;
         }
-        let tilt = |corrected: &Corrected| corrected.after.scores.rotation.value.abs();
-        match tokio::time::timeout(2 * took, self.carry_out(plan, room)).await {
-            Ok(Ok(Some(finer))) if tilt(&finer) < tilt(&done) => finer,
+        // Its own deadline, so that nothing works on when this one is over.
+        let deadline = Deadline::after(2 * took);
+        match deadline.bound(self.carry_out(plan, room, deadline)).await {
+            Ok(Some(finer)) if finer.is_better_than(&done) => finer,
             _ => done,
         }
+    }
+}
+
+impl Corrected {
+    /// True where this is closer to level and no worse in anything.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let [this, that] = [&self.after, &other.after];
+        let tilts = [this, that].map(|after| after.scores.rotation.value.abs());
+        tilts[0] < tilts[1] && rank(this.verdict) <= rank(that.verdict) && this.quality >= that.quality
     }
 }
 

@@ -4,7 +4,8 @@
 //! reading order. That leaves a step of one height along a whole row of blocks, one part of it a row of blocks lower than the other.
 //! Edges of the scene are rarely as even, do not lie on the grid alone, and have no such stair. Edges of frames, banners and collages
 //! may be as even, and where they were laid on the grid, but they are straight: what makes a stair of one is a photo that has the frame's
-//! colour in a corner. So near the sides, where a corner would do, the texture has to go on across the step, too.
+//! colour in a corner. So near the sides, where a corner would do, the texture has to go on across the step, too; and nowhere may one side
+//! of it alone be plain, as a bar with a tab is.
 
 use image::RgbImage;
 
@@ -51,15 +52,27 @@ pub(super) fn shifted(pixels: &RgbImage, unit: usize) -> f32 {
     };
     let (evidence, at) = found(0);
     let is_beside_the_grid = || OFFSETS.iter().any(|offset| found(offset * unit / 16).0 * BESIDE > evidence);
+    if evidence < EVIDENCE || is_beside_the_grid() {
+        return 0.0;
+    }
+    let Sides { likeness, plain } = sides(pixels, unit, at..at + across);
     let has_short_tread = from_edge(at, across) < LOWER;
-    if evidence < EVIDENCE || is_beside_the_grid() || has_short_tread && !goes_on(pixels, unit, at..at + across) {
+    let goes_on = likeness >= LIKENESS && plain == [false; 2];
+    if plain[0] != plain[1] || has_short_tread && !goes_on {
         return 0.0;
     }
     1.0 - (at + across) as f32 / (across * down) as f32
 }
 
-/// True where what lies above a run of steps goes on below them, whatever its colour is there, and no side of them is a plain bar.
-fn goes_on(pixels: &RgbImage, unit: usize, steps: std::ops::Range<usize>) -> bool {
+/// What lies above and below a run of steps.
+struct Sides {
+    /// Correlation of both, whatever their colours are.
+    likeness: f32,
+    /// Whether each is a plain bar.
+    plain: [bool; 2],
+}
+
+fn sides(pixels: &RgbImage, unit: usize, steps: std::ops::Range<usize>) -> Sides {
     let across = pixels.width() as usize / unit;
     let (mut both, mut squares) = (0.0, [0.0; 2]);
     let mut means = [const { Vec::new() }; 2];
@@ -79,13 +92,13 @@ fn goes_on(pixels: &RgbImage, unit: usize, steps: std::ops::Range<usize>) -> boo
         }
         means.iter_mut().zip(mean).for_each(|(means, mean)| means.push(mean));
     }
-    let is_plain = |means: &mut Vec<f32>| {
+    let is_plain = |mut means: Vec<f32>| {
         means.sort_unstable_by(f32::total_cmp);
         let few = means.len() / 20;
         means[means.len() - 1 - few] - means[few] <= ONE_COLOUR
     };
     let likeness = (both + SMOOTH) / ((squares[0] + SMOOTH) * (squares[1] + SMOOTH)).sqrt();
-    likeness >= LIKENESS && !means.iter_mut().any(is_plain)
+    Sides { likeness, plain: means.map(is_plain) }
 }
 
 /// Steps of luma, red and blue differences between a row of units and the one above, for each unit, row by row.
@@ -221,7 +234,7 @@ mod tests {
 
     /// A frame, a banner, the seam of a collage: its edge is the same for all of the width.
     #[test]
-    fn an_edge_on_the_grid_that_the_texture_does_not_cross_is_no_shift() {
+    fn a_straight_edge_on_the_grid_is_no_shift() {
         let photo = scene();
         let bar = |colour: [u8; 3], rows: std::ops::Range<u32>| {
             let mut framed = photo.clone();
@@ -250,21 +263,45 @@ mod tests {
             }
         }
         let at = 13 * 50 + 20;
-        assert!(!goes_on(&picture, 16, at..at + 50));
+        assert!(sides(&picture, 16, at..at + 50).likeness < LIKENESS);
         assert!(shift(&compressed(&picture, 85)) > 0.0);
     }
 
     #[test]
     fn the_edge_of_a_banner_that_ends_within_the_picture_is_no_shift() {
-        for (columns, is_left) in [(640, true), (640, false), (720, true)] {
+        for is_left in [true, false] {
             let mut picture = scene();
             for (x, y, pixel) in picture.enumerate_pixels_mut() {
                 let x = if is_left { x } else { 799 - x };
-                if x < columns && (192..288).contains(&y) {
+                if x < 720 && (192..288).contains(&y) {
                     pixel.0 = pixel.0.map(|level| level / 2 + 90);
                 }
             }
-            assert!(shift(&compressed(&picture, 90)) == 0.0, "{columns} {is_left}");
+            assert!(shift(&compressed(&picture, 90)) == 0.0, "{is_left}");
+        }
+    }
+
+    /// A bar with a tab has a stair, whatever the tab's width; a picture that is lighter below an edge with a notch has another edge beside it.
+    #[test]
+    fn a_bar_with_a_tab_or_a_notch_is_no_shift() {
+        let changed = |is_changed: fn(u32, u32) -> bool, change: fn(u8) -> u8| {
+            let mut picture = scene();
+            for (x, y, pixel) in picture.enumerate_pixels_mut() {
+                if is_changed(x, y) {
+                    pixel.0 = pixel.0.map(change);
+                }
+            }
+            picture
+        };
+        let pictures = [
+            changed(|x, y| y < 64 || y < 80 && x < 144, |_| 255),
+            changed(|x, y| y < 64 || y < 80 && x < 80, |_| 255),
+            changed(|x, y| y >= 208 || y >= 192 && !(256..320).contains(&x), |level| level.saturating_add(20)),
+        ];
+        for (index, picture) in pictures.iter().enumerate() {
+            for picture in [compressed(picture, 90), picture.clone()] {
+                assert!(shift(&picture) == 0.0, "{index}");
+            }
         }
     }
 
