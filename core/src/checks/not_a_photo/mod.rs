@@ -53,10 +53,12 @@ const SHADES: f32 = 7.0;
 const STEEP_STEPS: f32 = 0.12;
 
 fn drawn(sample: &Sample) -> f32 {
-    let Some(found) = features(sample) else { return 0.0 };
+    // Also where no block has an edge, as in a code whose modules lie on the grid of blocks.
     if has_two_levels(&sample.histogram) {
-        1.0
-    } else if is_even(&sample.histogram) {
+        return 1.0;
+    }
+    let Some(found) = features(sample) else { return 0.0 };
+    if is_even(&sample.histogram) {
         features(&sample.smoothed()).map_or(0.0, |smooth| unless_shaded(&found).min(unless_shaded(&smooth)))
     } else {
         unless_shaded(&found)
@@ -198,6 +200,27 @@ mod tests {
         }
         let found = features(&Sample::of(&ReferenceView::new(picture.clone()))).expect("it has edges");
         assert!(regression(&found) > THRESHOLD && of(&picture) < 0.1, "{} {}", regression(&found), of(&picture));
+    }
+
+    /// The regression alone calls large modules of two colours a photo.
+    #[test]
+    fn a_code_of_two_colours_is_drawn_also_after_compression() {
+        for (ink, paper) in [([0; 3], [255; 3]), ([20, 30, 80], [250, 248, 240]), ([235; 3], [25, 28, 34])] {
+            let code = RgbImage::from_fn(720, 600, |x, y| {
+                let module = (x / 24).wrapping_mul(2_654_435_761) ^ (y / 24).wrapping_mul(2_246_822_519);
+                Rgb(if module.wrapping_mul(3_266_489_917) >> 31 == 0 { ink } else { paper })
+            });
+            for quality in [95, 80, 60] {
+                assert!(of(&compressed(&code, quality)) > THRESHOLD, "{ink:?} on {paper:?} at {quality}");
+            }
+        }
+        // A silhouette has a sky of many levels.
+        let silhouette = RgbImage::from_fn(720, 600, |x, y| {
+            let is_ground = f64::from(y) > 300.0 + 80.0 * (f64::from(x) * 0.02).sin();
+            Rgb([if is_ground { 8 } else { 150 + (y / 4) as u8 }; 3])
+        });
+        let sample = Sample::of(&ReferenceView::new(compressed(&silhouette, 90)));
+        assert!(!has_two_levels(&sample.histogram), "it may be a photo");
     }
 
     #[test]
