@@ -24,7 +24,7 @@ pub(super) fn check() -> Check {
         high: None,
         of_photos: true,
         certainty: 1.0,
-        bins: &[0.4, 0.58, 0.7, 0.8, 0.85, 0.9, 0.95],
+        bins: &[0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95],
         measure: |Evidence { sample, .. }| contrast(sample),
     }
 }
