@@ -189,5 +189,5 @@ async fn a_portal_may_ask_for_detail_in_what_is_bright_and_what_is_dark() {
     let upload = jpeg(&of_levels(|level| 1.5 * level), 90);
     let response = server.client.post(format!("{}/correct", server.url)).body(upload).send().await;
     let document = problem(response.expect("it answers"), 409, "not_correctable").await;
-    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("blown out")), "{document}");
+    assert!(document["detail"].as_str().is_some_and(|detail| detail.contains("`blown_out`")), "{document}");
 }

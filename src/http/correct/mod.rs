@@ -310,8 +310,7 @@ fn plan(found: &Assessment, assessor: &Assessor) -> Result<CorrectionPlan, ApiEr
         return Err(ApiError::NotCorrectable(detail.to_owned()));
     }
     if let Some(reason) = found.reasons.iter().find(|reason| reason.is_certain() && is_lasting(reason)) {
-        let detail =
-            format!("No correction mends that the photo is {}. {}", reason.code.replace('_', " "), reason.advice);
+        let detail = format!("No correction mends what the photo has: `{}`. {}", reason.code, reason.advice);
         return Err(ApiError::NotCorrectable(detail));
     }
     let turned = found.reasons.iter().any(|reason| reason.code == SIDEWAYS || reason.code == UPSIDE_DOWN);
