@@ -282,11 +282,11 @@ impl UploadToCorrect<'_> {
 }
 
 impl Corrected {
-    /// True where this is closer to level and no worse in anything.
+    /// True where this is closer to level and no worse to whoever decides. (A point of quality more or less is the cut's doing.)
     fn is_better_than(&self, other: &Self) -> bool {
         let [this, that] = [&self.after, &other.after];
         let tilts = [this, that].map(|after| after.scores.rotation.value.abs());
-        tilts[0] < tilts[1] && rank(this.verdict) <= rank(that.verdict) && this.quality >= that.quality
+        tilts[0] < tilts[1] && rank(this.verdict) <= rank(that.verdict) && !has_new_fault(that, this)
     }
 }
 

@@ -227,5 +227,7 @@ mod tests {
     fn what_has_no_edge_is_a_photo() {
         assert!(of(&RgbImage::new(640, 480)) < THRESHOLD);
         assert!(of(&RgbImage::new(7, 40)) < THRESHOLD);
+        let without_light = RgbImage::from_fn(640, 480, |x, y| Rgb([u8::from((x * 7 + y * 13) % 11 < 3); 3]));
+        assert!(of(&without_light) < THRESHOLD);
     }
 }

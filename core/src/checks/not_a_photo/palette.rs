@@ -28,9 +28,6 @@ pub(super) fn is_even(histogram: &[u32]) -> bool {
 
 /// True for what a fax, a stamp or a QR code is of, dithered or not, and also where compression left its levels around the two.
 pub(super) fn has_two_levels(histogram: &[u32]) -> bool {
-    if levels(histogram) == 2 {
-        return true;
-    }
     let commonest_of = |is_wanted: &dyn Fn(usize) -> bool| {
         (0..histogram.len()).filter(|level| is_wanted(*level)).max_by_key(|level| histogram[*level]).unwrap_or(0)
     };
@@ -42,5 +39,7 @@ pub(super) fn has_two_levels(histogram: &[u32]) -> bool {
     };
     let all = histogram.iter().sum::<u32>() as f32;
     let parts = [first, second].map(around);
-    all > 0.0 && parts.iter().all(|part| *part >= EACH * all) && parts.iter().sum::<f32>() >= NEARLY_ALL * all
+    // Of exactly two levels one may be as rare as letters on a page. (Two that are close are those of a photo without light.)
+    let each = if levels(histogram) == 2 { 0.0 } else { EACH };
+    parts.iter().all(|part| *part > each * all) && parts.iter().sum::<f32>() >= NEARLY_ALL * all
 }
