@@ -7,9 +7,6 @@
 use super::{Check, Evidence, fault};
 use crate::metric::Severity;
 
-/// Half of all photos lie below the first, nineteen in twenty below the fifth.
-const BINS: &[f64] = &[0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4];
-
 pub(super) fn highlights() -> Check {
     Check {
         name: "clipped_highlights",
@@ -23,7 +20,8 @@ pub(super) fn highlights() -> Check {
         )),
         of_photos: true,
         certainty: 1.0,
-        bins: BINS,
+        // Half of all photos lie below the first, nineteen in twenty below the fifth.
+        bins: &[0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4],
         measure: |Evidence { sample, .. }| sample.clipped().map(|[white, _]| white),
     }
 }
@@ -32,17 +30,13 @@ pub(super) fn shadows() -> Check {
     Check {
         name: "clipped_shadows",
         title: "Clipped shadows",
-        unit: "share",
-        low: None,
         high: Some(fault(
             "blocked_shadows",
             Severity::Retake,
             "Take the photo again with more light or exposure, so that what is dark keeps its detail.",
         )),
-        of_photos: true,
-        certainty: 1.0,
-        bins: BINS,
         measure: |Evidence { sample, .. }| sample.clipped().map(|[_, black]| black),
+        ..highlights()
     }
 }
 

@@ -168,6 +168,9 @@ fn stair(steps: &[f32], across: usize) -> (f32, usize) {
 }
 
 fn evidence(steps: &[f32], across: usize, at: usize, sign: f32) -> f32 {
+    if from_edge(at, across) < EDGE {
+        return 0.0;
+    }
     let sorted = |from: usize, count: usize| {
         let mut values: Vec<f32> = steps.iter().skip(from).take(count).map(|step| sign * step).collect();
         values.sort_unstable_by(f32::total_cmp);
@@ -183,7 +186,7 @@ fn evidence(steps: &[f32], across: usize, at: usize, sign: f32) -> f32 {
     let outside = ((0.06 * across as f32) as usize).max(3);
     let before = at.checked_sub(outside + 1).map_or(0.0, |from| median(&sorted(from, outside)));
     let after = median(&sorted(at + across, outside));
-    if from_edge(at, across) < EDGE || middle - usual < STEP || before.max(after) >= OUTSIDE * middle {
+    if middle - usual < STEP || before.max(after) >= OUTSIDE * middle {
         return 0.0;
     }
     // Along both rows of the stair: where it is a step, and where it is none.
