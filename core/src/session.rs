@@ -16,6 +16,7 @@ use ort::value::TensorRef;
 use crate::privacy;
 use crate::scoring::card::VerifiedModel;
 use crate::scoring::output::Output;
+use crate::scoring::second_look::SecondLook;
 use crate::view::View;
 
 /// Name of the library on this platform.
@@ -292,6 +293,7 @@ pub struct BranchSession {
     input: String,
     /// Labels that a model of labels tells apart; 0 of another.
     labels: usize,
+    second_look: Option<SecondLook>,
 }
 
 impl BranchSession {
@@ -301,10 +303,11 @@ impl BranchSession {
     /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
     pub fn of(runtime: &Runtime, model: &VerifiedModel, intra_threads: usize) -> Result<Self, RuntimeError> {
         let session = Self::new(runtime, model.card.metric.name.as_str(), model.view, &model.onnx, intra_threads)?;
-        Ok(Self { labels: model.card.labels.as_ref().map_or(0, |labels| labels.names.len()), ..session })
+        let labels = model.card.labels.as_ref().map_or(0, |labels| labels.names.len());
+        Ok(Self { labels, second_look: model.card.second_look, ..session })
     }
 
-    /// Loads a model that has no card yet: what it measures, and what it looks at, is said here. It tells no labels apart.
+    /// Loads a model that has no card yet: what it measures, and what it looks at, is said here. It tells no labels apart, and looks once.
     ///
     /// # Errors
     /// [`RuntimeError::Model`] when ONNX Runtime refuses the model.
@@ -330,7 +333,13 @@ impl BranchSession {
             .map_err(|error| model_error(error.to_string()))?;
         let input = session.inputs().first().map(|input| input.name().to_owned());
         let input = input.ok_or_else(|| model_error("it has no input".into()))?;
-        Ok(Self { metric: metric.to_owned(), view, session, input, labels: 0 })
+        Ok(Self { metric: metric.to_owned(), view, session, input, labels: 0, second_look: None })
+    }
+
+    /// The session with photos looked at twice as a card is going to state it.
+    #[must_use]
+    pub fn looking_twice(self, second_look: Option<SecondLook>) -> Self {
+        Self { second_look, ..self }
     }
 
     /// Name of the metric that this session scores.
@@ -359,6 +368,26 @@ impl BranchSession {
     /// # Errors
     /// [`RuntimeError::Run`] when a tensor has the wrong length or ONNX Runtime fails.
     pub fn run(&mut self, tensors: &[&[f32]]) -> Result<Vec<Output>, RuntimeError> {
+        let mut outputs = self.look(tensors)?;
+        let Some(second_look) = self.second_look else { return Ok(outputs) };
+        let again = |(index, first): (usize, &Output)| {
+            let turn = second_look.turn(first.scalar())?;
+            Some((index, turn, self.view.turned(tensors[index], turn)?))
+        };
+        let again: Vec<(usize, f32, Vec<f32>)> = outputs.iter().enumerate().filter_map(again).collect();
+        if again.is_empty() {
+            return Ok(outputs);
+        }
+        let turned: Vec<&[f32]> = again.iter().map(|(_, _, tensor)| tensor.as_slice()).collect();
+        for ((index, turn, _), second) in again.iter().zip(self.look(&turned)?) {
+            let joined = second_look.joined(outputs[*index].scalar(), second.scalar(), *turn);
+            outputs[*index] = Output::Scalar(joined);
+        }
+        Ok(outputs)
+    }
+
+    /// The same, each looked at once.
+    fn look(&mut self, tensors: &[&[f32]]) -> Result<Vec<Output>, RuntimeError> {
         let metric = &self.metric;
         let run_error = |reason: String| RuntimeError::Run { metric: metric.clone(), reason };
         let [channels, height, width] = self.view.shape;

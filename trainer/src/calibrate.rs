@@ -9,12 +9,16 @@ use clearshot_core::digest::sha256_hex;
 use clearshot_core::scoring::calibration::{Calibration, IntervalBin, RawOutput};
 use clearshot_core::scoring::card::{self, ModelCard, Preprocessing, Reading, Training};
 use clearshot_core::scoring::distribution::LEVELS;
+use clearshot_core::scoring::second_look::SecondLook;
 use clearshot_core::session::{BranchSession, Runtime};
 
 use crate::category;
+use crate::generator::Recipe;
 use crate::measure::{MeasurePlan, Sample, measure};
 use crate::photos::{Library, Part};
 use crate::run::Run;
+use crate::siamese::TargetScale;
+use crate::transform::{Frame, SecondLookSpec, Spec};
 
 /// Share of true values the intervals hold.
 const COVERAGE: f32 = 0.9;
@@ -37,11 +41,12 @@ pub fn calibrate(
     per_photo: usize,
 ) -> Result<ModelCard> {
     let settings = run.settings()?;
-    let mut recipe = settings.recipe()?;
+    let mut recipe = Recipe { frame: Frame::Upload, ..settings.recipe()? };
     let spec = recipe.transformation.spec();
     let path = card::onnx_path(models, spec.name);
     let onnx = std::fs::read(&path).with_context(|| format!("cannot read {}: export first", path.display()))?;
-    let mut session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
+    let session = BranchSession::new(runtime, spec.name, spec.view(), &onnx, 1)?;
+    let mut session = session.looking_twice(second_look(spec, settings.range));
     let plan = MeasurePlan { part: Part::Calibrate, per_photo, levelled: true, baselines: false };
     let mut samples = measure(library, &recipe, plan, &mut session)?;
     // The magnitudes that uploads have, and twice as often: intervals calibrated on the whole range would be too wide for them. A
@@ -74,6 +79,7 @@ pub(crate) fn card_of(
         version: format!("{}-{}", spec.name, &sha256[..8]),
         sha256,
         preprocessing: Preprocessing::of(spec.view()),
+        second_look: second_look(spec, settings.range),
         calibration,
         training: Training {
             photos: library.part(Part::Train).len(),
@@ -90,6 +96,12 @@ pub(crate) fn card_of(
         reference: None,
         intended_use: spec.intended_use.to_owned(),
     })
+}
+
+/// Which photos a model looks at twice whose targets were scaled for a range of magnitudes.
+fn second_look(spec: &Spec, range: [f32; 2]) -> Option<SecondLook> {
+    let SecondLookSpec { from, expected_error } = *spec.second_look.as_ref()?;
+    Some(SecondLook { unit: TargetScale::new(range).to_units(1.0), from, expected_error })
 }
 
 /// At most [`MOST_PER_GROUP`] samples of each group, spread evenly over the group's.

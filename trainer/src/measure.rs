@@ -12,7 +12,6 @@ use rayon::prelude::*;
 use crate::baseline;
 use crate::generator::Recipe;
 use crate::photos::{Library, LibraryPhoto, Part, progress};
-use crate::transform::Frame;
 
 /// Photos scored in one go, to bound memory.
 const CHUNK: usize = 64;
@@ -76,7 +75,7 @@ pub fn measure(
     let made = |&(slot, photo, repeat): &(usize, &LibraryPhoto, usize)| {
         let mut rng: ChaCha8Rng = recipe.rng(plan.part, repeat, slot);
         let magnitude = recipe.transformation.draw(recipe.range, &mut rng);
-        let view = recipe.reference_view(&photo.pixels, magnitude, Frame::Whole, &mut rng);
+        let view = recipe.reference_view(&photo.pixels, magnitude, recipe.frame, &mut rng);
         let rival = rival.map(|rival| (rival.score)(&view));
         (spec.view().tensor(&view), magnitude + recipe.transformation.inherent(photo.tilt()), rival)
     };

@@ -18,7 +18,7 @@ pub fn encode(image: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> Vec<u8> {
         // Most uploads are saved well; a tail has been squeezed through messengers and old portals.
         Frame::Part if rng.random_ratio(3, 20) => rng.random_range(5..55),
         Frame::Part => rng.random_range(55..=98),
-        Frame::Whole => rng.random_range(80..=95),
+        Frame::Whole | Frame::Upload => rng.random_range(80..=95),
     };
     let sampling = match rng.random_range(0..10) {
         0..=5 => SamplingFactor::F_2_2,

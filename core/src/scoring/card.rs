@@ -14,6 +14,7 @@ use crate::metric::Metric;
 use crate::scoring::calibration::Calibration;
 use crate::scoring::label::Labels;
 use crate::scoring::orientation::TURN;
+use crate::scoring::second_look::SecondLook;
 use crate::view::{self, View};
 
 /// Everything known about one branch model.
@@ -30,6 +31,10 @@ pub struct ModelCard {
     pub sha256: String,
     /// Input the model takes.
     pub preprocessing: Preprocessing,
+    /// Which photos it looks at twice; of a model without, none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub second_look: Option<SecondLook>,
     /// How raw outputs become values and intervals.
     pub calibration: Calibration,
     /// Where the weights come from.
@@ -258,6 +263,11 @@ impl ModelCard {
         let preprocessing = Preprocessing::of(view);
         if self.preprocessing != preprocessing {
             return Err(format!("the model wants {:?}, this code makes {preprocessing:?}", self.preprocessing));
+        }
+        match &self.second_look {
+            Some(look) if view.can_be_turned() && self.reading == Reading::Scalar => look.check()?,
+            Some(_) => return Err(format!("nothing that looks at {} can look twice", view.name)),
+            None => {}
         }
         Ok(view)
     }

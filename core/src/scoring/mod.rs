@@ -12,5 +12,6 @@ pub mod orientation;
 pub mod output;
 pub mod posterior;
 pub mod profile;
+pub mod second_look;
 pub mod sharpness;
 pub mod verdict;

@@ -23,14 +23,16 @@ pub struct View {
     /// Shape of one photo's tensor, channels first.
     pub shape: [usize; 3],
     cut: fn(&ReferenceView) -> Vec<f32>,
+    /// Of a view that shows discs: the same tensor with the scene turned clockwise by so many degrees.
+    turn: Option<fn(&[f32], f32) -> Vec<f32>>,
 }
 
 /// All views. One that changes gets a new version: a model that was trained on the old one must not be fed the new one.
 pub static VIEWS: [View; 4] = [
-    View { name: "blur-tiles/2", shape: blur::SHAPE, cut: blur::tensor },
-    View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor },
-    View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor },
-    View { name: "turn-copies/3", shape: turn::SHAPE, cut: turn::tensor },
+    View { name: "blur-tiles/2", shape: blur::SHAPE, cut: blur::tensor, turn: None },
+    View { name: "brightness-whole/2", shape: brightness::SHAPE, cut: brightness::tensor, turn: None },
+    View { name: "rotation-discs/1", shape: rotation::SHAPE, cut: rotation::tensor, turn: Some(rotation::turned) },
+    View { name: "turn-copies/3", shape: turn::SHAPE, cut: turn::tensor, turn: None },
 ];
 
 /// The view of that name and version.
@@ -58,6 +60,18 @@ impl View {
         let values = (self.cut)(reference);
         debug_assert_eq!(values.len(), self.len());
         values
+    }
+
+    /// Whether what it shows can be turned without asking the photo again.
+    #[must_use]
+    pub fn can_be_turned(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// A tensor of this view with the scene turned clockwise by `degrees`; nothing of a view that cannot be turned.
+    #[must_use]
+    pub fn turned(&self, tensor: &[f32], degrees: f32) -> Option<Vec<f32>> {
+        self.turn.map(|turn| turn(tensor, degrees))
     }
 }
 

@@ -108,6 +108,7 @@ pub fn make(options: &HeadOptions, runtime: &Runtime, out: &Path) -> Result<Made
         reading: Reading::Labels,
         sha256,
         preprocessing: Preprocessing::of(view),
+        second_look: None,
         calibration: temperature::calibration(own.chosen.temperature, photos)?,
         training,
         evaluation: BTreeMap::new(),

@@ -15,7 +15,7 @@ impl Sheet<'_> {
         let thickness = (2.0 * 40f32.powf(rng.random_range(0.0..1.0))).min(82.0) * self.scale;
         let sides: [bool; 4] = match self.frame {
             Frame::Part => std::array::from_fn(|_| rng.random_bool(0.5)),
-            Frame::Whole => [true; 4],
+            Frame::Whole | Frame::Upload => [true; 4],
         };
         let mut mask = self.mask();
         let strips = [

@@ -45,8 +45,9 @@ const SPEC: Spec = Spec {
     usual: [0.0, 4.0],
     evaluated: [0.0, 5.0],
     steps: 2000,
-    // Tools differ in their blur: degraded by Pillow, photos are covered by a few hundredths less.
-    widening: 1.05,
+    // Calibration sees more kinds of blur than figures are given for, and covers what other tools blur as well.
+    widening: 1.0,
+    second_look: None,
     intended_use: "Blur of property and car photos as the standard deviation of the equivalent Gaussian blur on the \
                    reference view. A sharp subject before a soft background counts as sharp. Photos without texture get \
                    wide intervals.",
@@ -78,13 +79,14 @@ impl Transformation for Blur {
         let (image, scale) = match frame {
             Frame::Part if rng.random_ratio(1, 20) => part(&drawn::scene(rng), Extent::Near, rng),
             Frame::Part => part(photo, extent, rng),
-            Frame::Whole => (view::shrink_to(photo.clone(), LONG_SIDE, FilterType::Lanczos3), 1.0),
+            Frame::Whole | Frame::Upload => (view::shrink_to(photo.clone(), LONG_SIDE, FilterType::Lanczos3), 1.0),
         };
         let long_side = (image.width().max(image.height()) as f32 / scale).round() as u32;
         let pixels = match frame {
             Frame::Whole => {
                 Planes::from_image(&image).convolve_separable(&kernel::gaussian(magnitude)).quantise(0.0, rng)
             }
+            Frame::Upload => as_cameras_do(Plane::luma(&image, 1.0), magnitude, rng).quantise(rng),
             Frame::Part => as_uploaded(&image, magnitude, scale, extent, rng),
         };
         Degraded { pixels, long_side }
@@ -160,6 +162,21 @@ fn direction(rng: &mut ChaCha8Rng) -> f32 {
         axis + rng.random_range(-0.08..0.08f32)
     } else {
         rng.random_range(0.0..PI)
+    }
+}
+
+/// Half of it Gaussian, as lenses and scaling blur, a quarter missed focus and a quarter shake: what intervals are calibrated on. All are labelled
+/// alike, but a disk of the same deviation keeps finer detail and is read otherwise.
+fn as_cameras_do(sharp: Plane, sigma: f32, rng: &mut ChaCha8Rng) -> Plane {
+    let kind = rng.random_range(0..8);
+    if sigma < LEAST {
+        return sharp;
+    }
+    match kind {
+        0..=1 => sharp.convolve(&kernel::disk(sigma)),
+        2 => sharp.convolve(&kernel::line(sigma, direction(rng))),
+        3 => sharp.convolve(&kernel::curve(sigma, rng)),
+        _ => sharp.convolve_separable(&kernel::gaussian(sigma)),
     }
 }
 

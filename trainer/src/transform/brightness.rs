@@ -28,6 +28,7 @@ const SPEC: Spec = Spec {
     steps: 6000,
     // Degraded by Pillow, photos were covered by 0.88 without it, by 0.91 with it: tools differ in their HSV.
     widening: 1.1,
+    second_look: None,
     intended_use: "How far HSV value V of a property or car photo is off good exposure. Low-key and high-key intent cannot \
                    be told from bad exposure.",
 };

@@ -32,6 +32,7 @@ const SPEC: Spec = Spec {
     evaluated: [0.0, 0.5],
     steps: 2000,
     widening: 1.1,
+    second_look: None,
     intended_use: "Share of the scene that is missing at the right of the frame. Close-ups are meant to show a part and \
                    cannot be told from photos that were cut off.",
 };

@@ -26,8 +26,10 @@ use crate::raster;
 pub enum Frame {
     /// A part at a random scale, augmented: cheap, for training.
     Part,
-    /// The whole photo as a client would upload it, for calibration and evaluation.
+    /// The whole photo as a client would upload it, degraded in the one way that figures are given for: for evaluation.
     Whole,
+    /// The whole photo, degraded in the ways that uploads are: for calibration, whose intervals are to hold for these, too.
+    Upload,
 }
 
 /// A degraded image, before compression.
@@ -65,8 +67,18 @@ pub struct Spec {
     /// Factor on every interval. Photos of sources that were not calibrated on err more than those of known ones, and
     /// exchangeability, which conformal prediction rests on, does not hold for them.
     pub widening: f32,
+    /// Which photos are looked at twice, of a view that can be turned; see [`SecondLook`](clearshot_core::scoring::second_look::SecondLook).
+    pub second_look: Option<SecondLookSpec>,
     /// What the model is for, and what it cannot do.
     pub intended_use: &'static str,
+}
+
+/// Which photos are looked at twice: both in degrees.
+pub struct SecondLookSpec {
+    /// Smallest tilt that the first look reads.
+    pub from: f32,
+    /// Largest error that the first look expects.
+    pub expected_error: f32,
 }
 
 /// What is wrong with a photo beyond a threshold, see [`Fault`].
@@ -159,7 +171,7 @@ pub fn find(name: &str) -> Result<&'static dyn Transformation, String> {
 fn exposed(photo: &RgbImage, frame: Frame, rng: &mut ChaCha8Rng) -> RgbImage {
     match frame {
         Frame::Part => exposed_part(photo, rng),
-        Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+        Frame::Whole | Frame::Upload => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
     }
 }
 

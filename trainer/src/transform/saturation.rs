@@ -24,6 +24,7 @@ const SPEC: Spec = Spec {
     evaluated: [-2.0, 1.0],
     steps: 2000,
     widening: 1.1,
+    second_look: None,
     intended_use: "How far the colours of a photo are off natural ones, as the binary logarithm of the factor by which an \
                    editor's slider would have changed them. Gray and monochrome scenes cannot be told from faded ones.",
 };

@@ -31,6 +31,7 @@ const SPEC: Spec = Spec {
     evaluated: [0.0, 1.0],
     steps: 6000,
     widening: 1.0,
+    second_look: None,
     intended_use: "Whether a property or car photo lies on its side or stands on its head although its file says nothing of \
                    it. Close-ups, plans and views from above have no upright side; they get low probabilities.",
 };
@@ -69,7 +70,7 @@ impl Transformation for Turn {
 fn turned(photo: &RgbImage, turns: usize, frame: Frame, rng: &mut ChaCha8Rng) -> Degraded {
     let pixels = match frame {
         Frame::Part => square_part(photo, rng),
-        Frame::Whole => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
+        Frame::Whole | Frame::Upload => view::shrink_to(photo.clone(), 640, FilterType::Lanczos3),
     };
     let mut pixels = by_right_angles(pixels, turns);
     if frame == Frame::Part {
