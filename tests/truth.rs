@@ -207,11 +207,19 @@ async fn images_that_are_no_photos_get_wide_intervals() {
     assert!(METRICS.iter().all(|metric| width(&answer, metric) > 0.0), "{answer}");
 }
 
-/// Same photo, same bits: alone, in any batch, on one or two threads.
+/// By how far each of the photos of a batch is turned: some are level, the others are looked at twice.
+const TURNS: [f32; 5] = [0.0, 12.0, -20.0, 0.0, 6.0];
+
+fn turned_rooms() -> Vec<ReferenceView> {
+    let turned_room = |(seed, degrees)| ReferenceView::new(turned(&room(700, 460, seed), degrees));
+    (0..).zip(TURNS).map(turned_room).collect()
+}
+
+/// Same photo, same bits: alone, in any batch, on one or two threads, looked at once or twice.
 #[test]
 fn the_same_bits_come_out_of_any_batch_and_any_number_of_threads() {
     let runtime = Runtime::load(None).expect("ONNX Runtime is set up");
-    let views: Vec<ReferenceView> = (0..5).map(|seed| ReferenceView::new(room(700, 460, seed))).collect();
+    let views = turned_rooms();
     let models = ModelSet::load(&root().join("models")).expect("the shipped models");
     for model in models.models() {
         let metric = &model.card.metric.name;
@@ -225,4 +233,26 @@ fn the_same_bits_come_out_of_any_batch_and_any_number_of_threads() {
             assert_eq!(two.run(batch).expect("it runs"), alone[..size], "{metric}, batch of {size}, two threads");
         }
     }
+}
+
+#[test]
+fn a_tilted_photo_is_looked_at_twice_and_read_better_for_it() {
+    let runtime = Runtime::load(None).expect("ONNX Runtime is set up");
+    let models = ModelSet::load(&root().join("models")).expect("the shipped models");
+    let model = &models.models()[models.position("rotation").expect("it is required")];
+    let session = || BranchSession::of(&runtime, model, 1).expect("a session");
+    let (mut twice, mut once) = (session(), session().looking_twice(None));
+    let views = turned_rooms();
+    let mut errors = [0.0, 0.0];
+    for (view, degrees) in views.iter().zip(TURNS) {
+        let tensor = model.view.tensor(view);
+        let [first, both] =
+            [&mut once, &mut twice].map(|session| session.run(&[&tensor]).expect("it runs")[0].scalar());
+        assert_eq!(first == both, degrees == 0.0, "{degrees}: {first:?} {both:?}");
+        for (error, output) in errors.iter_mut().zip([first, both]) {
+            *error += (model.card.calibration.value(output.raw) - degrees).abs();
+        }
+    }
+    let [once, twice] = errors;
+    assert!(twice < once, "off by {twice} degrees together, looked at once by {once}");
 }
