@@ -894,7 +894,7 @@ fn drift_tells_what_changed_and_what_did_not() {
         let view = turned(&room(480 + 8 * at as u32, 400, at as u32 + 1), tilt);
         std::fs::write(folder.path().join(name).join(format!("{at}.jpg")), jpeg(&view, 85)).expect("it is written");
     };
-    for (name, tilt) in [("old", 0.0), ("new", 9.0)] {
+    for (name, tilt) in [("old", 0.0), ("new", 12.0)] {
         std::fs::create_dir(folder.path().join(name)).expect("a folder");
         (0..24).for_each(|at| write(name, at, tilt));
     }

@@ -19,7 +19,8 @@ async fn score(server: &Server, query: &str, photo: Vec<u8>) -> Value {
 #[tokio::test]
 async fn the_same_photo_is_judged_by_the_profile_asked_for_and_the_reason_says_it_all() {
     let server = Server::start(&[]);
-    let tilted = jpeg(&turned(&room(1600, 1200, 5), 8.0), 92);
+    let photo = image::load_from_memory(&pavilion()).expect("it decodes").into_rgb8();
+    let tilted = jpeg(&turned(&photo, 8.0), 92);
     let estate = score(&server, "profile=real-estate", tilted.clone()).await;
     assert_eq!((estate["verdict"].as_str(), estate["profile"].as_str()), (Some("fail"), Some("real-estate")));
     let reason = &estate["reasons"][0];
@@ -36,7 +37,7 @@ async fn the_same_photo_is_judged_by_the_profile_asked_for_and_the_reason_says_i
     assert!(estate["quality"].as_u64() < Some(50), "{estate}");
     let dealer = score(&server, "profile=car-dealer", tilted).await;
     assert!(dealer["quality"].as_u64() > Some(50), "a tilt weighs half for a dealer: {dealer}");
-    let slightly = jpeg(&turned(&room(1600, 1200, 5), 5.0), 92);
+    let slightly = jpeg(&turned(&photo, 5.0), 92);
     assert_ne!(score(&server, "profile=real-estate", slightly.clone()).await["verdict"], "pass");
     assert_ne!(score(&server, "profile=car-dealer", slightly).await["verdict"], "fail");
     let soft = score(&server, "profile=real-estate", jpeg(&blurred(&room(1024, 768, 5), 4.0), 92)).await;

@@ -20,6 +20,10 @@ pub struct SecondLook {
     pub expected_error: f32,
 }
 
+/// A second look whose expected error is larger than the first's by more than this, as a logarithm, sees less than the first did and does
+/// not count. Of two in a hundred photos.
+const LESS_SURE: f32 = 0.2;
+
 impl SecondLook {
     /// Says what is wrong with it.
     pub(super) fn check(&self) -> Result<(), String> {
@@ -40,6 +44,9 @@ impl SecondLook {
 
     /// What both looks say of the photo as it came, each weighed by how sure it is.
     pub(crate) fn joined(&self, first: RawOutput, second: RawOutput, turn: f32) -> RawOutput {
+        if second.log_scale > first.log_scale + LESS_SURE {
+            return first;
+        }
         let [one, other] = [first, second].map(|look| (-look.log_scale).exp());
         let raw = (one * first.raw + other * (second.raw - turn / self.unit)) / (one + other);
         let log_scale = -((one + other) / 2.0).ln();
@@ -77,7 +84,7 @@ mod tests {
         let surer = LOOK.joined(first, output(0.1, -6.0), turn);
         assert!(surer.raw > 0.59 && surer.log_scale < -5.0, "{surer:?}");
         assert_eq!(LOOK.joined(first, output(f32::NAN, -3.0), turn), first);
-        assert_eq!(LOOK.joined(first, output(0.1, f32::INFINITY), turn).raw, first.raw, "it says nothing");
+        assert_eq!(LOOK.joined(first, output(0.1, -2.7), turn), first, "it sees less");
     }
 
     #[test]
