@@ -16,6 +16,9 @@ pub use reference::{LONG_SIDE, ReferenceView};
 pub use resample::{resize_part, scale, shrink_part, shrink_to};
 pub use turn::{COPIES, SQUARES};
 
+/// Of a view that shows discs: a tensor of it with the scene turned clockwise by so many degrees.
+type Turn = fn(&[f32], f32) -> Vec<f32>;
+
 /// A fixed-size tensor cut from the reference view: what a branch model looks at.
 pub struct View {
     /// Name and version, as model cards give them.
@@ -23,8 +26,7 @@ pub struct View {
     /// Shape of one photo's tensor, channels first.
     pub shape: [usize; 3],
     cut: fn(&ReferenceView) -> Vec<f32>,
-    /// Of a view that shows discs: the same tensor with the scene turned clockwise by so many degrees.
-    turn: Option<fn(&[f32], f32) -> Vec<f32>>,
+    turn: Option<Turn>,
 }
 
 /// All views. One that changes gets a new version: a model that was trained on the old one must not be fed the new one.
