@@ -68,7 +68,7 @@ pub(super) fn written(lines: &Lines, colour: [u8; 3]) -> Option<Bar> {
     let spoilt = (count..most).take(SPOILT);
     count += spoilt.take_while(|&index| lines.share_near(index, colour, NEAR) >= OF_A_LINE).count();
     let ends = 1.0 - lines.share_near((count + 2).min(lines.count() - 1), colour, FROM_DRAWN);
-    let bar = Bar { edge: lines.edge, lines: count, colour, ends, written: true, needs_others: false };
+    let bar = Bar { edge: lines.edge, lines: count, colour, ends, written: true };
     (ends >= ENDS_WITH_OTHERS).then_some(bar)
 }
 
