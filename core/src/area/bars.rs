@@ -5,7 +5,7 @@ use image::RgbImage;
 
 use super::lines::{Bar, ENDS_WITH_OTHERS, Edge, FAR, Inner, Lines, NEAR, OF_A_LINE};
 use super::written::written;
-use crate::view::difference;
+use crate::view::{difference, median_colour};
 
 /// Share of the pixels of all lines of a bar together that have its colour.
 const OF_A_BAR: f32 = 0.97;
@@ -15,8 +15,7 @@ const GRAIN_LINES: usize = 16;
 const MOST_GRAIN: f32 = 4.0;
 /// A bar ends at once along this share of the line after it, where nothing lies opposite.
 const ENDS_ALONE: f32 = 0.8;
-/// The same of a plain bar that vouches for one with writing, since a line of text is bare to a half, and of one that ends on a shadow
-/// or on a drawn line.
+/// The same of a plain bar that vouches for one with writing: a line of text is bare to a half.
 const ENDS_ON_PHOTO: f32 = 0.6;
 /// Share of a side that bars of one edge take at most.
 const LARGEST: f32 = 0.49;
@@ -24,13 +23,6 @@ const LARGEST: f32 = 0.49;
 const TAIL: f32 = 0.08;
 /// A frame may have several lines of different colours.
 const NESTED: usize = 4;
-/// Share of a side that a photo's shadow takes at most, and that the white bar takes that it falls on.
-const SHADOW: f32 = 0.1;
-const LARGEST_WITH_SHADOW: f32 = 0.2;
-/// Levels by which a line of a shadow is darker than the one before at most.
-const DARKER: u8 = 16;
-/// Share of a line of a shadow that has its colour: both ends lie beside the photo.
-const OF_A_SHADOW: f32 = 0.7;
 /// Lines after a bar that scaling and compression have mixed with it, at most.
 const MIXED: usize = 12;
 
@@ -41,10 +33,9 @@ pub(super) fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
         let bars: Vec<Bar> = Edge::ALL.into_iter().flat_map(|edge| bars_at(view, inner, edge)).collect();
         let vouched = |bar: &Bar| {
             let like = |other: &Bar| {
-                // The margin of a page ends on its text or on a line; on what has writing that was looked for.
+                // The margin of a page ends on its text; on what has writing that was looked for.
                 let least = if bar.written && !other.written { ENDS_ON_PHOTO } else { ENDS_WITH_OTHERS };
-                let is_like = difference(other.colour, bar.colour) <= NEAR && !(bar.written && other.needs_others);
-                other.edge != bar.edge && is_like && other.ends >= least
+                other.edge != bar.edge && difference(other.colour, bar.colour) <= NEAR && other.ends >= least
             };
             let vouches = |edge: &Edge| bars.iter().any(|other| other.edge == *edge && like(other));
             let others: Vec<Edge> = Edge::ALL.into_iter().filter(vouches).collect();
@@ -59,7 +50,7 @@ pub(super) fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
         };
         let plain = |bar: &Bar| (black(bar) && !tail(bar)) || bar.colour.iter().all(|level| *level > 255 - FAR);
         // One with writing and no other is a caption, or the head of a page that is looked for as a whole.
-        let alone = |bar: &Bar| plain(bar) && !bar.written && !bar.needs_others && bar.ends >= ENDS_ALONE;
+        let alone = |bar: &Bar| plain(bar) && !bar.written && bar.ends >= ENDS_ALONE;
         let is_bar = |bar: &Bar| (vouched(bar) && bar.ends >= ENDS_WITH_OTHERS) || alone(bar);
         let longest =
             |edge: Edge| bars.iter().filter(|bar| bar.edge == edge && is_bar(bar)).max_by_key(|bar| bar.lines);
@@ -89,14 +80,11 @@ pub(super) fn without_bars(view: &RgbImage, mut inner: Inner) -> Inner {
     if left.is_too_small() { inner } else { left }
 }
 
-/// What may be a bar at an edge: with writing on it, up to that writing, and with the photo's shadow or a drawn line at its end. Whether
-/// one is, the bars of other edges tell.
+/// What may be a bar at an edge: with writing on it, and up to that writing. Whether one is, the bars of other edges tell.
 fn bars_at(view: &RgbImage, inner: Inner, edge: Edge) -> impl Iterator<Item = Bar> {
     let lines = Lines { view, inner, edge };
-    let colour = lines.colour(0);
-    let plain = plain(&lines, colour);
-    let with_others = plain.as_ref().map(|bar| [shaded(&lines, bar), lined(&lines, bar)]);
-    written(&lines, colour).into_iter().chain(plain).chain(with_others.into_iter().flatten().flatten())
+    let colour = median_colour(lines.line(0));
+    written(&lines, colour).into_iter().chain(plain(&lines, colour))
 }
 
 /// A bar with at most the clock of a status bar on it.
@@ -114,43 +102,13 @@ fn plain(lines: &Lines, colour: [u8; 3]) -> Option<Bar> {
         return None;
     }
     let ends = 1.0 - lines.share_near((count + 2).min(lines.count() - 1), colour, FAR);
-    Some(Bar { edge: lines.edge, lines: count, colour, ends, written: false, needs_others: false })
-}
-
-/// A white bar on which the photo throws a shadow: each line a little darker than the one before it.
-fn shaded(lines: &Lines, bar: &Bar) -> Option<Bar> {
-    let is_white = bar.colour.iter().all(|level| *level > 255 - FAR);
-    if !is_white || bar.lines as f32 > LARGEST_WITH_SHADOW * lines.count() as f32 {
-        return None;
-    }
-    let last = (bar.lines + (lines.count() as f32 * SHADOW) as usize).min(lines.count().saturating_sub(3));
-    let (mut count, mut colour) = (bar.lines, lines.colour(bar.lines - 1));
-    while count < last {
-        let next = lines.colour(count);
-        let is_darker = next.iter().zip(colour).all(|(next, level)| *next <= level.saturating_add(2));
-        if !is_darker || difference(next, colour) > DARKER || lines.share_near(count, next, NEAR) < OF_A_SHADOW {
-            break;
-        }
-        (count, colour) = (count + 1, next);
-    }
-    let ends = 1.0 - lines.share_near(count + 2, colour, FAR);
-    // Lines of text are as white as those before them.
-    let is_shadow = difference(colour, bar.colour) >= NEAR / 2;
-    (is_shadow && ends >= ENDS_ON_PHOTO).then_some(Bar { lines: count, ends, needs_others: true, ..*bar })
-}
-
-/// A bar that ends on a drawn line, too thin to be seen two lines further. (Text is no line: most of it is bare.)
-fn lined(lines: &Lines, bar: &Bar) -> Option<Bar> {
-    let drawn = (bar.lines..bar.lines + 2).map(|index| (index, lines.colour(index)));
-    let drawn = drawn.filter(|(_, colour)| difference(*colour, bar.colour) > FAR);
-    let ends = drawn.map(|(index, colour)| lines.share_near(index, colour, NEAR)).fold(0.0, f32::max);
-    (ends > bar.ends && ends >= ENDS_ON_PHOTO).then_some(Bar { ends, needs_others: true, ..*bar })
+    Some(Bar { edge: lines.edge, lines: count, colour, ends, written: false })
 }
 
 /// Mean difference of a line's pixels from their median, of those that have about that colour. (Scaling makes the last lines of a
 /// bar lighter or darker as a whole.)
 fn grain(lines: &Lines, index: usize) -> f32 {
-    lines.near(index, lines.colour(index), FAR).1
+    lines.near(index, median_colour(lines.line(index)), FAR).1
 }
 
 /// Lines after a bar that still have much of its colour.
@@ -172,7 +130,6 @@ mod tests {
 
     use super::super::Area;
     use super::super::samples::{assert_found, fill, framed, letterboxed_night, photo, write};
-    use super::{Edge, Inner, Lines, plain, shaded};
     use crate::ingest::samples::compressed;
     use crate::view::shrink_to;
 
@@ -207,65 +164,6 @@ mod tests {
     fn a_white_frame_with_a_black_line_is_one_frame() {
         let line = framed(&photo(700, 460), [3, 3, 3, 3], [0, 0, 0]);
         assert_found("line", &compressed(&framed(&line, [30, 30, 30, 30], [255; 3]), 90), [33, 33, 33, 33], 16);
-    }
-
-    #[test]
-    fn a_white_frame_with_a_line_in_it_is_one_frame() {
-        for line in [1, 2, 4] {
-            let inner = framed(&framed(&photo(700, 460), [12; 4], [255; 3]), [line; 4], [40; 3]);
-            let upload = compressed(&framed(&inner, [30; 4], [255; 3]), 90);
-            assert_found(&format!("{line}"), &upload, [42 + line; 4], 12);
-        }
-    }
-
-    /// White above a line that runs through the whole upload, and white again: a wall, where no other edge has its like.
-    #[test]
-    fn a_line_in_the_white_of_one_edge_is_photo() {
-        let mut upload = framed(&photo(700, 460), [0, 100, 0, 0], [255; 3]);
-        let skirting = |x: u32| 60 + x / 12;
-        for x in 0..700 {
-            for y in 100..100 + skirting(x) {
-                upload.put_pixel(x, y, Rgb([255; 3]));
-            }
-        }
-        fill(&mut upload, [0, 40, 700, 2], [40; 3]);
-        assert!(Area::find(&compressed(&upload, 90)).is_whole(), "{:?}", Area::find(&upload));
-    }
-
-    /// The shadow falls on the white of all four sides, or of two.
-    #[test]
-    fn the_shadow_of_a_photo_is_no_photo() {
-        let photo = photo(640, 420);
-        for offset in [0, 8] {
-            let ground = RgbImage::from_pixel(740, 520, Rgb([255; 3]));
-            let mut upload = ground.clone();
-            fill(&mut upload, [50 + offset, 50 + offset, 640, 420], [150; 3]);
-            upload = imageops::blur(&upload, 7.0);
-            imageops::replace(&mut upload, &photo, 50, 50);
-            assert_found(&format!("{offset}"), &compressed(&upload, 90), [50; 4], 10);
-        }
-    }
-
-    /// The head of a listing, which stays with the photo for `not_a_photo` to see.
-    #[test]
-    fn lines_of_text_are_no_shadow() {
-        let mut page = framed(&photo(540, 400), [0, 190, 0, 600], [255; 3]);
-        write(&mut page, [28, 100], 16, 24, [30; 3]);
-        let inner = Inner { left: 0, top: 0, right: 540, bottom: 1190 };
-        let lines = Lines { view: &page, inner, edge: Edge::Top };
-        let bar = plain(&lines, [255; 3]).expect("white up to the text");
-        assert_eq!(bar.lines, 100);
-        assert!(shaded(&lines, &bar).is_none());
-    }
-
-    /// It is as even as a shadow, and the sea below it begins at once.
-    #[test]
-    fn a_white_sky_that_darkens_towards_the_horizon_is_photo() {
-        let photo = photo(800, 600);
-        let sky = |y: u32| 255 - y.saturating_sub(80) * 4;
-        let sea =
-            RgbImage::from_fn(800, 600, |x, y| if y < 110 { Rgb([sky(y) as u8; 3]) } else { *photo.get_pixel(x, y) });
-        assert!(Area::find(&compressed(&sea, 90)).is_whole(), "{:?}", Area::find(&sea));
     }
 
     /// A phone's status bar has a clock in it (field/README.md, kind 22).

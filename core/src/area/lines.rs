@@ -78,50 +78,21 @@ impl Lines<'_> {
         }
     }
 
-    /// How many pixels each of them has.
-    pub(super) fn length(&self) -> usize {
-        match self.edge {
-            Edge::Top | Edge::Bottom => self.inner.right - self.inner.left,
-            Edge::Left | Edge::Right => self.inner.bottom - self.inner.top,
-        }
-    }
-
-    /// Column and row of a pixel: which line, and how far along it, from the left or the top.
-    pub(super) fn place(&self, index: usize, along: usize) -> (usize, usize) {
-        let Inner { left, top, right, bottom } = self.inner;
-        match self.edge {
-            Edge::Top => (left + along, top + index),
-            Edge::Bottom => (left + along, bottom - 1 - index),
-            Edge::Left => (left + index, top + along),
-            Edge::Right => (right - 1 - index, top + along),
-        }
-    }
-
     pub(super) fn line(&self, index: usize) -> impl ExactSizeIterator<Item = [u8; 3]> {
-        let (first_x, first_y) = self.place(index, 0);
-        let width = self.view.width() as usize;
-        let apart = match self.edge {
-            Edge::Top | Edge::Bottom => 1,
-            Edge::Left | Edge::Right => width,
+        let Inner { left, top, right, bottom } = self.inner;
+        let along = match self.edge {
+            Edge::Top | Edge::Bottom => left..right,
+            Edge::Left | Edge::Right => top..bottom,
         };
-        let pixels = &self.view.as_raw().as_chunks::<3>().0[first_y * width + first_x..];
-        pixels.iter().copied().step_by(apart).take(self.length())
-    }
-
-    /// Median of each channel of a line; of an even number of pixels the upper one.
-    pub(super) fn colour(&self, index: usize) -> [u8; 3] {
-        let mut counts = [[0u32; 256]; 3];
-        for pixel in self.line(index) {
-            counts.iter_mut().zip(pixel).for_each(|(counts, level)| counts[usize::from(level)] += 1);
-        }
-        let middle = (self.length() / 2) as u32;
-        counts.map(|counts| {
-            let mut below = 0;
-            let is_median = |count: &u32| {
-                below += count;
-                below > middle
+        let (view, edge) = (self.view, self.edge);
+        along.map(move |at| {
+            let (x, y) = match edge {
+                Edge::Top => (at, top + index),
+                Edge::Bottom => (at, bottom - 1 - index),
+                Edge::Left => (left + index, at),
+                Edge::Right => (right - 1 - index, at),
             };
-            counts.iter().position(is_median).map_or(u8::MAX, |level| level as u8)
+            view.get_pixel(x as u32, y as u32).0
         })
     }
 
@@ -141,7 +112,6 @@ impl Lines<'_> {
 }
 
 /// A run of lines of one colour.
-#[derive(Clone, Copy)]
 pub(super) struct Bar {
     pub(super) edge: Edge,
     pub(super) lines: usize,
@@ -150,6 +120,4 @@ pub(super) struct Bar {
     pub(super) ends: f32,
     /// True where it has writing on it.
     pub(super) written: bool,
-    /// True where it is one only if other edges have its like.
-    pub(super) needs_others: bool,
 }

@@ -1,13 +1,11 @@
 //! The photo within an upload: without the bars of a phone's screen, the margin of a catalogue, a frame that somebody drew, or
-//! the blurred copy that fills the sides of a photo. What is measured of a photo is measured within.
+//! the blurred copy that fills the sides of an upright photo. What is measured of a photo is measured within.
 //!
-//! Gradients (`gradient`) and bars (`bars`, those with writing on them in `written`) are taken off first, line by line (`lines`), then
-//! the smooth fill of two sides or of all (`fill`), mostly a blurred copy of the photo (`copy`).
+//! Bars (`bars`, those with writing on them in `written`) are taken off first, line by line (`lines`), then the smooth fill of two sides
+//! (`fill`).
 
 mod bars;
-mod copy;
 mod fill;
-mod gradient;
 mod lines;
 #[cfg(test)]
 mod samples;
@@ -19,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use bars::without_bars;
-use fill::without_fill;
-use gradient::without_gradient;
+use fill::seams;
 use lines::Inner;
 
 /// The photo's place within the upload.
@@ -54,8 +51,12 @@ impl Area {
     #[must_use]
     pub fn find(view: &RgbImage) -> Self {
         let (width, height) = (view.width() as usize, view.height() as usize);
-        let whole = Inner { left: 0, top: 0, right: width, bottom: height };
-        let inner = without_fill(view, without_bars(view, without_gradient(view, whole)));
+        let mut inner = without_bars(view, Inner { left: 0, top: 0, right: width, bottom: height });
+        if let Some([left, right]) = seams(view, inner, false) {
+            (inner.left, inner.right) = (left, right);
+        } else if let Some([top, bottom]) = seams(view, inner, true) {
+            (inner.top, inner.bottom) = (top, bottom);
+        }
         let (left, across) = shares(inner.left, inner.right, width);
         let (top, down) = shares(inner.top, inner.bottom, height);
         Self { left, top, width: across, height: down }

@@ -68,7 +68,7 @@ pub(super) fn written(lines: &Lines, colour: [u8; 3]) -> Option<Bar> {
     let spoilt = (count..most).take(SPOILT);
     count += spoilt.take_while(|&index| lines.share_near(index, colour, NEAR) >= OF_A_LINE).count();
     let ends = 1.0 - lines.share_near((count + 2).min(lines.count() - 1), colour, FROM_DRAWN);
-    let bar = Bar { edge: lines.edge, lines: count, colour, ends, written: true, needs_others: false };
+    let bar = Bar { edge: lines.edge, lines: count, colour, ends, written: true };
     (ends >= ENDS_WITH_OTHERS).then_some(bar)
 }
 
@@ -132,19 +132,6 @@ mod tests {
             }
             assert!(Area::find(&compressed(&page, 85)).is_whole(), "{lines} lines: {:?}", Area::find(&page));
         }
-    }
-
-    /// White up to a line below the text is no bar like the head: it would be one of any page.
-    #[test]
-    fn a_line_below_the_text_does_not_vouch_for_the_head_of_a_page() {
-        let mut page = framed(&photo(540, 400), [0, 90, 0, 440], [255; 3]);
-        write(&mut page, [24, 30], 30, 20, [30; 3]);
-        for line in 0..4 {
-            write(&mut page, [24, 520 + line * 44], 36, 18, [30; 3]);
-        }
-        fill(&mut page, [0, 720, 540, 2], [120; 3]);
-        let [_, top, _, _] = Area::find(&compressed(&page, 85)).pixels(540, 930);
-        assert_eq!(top, 0);
     }
 
     /// Both skies are of exactly one colour, and have as little in them as bars with writing.
