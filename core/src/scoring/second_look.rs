@@ -1,4 +1,4 @@
-//! A second look at a photo that is seen to be tilted: turned back by what was read, and read again. A network is expected_error of what is nearly
+//! A second look at a photo that is seen to be tilted: turned back by what was read, and read again. A network is surest of what is nearly
 //! upright, and the two looks meet the same lines on other pixels: averaged, tilts of rooms and houses are read a tenth better (docs/training.md).
 //!
 //! It is test-time augmentation of which the first look chooses the angle. A photo that the first look says little about is left: there the
